@@ -1,0 +1,105 @@
+"""What every wire dialect offers. Implementations are stateless modules-as-objects; decoders hold state.
+
+Same dialect on both sides: the bytes pass, watched by a `Tap`. Otherwise: upstream bytes → `StreamDecoder`
+→ canonical events → `StreamEncoder` → client bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from adapters.canonical import Event, Json, Request, Usage
+from adapters.errors import ProviderError
+
+CostOf = Callable[[Usage], float | None]
+"""Dollars of a usage, None where the price is unknown."""
+
+
+class StreamDecoder(Protocol):
+    """Upstream stream bytes → events. Fed with any splitting of the bytes, it gives the same events."""
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Returns the events that `data` completed. Raises ProviderError for an in-stream error."""
+        ...
+
+    def close(self) -> list[Event]:
+        """Ends the input; returns what was held back. Raises Truncated if the answer isn't whole."""
+        ...
+
+
+class StreamEncoder(Protocol):
+    """Events → the client's stream bytes."""
+
+    def feed(self, events: Sequence[Event]) -> bytes: ...
+
+    def close(self) -> bytes:
+        """Returns the dialect's last bytes (such as `data: [DONE]`)."""
+        ...
+
+    def error(self, error: ProviderError) -> bytes:
+        """Returns the dialect's own in-stream error, after which nothing follows."""
+        ...
+
+
+class Tap(Protocol):
+    """Watches bytes that pass through unparsed, and says what the ledger must know."""
+
+    id: str | None
+    model: str | None
+    usage: Usage | None
+    finish: str | None
+    content: bool  # has the first piece of content (text, reasoning, tool call) passed?
+    done: bool  # has the dialect's end marker passed?
+
+    def feed(self, data: bytes) -> bytes:
+        """Returns what is to be sent on: nearly always `data` itself, the same object. Usage events gain the
+        cost; usage-only chunks that the client didn't ask for are held back. Raises ProviderError for an
+        in-stream error, `ProviderError.__notes__` empty, with nothing of the error event forwarded.
+        """
+        ...
+
+    def close(self) -> bytes:
+        """Ends the input; returns what was held back. Raises Truncated if the answer isn't whole."""
+        ...
+
+
+class Dialect(Protocol):
+    """One wire format, as spoken by servers and by clients."""
+
+    name: str
+
+    # -- towards a server
+    def path(self, model: str, *, stream: bool) -> str:
+        """Returns the path below the provider's base URL, with a leading slash."""
+        ...
+
+    def encode_request(self, request: Request) -> Json:
+        """Returns the body. Raises Inexpressible."""
+        ...
+
+    def stream_decoder(self) -> StreamDecoder: ...
+
+    def decode_answer(self, body: bytes) -> list[Event]:
+        """Decodes a non-streamed answer. Raises ProviderError (a 200 with an error body too)."""
+        ...
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+        """Never raises; header names are lower case."""
+        ...
+
+    # -- towards a client
+    def decode_request(self, body: Json) -> Request:
+        """Raises InvalidRequest naming the field."""
+        ...
+
+    def stream_encoder(self, request: Request, cost_of: CostOf) -> StreamEncoder: ...
+
+    def encode_answer(self, events: Sequence[Event], request: Request, cost_of: CostOf) -> bytes: ...
+
+    def encode_error(self, error: ProviderError) -> bytes:
+        """Returns the body of an error answer whose status is `error.kind.status`."""
+        ...
+
+    # -- both at once
+    def tap(self, *, stream: bool, keep_usage: bool, cost_of: CostOf) -> Tap: ...

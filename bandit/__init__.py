@@ -1,0 +1,37 @@
+"""The learner: what each arm is worth for a request, and which one to draw.
+
+Pure: numpy only, no clock, no global randomness, no I/O. Read it in this order:
+
+features   a request's facts become a context vector
+tasks      task names become slots of that vector
+quality    posterior of answer quality per arm (linear, additive, time-decayed)
+drift      change detector on quality residuals
+outcomes   posteriors of output tokens, latency and errors per arm
+objective  what a caller pays for: dollars of quality, cost and waiting
+thompson   the exact probability that each arm is the best one
+engine     `Bandit`, which puts them together
+"""
+
+from bandit.arrays import FloatArray, IntArray
+from bandit.engine import ArmPrior, Bandit, Decision, Estimate, Settings
+from bandit.features import DIMENSION, RequestFacts, context_vector
+from bandit.objective import PRESETS, Objective, Quote
+from bandit.tasks import TaskRegistry, recognise_task
+
+__all__ = [
+    "DIMENSION",
+    "PRESETS",
+    "ArmPrior",
+    "Bandit",
+    "Decision",
+    "Estimate",
+    "FloatArray",
+    "IntArray",
+    "Objective",
+    "Quote",
+    "RequestFacts",
+    "Settings",
+    "TaskRegistry",
+    "context_vector",
+    "recognise_task",
+]

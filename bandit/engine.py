@@ -1,0 +1,301 @@
+"""The bandit: posteriors in, probability vector out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bandit.arrays import FloatArray, IntArray, with_row
+from bandit.features import DIMENSION, slot_of
+from bandit.objective import Objective, Quote
+from bandit.outcomes import ErrorRates, LogMeans
+from bandit.quality import QualityModel, QualitySettings
+from bandit.tasks import TASK_COLUMNS
+from bandit.thompson import best_probabilities, draw, tilt_until, with_floor
+
+_Z95 = 1.959964
+_ONE_ARM = np.ones(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Constants of the learner.
+
+    floor               least probability of an eligible arm
+    floor_total         least probability of all arms together that is spent on floors, at most
+    exploration         factor on the posterior standard deviation when sampling; 1 is Thompson's
+    token_half_life_s   of output lengths
+    latency_half_life_s of TTFT and time per token
+    error_half_life_s   of the error rate
+    """
+
+    quality: QualitySettings = field(default_factory=QualitySettings)
+    floor: float = 0.01
+    floor_total: float = 0.06
+    exploration: float = 1.0
+    token_half_life_s: float = 7 * 86400.0
+    latency_half_life_s: float = 3600.0
+    error_half_life_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class ArmPrior:
+    """What is believed of an arm before any feedback: mean quality in [0, 1]."""
+
+    quality: float = 0.6
+
+
+@dataclass(slots=True)
+class Decision:
+    """One draw. Arrays have shape (k,), one entry per candidate; money in US dollars, time in seconds."""
+
+    candidates: IntArray
+    probabilities: FloatArray
+    chosen: int
+    quality: FloatArray
+    quality_sd: FloatArray
+    output_tokens: FloatArray
+    cost_usd: FloatArray
+    seconds: FloatArray
+    error: FloatArray
+    utility: FloatArray
+    utility_sd: FloatArray
+
+    @property
+    def arm(self) -> int:
+        """The drawn arm's index."""
+        return int(self.candidates[self.chosen])
+
+    @property
+    def propensity(self) -> float:
+        """The probability that the drawn arm was drawn with, in (0, 1]."""
+        return float(self.probabilities[self.chosen])
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Posterior mean and 95 % interval, clipped to [0, 1], and the decayed observations behind it."""
+
+    mean: float
+    low: float
+    high: float
+    effective_samples: float
+
+
+class Bandit:
+    """Contextual Thompson sampling over arms whose quality, tokens, latency and errors are learnt apart.
+
+    The objective joins them only at the decision, so a price change or another caller's objective acts on
+    the very next request without anything to unlearn.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+        self.arms: list[str] = []
+        self._index: dict[str, int] = {}
+        self._quality = QualityModel(DIMENSION, self.settings.quality)
+        self._tokens = LogMeans(
+            cells=TASK_COLUMNS, typical=250.0, half_life_s=self.settings.token_half_life_s
+        )
+        self._ttft = LogMeans(cells=1, typical=0.6, half_life_s=self.settings.latency_half_life_s)
+        self._token_s = LogMeans(cells=1, typical=0.015, half_life_s=self.settings.latency_half_life_s)
+        self._errors = ErrorRates(half_life_s=self.settings.error_half_life_s)
+        # Sum of contexts and number of them, by arm and task: what "on average" means in a report.
+        self._contexts = np.zeros((0, TASK_COLUMNS, DIMENSION + 1))
+
+    def index(self, arm: str) -> int:
+        """Returns the index of `arm`. Raises KeyError for an arm never added."""
+        return self._index[arm]
+
+    def add_arm(self, name: str, prior: ArmPrior | None = None) -> int:
+        """Returns the index of arm `name`, adding it at its first mention."""
+        known = self._index.get(name)
+        if known is not None:
+            return known
+        quality = (prior or ArmPrior()).quality
+        if not 0.0 <= quality <= 1.0:
+            raise ValueError(f"prior quality of {name} must be in [0, 1], not {quality}")
+        self._index[name] = len(self.arms)
+        self.arms.append(name)
+        self._quality.add_arm(quality)
+        for part in (self._tokens, self._ttft, self._token_s, self._errors):
+            part.add_arm()
+        self._contexts = with_row(self._contexts, 0.0)
+        return self._index[name]
+
+    def decide(
+        self,
+        x: FloatArray,
+        candidates: IntArray,
+        quote: Quote,
+        objective: Objective,
+        *,
+        max_tokens: int | None,
+        now: float,
+        uniform: float,
+    ) -> Decision:
+        """Computes the whole probability vector over `candidates` (k ≥ 1 arm indices) and draws from it.
+
+        `x` has shape (DIMENSION,), `uniform` is a random number in [0, 1), `now` epoch seconds.
+        """
+        mean, sd = self._quality.predict(x, now)
+        slot = slot_of(x)
+        tokens, tokens_error = self._tokens.predict(slot)
+        ttft, ttft_error = self._ttft.predict(0)
+        token_s, _ = self._token_s.predict(0)
+        error = self._errors.predict(now)[candidates]
+        quality = np.clip(mean[candidates], 0.0, 1.0)
+        quality_sd = sd[candidates]
+        tokens = tokens[candidates]
+        if max_tokens is not None:
+            tokens = np.minimum(tokens, max_tokens)
+        output_usd = quote.output_usd * tokens
+        cost = quote.fixed_usd + output_usd
+        seconds = ttft[candidates]
+        waiting_error = objective.second_usd * seconds * ttft_error[candidates]
+        if objective.whole_answer:
+            seconds = seconds + tokens * token_s[candidates]
+        worth = objective.value_usd * (1.0 - error)
+        utility = worth * quality - cost - objective.second_usd * seconds
+        utility_sd = np.sqrt(
+            (worth * quality_sd) ** 2
+            + (output_usd * tokens_error[candidates]) ** 2
+            + waiting_error**2
+            + 1e-18
+        )
+        if candidates.shape[0] == 1:
+            probabilities = _ONE_ARM
+        else:
+            # Sampled around the unclipped mean: clipping would hide how far apart two good arms are.
+            centre = utility + worth * (mean[candidates] - quality)
+            probabilities = best_probabilities(centre, self.settings.exploration * utility_sd)
+            if objective.min_quality is not None:
+                cheap = best_probabilities(-cost - objective.second_usd * seconds, utility_sd * 1e-3 + 1e-12)
+                probabilities = tilt_until(
+                    cheap,
+                    quality * (1.0 - error),
+                    objective.min_quality * float((quality * (1.0 - error)).max()),
+                )
+            if objective.max_usd_per_request is not None:
+                probabilities = tilt_until(probabilities, -cost, -objective.max_usd_per_request)
+            probabilities = with_floor(probabilities, self.settings.floor, self.settings.floor_total)
+        return Decision(
+            candidates=candidates,
+            probabilities=probabilities,
+            chosen=draw(probabilities, uniform),
+            quality=quality,
+            quality_sd=quality_sd,
+            output_tokens=tokens,
+            cost_usd=cost,
+            seconds=seconds,
+            error=error,
+            utility=utility,
+            utility_sd=utility_sd,
+        )
+
+    def observe_outcome(
+        self,
+        arm: int,
+        x: FloatArray,
+        *,
+        output_tokens: int | None,
+        ttft_s: float | None,
+        token_s: float | None,
+        error: bool,
+        now: float,
+    ) -> None:
+        """Takes the end of one call; None where it said nothing (no usage, no content)."""
+        self._errors.observe(arm, error=error, now=now)
+        if error:
+            return
+        slot = slot_of(x)
+        cell = self._contexts[arm, slot]
+        cell[:-1] += x
+        cell[-1] += 1.0
+        if output_tokens:
+            self._tokens.observe(arm, slot, output_tokens, now)
+        if ttft_s is not None:
+            self._ttft.observe(arm, 0, ttft_s, now)
+        if token_s is not None:
+            self._token_s.observe(arm, 0, token_s, now)
+
+    def observe_failure(self, arm: int, *, now: float) -> None:
+        """Takes a failed attempt that another arm made good."""
+        self._errors.observe(arm, error=True, now=now)
+
+    def observe_quality(
+        self, arm: int, x: FloatArray, value: float, *, at: float, weight: float = 1.0
+    ) -> bool:
+        """Takes one feedback in [0, 1] for an answer of `arm` to context `x`; returns whether a change was detected.
+
+        `at` is when it was taken in (epoch seconds); calls must come in the order of `at`.
+        """
+        return self._quality.observe(arm, x, value, at=at, weight=weight)
+
+    def retract_quality(
+        self, arm: int, x: FloatArray, value: float, *, at: float, weight: float = 1.0
+    ) -> None:
+        """Takes an observation back exactly; the arguments are those it was observed with."""
+        self._quality.retract(arm, x, value, at=at, weight=weight)
+
+    def feedback_count(self, arm: int) -> int:
+        """Returns the number of feedbacks in force for `arm`."""
+        return self._quality.counts[arm]
+
+    def reopened(self, arm: int) -> int:
+        """Returns how many changes of quality were detected on `arm`."""
+        return self._quality.reopened(arm)
+
+    def posterior(self, arm: int, now: float) -> tuple[FloatArray, FloatArray]:
+        """Returns mean (DIMENSION,) and covariance (DIMENSION, DIMENSION) of the quality coefficients."""
+        return self._quality.posterior(arm, now)
+
+    def quality_estimate(self, arm: int, now: float, slot: int | None = None) -> Estimate:
+        """Estimates E[quality] of `arm` over the contexts of all traffic, or of one task's.
+
+        The same contexts are used for every arm, so that two arms' estimates can be compared.
+        """
+        contexts = self._contexts.sum(axis=0)
+        total = contexts.sum(axis=0) if slot is None else contexts[slot]
+        if total[-1]:
+            x = total[:-1] / total[-1]
+        else:
+            x = np.zeros(DIMENSION)
+            x[0] = 1.0
+            if slot is not None:
+                x[1 + slot] = 1.0
+        theta, covariance = self._quality.posterior(arm, now)
+        mean = float(theta @ x)
+        half = _Z95 * float(np.sqrt(max(0.0, float(x @ covariance @ x))))
+        low, middle, high = np.clip([mean - half, mean, mean + half], 0.0, 1.0).tolist()
+        return Estimate(middle, low, high, self._quality.effective_samples(arm, now))
+
+    def snapshot(self) -> dict[str, FloatArray]:
+        """Returns copies of all state as arrays; `restore` makes the same bandit of them."""
+        return {
+            **self._quality.snapshot(),
+            **self._tokens.snapshot("tokens"),
+            **self._ttft.snapshot("ttft"),
+            **self._token_s.snapshot("token_s"),
+            **self._errors.snapshot("errors"),
+            "contexts": self._contexts.copy(),
+        }
+
+    def restore(self, arrays: Mapping[str, FloatArray], arms: Sequence[str]) -> None:
+        """Takes what `snapshot` gave; a bandit that refuses it must be thrown away.
+
+        Raises KeyError or ValueError if the arrays don't fit this version or aren't finite.
+        """
+        contexts = arrays["contexts"]
+        if contexts.shape != (len(arms), TASK_COLUMNS, DIMENSION + 1):
+            raise ValueError(f"contexts have shape {contexts.shape}")
+        self._contexts = contexts.copy()
+        self._quality.restore(arrays)
+        self._tokens.restore("tokens", arrays)
+        self._ttft.restore("ttft", arrays)
+        self._token_s.restore("token_s", arrays)
+        self._errors.restore("errors", arrays)
+        self.arms = list(arms)
+        self._index = {name: position for position, name in enumerate(arms)}

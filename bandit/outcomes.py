@@ -1,0 +1,157 @@
+"""Posteriors that every call feeds: output tokens, TTFT, time per output token, errors.
+
+Means of logarithms, because these are positive and heavy-tailed; each observation is pulled in to a few
+standard deviations of what is known, so that one hung call can't poison an arm. Old observations lose
+weight by wall-clock time, towards the pooled mean of all arms, never towards zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from bandit.arrays import FloatArray, with_row
+
+_HUBER = 2.5
+"""Standard deviations beyond which an observation counts as if it stood there."""
+
+_LEAST_SD = 0.25
+_PRIOR_SD = 0.8
+"""Spread assumed before there is data: a factor of about two either way."""
+
+_CELL_PRIOR = 4.0
+"""Observations of a task that outweigh the arm's mean over all tasks."""
+
+_ARM_PRIOR = 1.0
+
+
+class LogMeans:
+    """Per arm and cell (task slot, or one cell): decayed mean and variance of a logarithm."""
+
+    def __init__(self, *, cells: int, typical: float, half_life_s: float) -> None:
+        self._cells = cells
+        self._typical = float(np.log(typical))
+        self._rate = float(np.log(2.0)) / half_life_s
+        self._weight = np.zeros((0, cells))
+        self._sum = np.zeros((0, cells))
+        self._last = np.zeros((0, cells))
+        self._spread = np.zeros((0, 2))  # weight and weighted squared residuals
+
+    def add_arm(self) -> None:
+        """Adds an arm that knows nothing yet."""
+        self._weight = with_row(self._weight, 0.0)
+        self._sum = with_row(self._sum, 0.0)
+        self._last = with_row(self._last, 0.0)
+        self._spread = with_row(self._spread, np.array([1.0, _PRIOR_SD**2]))
+
+    def observe(self, arm: int, cell: int, value: float, now: float) -> None:
+        """Takes one positive `value` (tokens or seconds)."""
+        logarithm = float(np.log(max(value, 1e-6)))
+        spread = self._spread[arm]
+        total = float(self._weight[arm].sum())
+        if total >= 3.0:
+            sd = max(_LEAST_SD, float(np.sqrt(spread[1] / spread[0])))
+            expected = self._shrunk(arm, cell)
+            residual = min(_HUBER * sd, max(-_HUBER * sd, logarithm - expected))
+            logarithm = expected + residual
+            spread *= 0.995
+            spread += (1.0, residual * residual)
+        keep = float(np.exp(-self._rate * max(0.0, now - self._last[arm, cell])))
+        self._weight[arm, cell] = self._weight[arm, cell] * keep + 1.0
+        self._sum[arm, cell] = self._sum[arm, cell] * keep + logarithm
+        self._last[arm, cell] = max(now, self._last[arm, cell])
+
+    def _shrunk(self, arm: int, cell: int) -> float:
+        weight = self._weight[arm]
+        mean = float((self._sum[arm].sum() + _ARM_PRIOR * self._typical) / (weight.sum() + _ARM_PRIOR))
+        if self._cells == 1:
+            return mean
+        return float((self._sum[arm, cell] + _CELL_PRIOR * mean) / (weight[cell] + _CELL_PRIOR))
+
+    def predict(self, cell: int) -> tuple[FloatArray, FloatArray]:
+        """Returns (mean of the value, relative standard error of that mean), each of shape (n,).
+
+        An arm without data gets the mean of all arms. The mean of a log-normal value is exp(m + s²/2).
+        """
+        arm_weight = self._weight.sum(axis=1)
+        arm_sum = self._sum.sum(axis=1)
+        pooled = (arm_sum.sum() + _ARM_PRIOR * self._typical) / (arm_weight.sum() + _ARM_PRIOR)
+        mean = (arm_sum + _ARM_PRIOR * pooled) / (arm_weight + _ARM_PRIOR)
+        variance = self._spread[:, 1] / self._spread[:, 0]
+        seen = arm_weight
+        if self._cells > 1:
+            own = self._weight[:, cell]
+            mean = (self._sum[:, cell] + _CELL_PRIOR * mean) / (own + _CELL_PRIOR)
+            seen = own + np.minimum(arm_weight, _CELL_PRIOR)
+        return np.exp(mean + 0.5 * np.minimum(variance, 1.0)), np.sqrt(variance / (seen + _ARM_PRIOR))
+
+    def snapshot(self, name: str) -> dict[str, FloatArray]:
+        """Returns copies of the state, keys beginning with `name`."""
+        return {
+            f"{name}.weight": self._weight.copy(),
+            f"{name}.sum": self._sum.copy(),
+            f"{name}.last": self._last.copy(),
+            f"{name}.spread": self._spread.copy(),
+        }
+
+    def restore(self, name: str, arrays: Mapping[str, FloatArray]) -> None:
+        """Takes what `snapshot` gave. Raises KeyError or ValueError if it doesn't fit."""
+        weight = arrays[f"{name}.weight"]
+        if weight.ndim != 2 or weight.shape[1] != self._cells:
+            raise ValueError(f"{name}: {weight.shape} has not {self._cells} cells")
+        self._weight = weight.copy()
+        self._sum = arrays[f"{name}.sum"].copy()
+        self._last = arrays[f"{name}.last"].copy()
+        self._spread = arrays[f"{name}.spread"].copy()
+
+
+class ErrorRates:
+    """Probability that a call fails, per arm: a Beta posterior that forgets within minutes.
+
+    The prior is one failure in fifty calls. An outage is over when it is over: with a half-life of ten
+    minutes an arm that recovered gets its traffic back without anybody resetting it.
+    """
+
+    _PRIOR_ERRORS, _PRIOR_CALLS = 0.04, 2.0
+
+    def __init__(self, *, half_life_s: float) -> None:
+        self._rate = float(np.log(2.0)) / half_life_s
+        self._errors = np.zeros(0)
+        self._calls = np.zeros(0)
+        self._last = np.zeros(0)
+
+    def add_arm(self) -> None:
+        """Adds an arm that has not been called."""
+        self._errors = with_row(self._errors, 0.0)
+        self._calls = with_row(self._calls, 0.0)
+        self._last = with_row(self._last, 0.0)
+
+    def observe(self, arm: int, *, error: bool, now: float) -> None:
+        """Takes the end of one call."""
+        keep = float(np.exp(-self._rate * max(0.0, now - self._last[arm])))
+        self._errors[arm] = self._errors[arm] * keep + error
+        self._calls[arm] = self._calls[arm] * keep + 1.0
+        self._last[arm] = max(now, self._last[arm])
+
+    def predict(self, now: float) -> FloatArray:
+        """Returns P(error) at `now`: shape (n,), in (0, 1)."""
+        keep = np.exp(-self._rate * np.maximum(0.0, now - self._last))
+        result: FloatArray = (self._errors * keep + self._PRIOR_ERRORS) / (
+            self._calls * keep + self._PRIOR_CALLS
+        )
+        return result
+
+    def snapshot(self, name: str) -> dict[str, FloatArray]:
+        """Returns copies of the state, keys beginning with `name`."""
+        return {
+            f"{name}.errors": self._errors.copy(),
+            f"{name}.calls": self._calls.copy(),
+            f"{name}.last": self._last.copy(),
+        }
+
+    def restore(self, name: str, arrays: Mapping[str, FloatArray]) -> None:
+        """Takes what `snapshot` gave. Raises KeyError if a part is missing."""
+        self._errors = arrays[f"{name}.errors"].copy()
+        self._calls = arrays[f"{name}.calls"].copy()
+        self._last = arrays[f"{name}.last"].copy()

@@ -1,0 +1,97 @@
+"""Rows of the journal. Arrays are numpy; what they mean is not this room's business.
+
+The journal is one totally ordered sequence of decisions and feedback. Whoever learns is a fold over it: a
+worker applies rows in the order of `seq`, its own and other workers' alike, after they are committed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(slots=True)
+class Decision:
+    """One routed request with its end. Times are epoch seconds, durations seconds, money US dollars.
+
+    id             the answer's own id, which is also the feedback id
+    arms           the candidates, in the order of `probabilities`
+    probabilities  shape (k,)
+    context        shape (d,): float32, exactly what was decided on
+    status         "ok", "cancelled" (client left), or an error's label
+    attempts       arms that failed before `arm` answered: [{"arm", "error", "status", "seconds"}]
+    ttft_s         to the first content, None where there was none
+    """
+
+    id: str
+    at: float
+    route: str
+    task: str
+    arm: str
+    arms: tuple[str, ...]
+    probabilities: Floats
+    propensity: float
+    context: Floats
+    objective: dict[str, object]
+    price_version: str
+    key: str = ""
+    session: str | None = None
+    user: str | None = None
+    dialect: str = "openai"
+    streamed: bool = False
+    request_id: str = ""
+    finished_at: float = 0.0
+    status: str = "ok"
+    http_status: int = 200
+    error: str | None = None
+    finish: str | None = None
+    input_tokens: int | None = None
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    output_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    usage_estimated: bool = False
+    cost_usd: float | None = None
+    ttft_s: float | None = None
+    attempts: list[dict[str, object]] = field(default_factory=list)
+    seq: int = 0
+
+
+@dataclass(slots=True)
+class Feedback:
+    """One value of one metric for one answer. The store fills in what it stands on at commit.
+
+    value        in [0, 1]
+    weight       of the observation when learning, fixed when it was taken in
+    arm, context of the decision that `id` names
+    previous     the feedback that this one replaces, to be taken back exactly
+    """
+
+    id: str
+    metric: str
+    value: float
+    at: float
+    weight: float = 1.0
+    source: str = ""
+    comment: str = ""
+    idempotency_key: str | None = None
+    seq: int = 0
+    arm: str = ""
+    task: str = ""
+    context: Floats | None = None
+    previous: Feedback | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackResult:
+    """What became of a feedback: "new", "corrected", "repeated" (same value: nothing changed), "unknown" id."""
+
+    status: str
+    feedback: Feedback | None = None
+
+
+Event = Decision | Feedback

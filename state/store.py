@@ -1,0 +1,80 @@
+"""The one interface of durable state. Implementations: `state.sqlite`; others may follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from state.records import Decision, Event, Feedback, FeedbackResult
+
+Arrays = Mapping[str, npt.NDArray[np.float64]]
+
+
+class StoreError(Exception):
+    """The store could not do it: disk full, file locked by a stranger, newer schema. Says what to do."""
+
+
+class Store(Protocol):
+    """Everything returned from a coroutine is committed. Safe for concurrent calls within one process, and
+    for several processes on the same store: appends of different processes never interleave in `seq`.
+    """
+
+    async def append(
+        self, decisions: Sequence[Decision], feedback: Sequence[Feedback]
+    ) -> tuple[int, list[FeedbackResult]]:
+        """Commits all of it in one transaction: decisions first, then feedback in order.
+
+        Sets `seq` on every row (consecutive), and on feedback its decision's arm, task and context and the
+        row it replaces. Returns (the first seq given out, one result per feedback). A feedback that repeats
+        the value in force, or an idempotency key already seen, is not a new row and takes no seq.
+        """
+        ...
+
+    async def tail(self, after: int, limit: int = 1000) -> list[Event]:
+        """Returns committed rows with seq > `after` in order, feedback complete as after `append`."""
+        ...
+
+    async def last_seq(self) -> int: ...
+
+    async def decision(self, id: str) -> Decision | None: ...
+
+    async def feedback_of(self, id: str) -> list[Feedback]:
+        """Returns the feedback in force for a decision, one per metric."""
+        ...
+
+    async def session(self, session: str, limit: int = 200) -> list[Decision]:
+        """Returns the latest decisions of a session, oldest first."""
+        ...
+
+    async def decisions_between(
+        self, start: float, end: float, *, after: int = 0, limit: int = 1000
+    ) -> list[Decision]:
+        """Pages decisions by seq whose `at` lies in [start, end)."""
+        ...
+
+    async def save_snapshot(self, name: str, seq: int, meta: Mapping[str, object], arrays: Arrays) -> None:
+        """Keeps the newest two snapshots of `name`, so that a bad one can be dropped. An older seq than the
+        newest stored is ignored.
+        """
+        ...
+
+    async def load_snapshots(
+        self, name: str
+    ) -> list[tuple[int, dict[str, object], dict[str, npt.NDArray[np.float64]]]]:
+        """Returns (seq, meta, arrays), newest first."""
+        ...
+
+    async def set_value(self, name: str, value: object) -> None:
+        """Small durable settings changed at run time (prices, arm switches), JSON-able, by name."""
+        ...
+
+    async def values(self, prefix: str) -> dict[str, object]: ...
+
+    async def prune(self, before: float) -> int:
+        """Deletes decisions older than `before` (epoch seconds) with their feedback; returns how many."""
+        ...
+
+    async def close(self) -> None: ...

@@ -77,7 +77,17 @@ class Refusal:
     text: str
 
 
-Part = Text | Media | Reasoning | ToolCall | ToolResult | Refusal
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """Something only one dialect knows (a provider-run search and its result), in that dialect's words: a part
+    of an earlier turn, or an event of an answer.
+    """
+
+    dialect: str
+    raw: Json
+
+
+Part = Text | Media | Reasoning | ToolCall | ToolResult | Refusal | Opaque
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 
 
@@ -293,14 +303,6 @@ class UsageReport:
 
     usage: Usage
     service_tier: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Opaque:
-    """Something only one dialect knows (a provider-run search and its result), in that dialect's words."""
-
-    dialect: str
-    raw: Json
 
 
 Event = (

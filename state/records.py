@@ -18,7 +18,9 @@ Floats = npt.NDArray[np.float32]
 class Decision:
     """One routed request with its end. Times are epoch seconds, durations seconds, money US dollars.
 
-    id             the answer's own id, which is also the feedback id
+    id             the answer's own id as the upstream gave it; some servers repeat ids
+    request_id     the gateway's own unique id (X-Generation-Id); look-ups and feedback take either, and
+                   an `id` that stands for several rows means the latest
     arms           the candidates, in the order of `probabilities`
     probabilities  shape (k,)
     context        shape (d,): float32, exactly what was decided on

@@ -39,7 +39,9 @@ class Store(Protocol):
 
     async def last_seq(self) -> int: ...
 
-    async def decision(self, id: str) -> Decision | None: ...
+    async def decision(self, id: str) -> Decision | None:
+        """Looks up by `request_id` or by `id` (then the latest row that has it)."""
+        ...
 
     async def feedback_of(self, id: str) -> list[Feedback]:
         """Returns the feedback in force for a decision, one per metric."""

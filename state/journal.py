@@ -1,0 +1,199 @@
+"""The journal's SQL: what is written in a transaction and what is read back."""
+
+# ruff: noqa: S608 - queries are put together from constants of this package; values are always bound
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from operator import attrgetter
+
+from state.migrations import BLOCK_BITS
+from state.records import Decision, Event, Feedback, FeedbackResult
+from state.rows import (
+    DECISION_COLUMNS,
+    FEEDBACK_COLUMNS,
+    Row,
+    dumps,
+    frame_of,
+    hash_of,
+    pack_decision,
+    pack_feedback,
+    storable,
+    text,
+    unpack_decision,
+    unpack_feedback,
+    unpack_floats,
+)
+from state.texts import TextIds, Texts
+
+_INSERT_DECISION = f"INSERT INTO decisions ({DECISION_COLUMNS}) VALUES ({', '.join('?' * (DECISION_COLUMNS.count(',') + 1))})"
+_INSERT_FEEDBACK = (
+    f"INSERT INTO feedback ({FEEDBACK_COLUMNS}, decision, previous)"
+    f" VALUES ({', '.join('?' * (FEEDBACK_COLUMNS.count(',') + 3))})"
+)
+_UNSTORABLE = (UnicodeEncodeError, OverflowError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
+_WIDEN_BLOCK = (
+    "INSERT INTO blocks VALUES (?, ?, ?) ON CONFLICT (block) DO UPDATE"
+    " SET min_at = min(min_at, excluded.min_at), max_at = max(max_at, excluded.max_at)"
+)
+
+
+def _newest_by(hash_column: str, id_column: str) -> str:
+    # CROSS JOIN keeps the blocks outside, so the search stops in the newest block that has the id. The plus
+    # takes the integer affinity away, with which SQLite would not use the index over an expression.
+    return (
+        "SELECT d.seq FROM blocks b CROSS JOIN decisions d"
+        f" ON d.seq >> {BLOCK_BITS} = +b.block AND d.{hash_column} = ?1 AND d.{id_column} = ?2"
+        " ORDER BY b.block DESC, d.seq DESC LIMIT 1"
+    )
+
+
+_NEWEST_BY_ID = _newest_by("id_hash", "id")
+_NEWEST_BY_REQUEST = _newest_by("request_hash", "request_id")
+_FEEDBACK_OF = f"SELECT {FEEDBACK_COLUMNS} FROM feedback WHERE decision = ? AND metric = ?"
+_FEEDBACK_WITH_DECISION = (
+    "SELECT "
+    + ", ".join(f"f.{column}" for column in FEEDBACK_COLUMNS.split(", "))
+    + ", f.previous, d.arm, d.task, d.context FROM feedback f JOIN decisions d ON d.seq = f.decision"
+)
+
+
+def append(
+    connection: sqlite3.Connection,
+    texts: TextIds,
+    decisions: Sequence[Decision],
+    feedback: Sequence[Feedback],
+) -> tuple[int, list[FeedbackResult]]:
+    """Writes both inside the caller's transaction; sets the records' fields last, when nothing can fail."""
+    first, epoch = connection.execute("SELECT next, texts_epoch FROM sequence").fetchone()
+    texts.begin(epoch)
+    rows: list[Row] = []
+    for seq, decision in enumerate(decisions, start=first):
+        candidates = texts.known(decision.arms)
+        if candidates is None:
+            candidates = texts.store(connection, decision.arms, dumps(decision.arms))
+        body = frame_of(decision)
+        frame = texts.known(body)
+        if frame is None:
+            frame = texts.store(connection, body, body)
+        rows.append(pack_decision(decision, seq, candidates, frame))
+    if rows:
+        _insert(connection, rows, first)
+        _widen_blocks(connection, first, [decision.at for decision in decisions])
+    taken = first + len(rows)
+    results: list[FeedbackResult] = []
+    fresh: list[tuple[Feedback, Feedback]] = []
+    for item in feedback:
+        status, stored = _append_feedback(connection, item, taken)
+        if status in ("new", "corrected") and stored is not None:
+            fresh.append((item, stored))
+            taken += 1
+            results.append(FeedbackResult(status, item))
+        else:
+            results.append(FeedbackResult(status, stored))
+    if taken != first:
+        connection.execute("UPDATE sequence SET next = ?", (taken,))
+    for seq, decision in enumerate(decisions, start=first):
+        decision.seq = seq
+    for item, stored in fresh:
+        item.seq, item.arm, item.task = stored.seq, stored.arm, stored.task
+        item.context, item.previous = stored.context, stored.previous
+    return first, results
+
+
+def _insert(connection: sqlite3.Connection, rows: list[Row], first: int) -> None:
+    try:
+        connection.executemany(_INSERT_DECISION, rows)
+    except _UNSTORABLE:
+        connection.execute("DELETE FROM decisions WHERE seq >= ?", (first,))
+        connection.executemany(_INSERT_DECISION, map(storable, rows))
+
+
+def _widen_blocks(connection: sqlite3.Connection, first: int, times: list[float]) -> None:
+    start = 0
+    while start < len(times):
+        block = (first + start) >> BLOCK_BITS
+        end = min(((block + 1) << BLOCK_BITS) - first, len(times))
+        known = [at for at in times[start:end] if math.isfinite(at)] or [0.0]
+        connection.execute(_WIDEN_BLOCK, (block, min(known), max(known)))
+        start = end
+
+
+def _append_feedback(connection: sqlite3.Connection, item: Feedback, seq: int) -> tuple[str, Feedback | None]:
+    decision = find(connection, item.id)
+    if decision is None:
+        return "unknown", None
+    arm, task, blob = connection.execute(
+        "SELECT arm, task, context FROM decisions WHERE seq = ?", (decision,)
+    ).fetchone()
+    context = unpack_floats(blob)
+    of_metric = (decision, text(item.metric))
+    if item.idempotency_key is not None:
+        seen = connection.execute(
+            f"{_FEEDBACK_OF} AND idempotency_key = ? LIMIT 1", (*of_metric, text(item.idempotency_key))
+        ).fetchone()
+        if seen is not None:
+            return "repeated", unpack_feedback(seen, arm=arm, task=task, context=context)
+    in_force = connection.execute(f"{_FEEDBACK_OF} ORDER BY seq DESC LIMIT 1", of_metric).fetchone()
+    previous = None if in_force is None else unpack_feedback(in_force, arm=arm, task=task, context=context)
+    if previous is not None and previous.value == item.value:
+        return "repeated", previous
+    row = pack_feedback(item, seq, decision, None if previous is None else previous.seq)
+    try:
+        connection.execute(_INSERT_FEEDBACK, row)
+    except _UNSTORABLE:
+        connection.execute(_INSERT_FEEDBACK, storable(row))
+    stored = replace(item, seq=seq, arm=arm, task=task, context=context, previous=previous)
+    return ("new" if previous is None else "corrected"), stored
+
+
+def find(connection: sqlite3.Connection, id: str) -> int | None:
+    """Returns the seq of the decision with this `request_id`, else of the newest with this `id`."""
+    wanted = text(id)
+    key = (hash_of(wanted), wanted)
+    for query in (_NEWEST_BY_REQUEST, _NEWEST_BY_ID):
+        found = connection.execute(query, key).fetchone()
+        if found is not None:
+            return int(found[0])
+    return None
+
+
+def decisions_where(
+    connection: sqlite3.Connection, texts: Texts, clause: str, parameters: Sequence[object]
+) -> list[Decision]:
+    """Returns the decisions that `clause` (everything from WHERE or JOIN on) selects."""
+    return [
+        unpack_decision(row, texts.arms(connection, row[9]), texts.frame(connection, row[10]))
+        for row in connection.execute(f"SELECT {DECISION_COLUMNS} FROM decisions {clause}", parameters)
+    ]
+
+
+def tail(connection: sqlite3.Connection, texts: Texts, after: int, limit: int) -> list[Event]:
+    """Reads on inside the caller's transaction: both tables have to be seen at the same commit."""
+    found: list[Event] = []
+    found += decisions_where(connection, texts, "WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
+    found += feedback_where(connection, "WHERE f.seq > ? ORDER BY f.seq LIMIT ?", (after, limit))
+    found.sort(key=attrgetter("seq"))
+    return found[:limit]
+
+
+def feedback_where(
+    connection: sqlite3.Connection, clause: str, parameters: Sequence[object]
+) -> list[Feedback]:
+    """Returns the feedback that `clause` selects, each with the row that it replaced when it came."""
+    found = []
+    for *row, previous, arm, task, blob in connection.execute(
+        f"{_FEEDBACK_WITH_DECISION} {clause}", parameters
+    ):
+        context = unpack_floats(blob)
+        feedback = unpack_feedback(tuple(row), arm=arm, task=task, context=context)
+        if previous is not None:
+            replaced = connection.execute(
+                f"SELECT {FEEDBACK_COLUMNS} FROM feedback WHERE seq = ?", (previous,)
+            ).fetchone()
+            feedback.previous = unpack_feedback(replaced, arm=arm, task=task, context=context)
+        found.append(feedback)
+    return found

@@ -1,0 +1,199 @@
+"""Rows of the tables to records and back."""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from typing import Any
+
+import numpy as np
+import orjson
+
+from state.records import Decision, Feedback, Floats
+
+Row = tuple[Any, ...]
+
+DECISION_COLUMNS = (
+    "seq, id, id_hash, request_id, request_hash, at, task, arm, propensity, candidates, frame, session, user,"
+    " finished_at, status, http_status, finish, input_tokens, output_tokens, cost_usd, ttft_s, details,"
+    " context, probabilities"
+)
+FEEDBACK_COLUMNS = "seq, id, metric, value, at, weight, source, comment, idempotency_key"
+
+_FLOAT32 = np.dtype("<f4")
+_LARGEST_INTEGER = 2**63 - 1
+_ORDINARY: tuple[Any, ...] = (None, None, None, None, False, [])
+
+
+def hash_of(id: str) -> int:
+    """Returns the short hash under which an id is indexed; look-ups compare the id itself as well."""
+    return zlib.crc32(id.encode("utf-8", "replace"))
+
+
+def dumps(value: object) -> str:
+    """Returns JSON of anything: what JSON doesn't know becomes its text."""
+    try:
+        return orjson.dumps(value, default=str, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+    except (TypeError, ValueError):
+        # Lone surrogates, keys that are no strings, integers over 64 bits.
+        return json.dumps(value, default=str, ensure_ascii=False).encode("utf-8", "replace").decode()
+
+
+def frame_of(d: Decision) -> str:
+    """Returns what many decisions have in common, as the JSON that is stored once for all of them."""
+    return dumps((d.route, d.dialect, d.streamed, d.key, d.price_version, d.objective))
+
+
+def pack_decision(d: Decision, seq: int, candidates: int, frame: int) -> Row:
+    """Returns the values of DECISION_COLUMNS."""
+    request_id = d.request_id if d.request_id and d.request_id != d.id else None
+    rare = (
+        d.error,
+        d.cached_tokens,
+        d.cache_write_tokens,
+        d.reasoning_tokens,
+        d.usage_estimated,
+        d.attempts,
+    )
+    return (
+        seq,
+        d.id,
+        hash_of(d.id),
+        request_id,
+        None if request_id is None else hash_of(request_id),
+        d.at,
+        d.task,
+        d.arm,
+        d.propensity,
+        candidates,
+        frame,
+        d.session,
+        d.user,
+        d.finished_at,
+        d.status,
+        d.http_status,
+        d.finish,
+        d.input_tokens,
+        d.output_tokens,
+        d.cost_usd,
+        d.ttft_s,
+        None if rare == _ORDINARY else dumps(rare),
+        _pack_floats(d.context),
+        _pack_floats(d.probabilities),
+    )
+
+
+def unpack_decision(row: Row, arms: tuple[str, ...], frame: list[Any]) -> Decision:
+    """Takes the values of DECISION_COLUMNS and the parsed texts that it names."""
+    route, dialect, streamed, key, price_version, objective = frame
+    rare = _ORDINARY if row[21] is None else orjson.loads(row[21])
+    error, cached_tokens, cache_write_tokens, reasoning_tokens, usage_estimated, attempts = rare
+    return Decision(
+        id=row[1],
+        at=_number(row[5]),
+        route=route,
+        task=row[6],
+        arm=row[7],
+        arms=arms,
+        probabilities=unpack_floats(row[23]),
+        propensity=_number(row[8]),
+        context=unpack_floats(row[22]),
+        objective=dict(objective),
+        price_version=price_version,
+        key=key,
+        session=row[11],
+        user=row[12],
+        dialect=dialect,
+        streamed=streamed,
+        request_id=row[3] or "",
+        finished_at=_number(row[13]),
+        status=row[14],
+        http_status=row[15],
+        error=error,
+        finish=row[16],
+        input_tokens=row[17],
+        cached_tokens=cached_tokens,
+        cache_write_tokens=cache_write_tokens,
+        output_tokens=row[18],
+        reasoning_tokens=reasoning_tokens,
+        usage_estimated=usage_estimated,
+        cost_usd=row[19],
+        ttft_s=row[20],
+        attempts=list(attempts),
+        seq=row[0],
+    )
+
+
+def pack_feedback(f: Feedback, seq: int, decision: int, previous: int | None) -> Row:
+    """Returns the values of FEEDBACK_COLUMNS and then decision and previous."""
+    return (
+        seq,
+        f.id,
+        f.metric,
+        f.value,
+        f.at,
+        f.weight,
+        f.source,
+        f.comment,
+        f.idempotency_key,
+        decision,
+        previous,
+    )
+
+
+def unpack_feedback(row: Row, *, arm: str, task: str, context: Floats) -> Feedback:
+    """Takes the values of FEEDBACK_COLUMNS and what its decision says."""
+    seq, answer, metric, value, at, weight, source, comment, idempotency_key = row
+    return Feedback(
+        id=answer,
+        metric=metric,
+        value=value,
+        at=at,
+        weight=weight,
+        source=source,
+        comment=comment,
+        idempotency_key=idempotency_key,
+        seq=seq,
+        arm=arm,
+        task=task,
+        context=context,
+    )
+
+
+def storable(row: Row) -> Row:
+    """Returns the row with what SQLite can't hold replaced: lone surrogates, integers over 64 bits, objects.
+
+    The slow way for a batch that was refused: a request header may hold bytes that are no UTF-8, and an
+    upstream may report a nonsensical number of tokens.
+    """
+    return tuple(map(_storable, row))
+
+
+def _storable(value: Any) -> Any:
+    if value is None or isinstance(value, float | bytes):
+        return value
+    if isinstance(value, int):
+        return max(-_LARGEST_INTEGER, min(int(value), _LARGEST_INTEGER))
+    return text(str(value))
+
+
+def text(value: str) -> str:
+    """Returns what is stored of a string: lone surrogates become question marks."""
+    return value.encode("utf-8", "replace").decode()
+
+
+def _pack_floats(array: Floats) -> bytes:
+    if array.dtype != _FLOAT32:
+        array = array.astype(_FLOAT32)
+    return array.tobytes()
+
+
+def unpack_floats(blob: bytes) -> Floats:
+    """Returns a read-only array of shape (n,)."""
+    return np.frombuffer(blob, _FLOAT32)
+
+
+def _number(value: float | None) -> float:
+    # SQLite has no NaN: it stores NULL.
+    return math.nan if value is None else value

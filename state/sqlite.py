@@ -1,0 +1,221 @@
+"""The store in one SQLite file, for one process or several."""
+
+# ruff: noqa: S608 - queries are put together from constants of this package; values are always bound
+
+from __future__ import annotations
+
+import math
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Self, TypeVar
+
+import numpy as np
+import orjson
+
+from state import housekeeping, journal, snapshots
+from state.connection import Connection, read, write
+from state.migrations import BLOCK_BITS
+from state.records import Decision, Event, Feedback, FeedbackResult
+from state.rows import dumps, text
+from state.snapshots import Snapshot
+from state.store import Arrays
+from state.texts import TextIds, Texts
+
+T = TypeVar("T")
+
+
+class SqliteStore:
+    """Implements `Store`. One connection writes, a second one reads beside it.
+
+    Every call is one item in the queue of its connection's thread and one transaction: nothing interleaves,
+    and a call whose await is cancelled is still carried out whole or, on an error, not at all.
+
+    Feedback, values and snapshots are flushed to the disk before they are acknowledged. A batch of
+    decisions alone is not: it survives `kill -9`, and a power cut takes at most what no later feedback,
+    value or snapshot flushed with it. Waiting for the disk would cost every batch 0.2 ms on a fast drive
+    and ten on a slow one to protect records nobody was promised.
+    """
+
+    def __init__(self, writer: Connection, reader: Connection) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._text_ids = TextIds()
+        self._texts = Texts()
+
+    @classmethod
+    async def open(cls, path: str | os.PathLike[str]) -> Self:
+        """Opens or makes the file (mode 0600); ":memory:" is a store that lives as long as this object.
+
+        Raises StoreError, saying what to do, if that can't be.
+        """
+        where = os.fspath(path)
+        writer = await Connection.to(where)
+        if where == ":memory:":
+            return cls(writer, writer)
+        try:
+            return cls(writer, await Connection.to(where, reader=True))
+        except BaseException:
+            await writer.shut()
+            raise
+
+    async def append(
+        self, decisions: Sequence[Decision], feedback: Sequence[Feedback]
+    ) -> tuple[int, list[FeedbackResult]]:
+        """See `Store.append`. Raises ValueError for feedback whose numbers are not finite."""
+        for item in feedback:
+            if not (math.isfinite(item.value) and math.isfinite(item.weight) and math.isfinite(item.at)):
+                raise ValueError(f"feedback for {item.id!r}: value, weight and at must be finite")
+        return await self._write(
+            partial(self._append, decisions=decisions, feedback=feedback), durable=bool(feedback)
+        )
+
+    def _append(
+        self, connection: sqlite3.Connection, decisions: Sequence[Decision], feedback: Sequence[Feedback]
+    ) -> tuple[int, list[FeedbackResult]]:
+        try:
+            return journal.append(connection, self._text_ids, decisions, feedback)
+        except BaseException:
+            self._text_ids.forget()
+            raise
+
+    async def tail(self, after: int, limit: int = 1000) -> list[Event]:
+        return await self._read(partial(journal.tail, texts=self._texts, after=after, limit=limit))
+
+    async def last_seq(self) -> int:
+        return await self._read(lambda c: int(c.execute("SELECT next FROM sequence").fetchone()[0]) - 1)
+
+    async def decision(self, id: str) -> Decision | None:
+        def look(connection: sqlite3.Connection) -> Decision | None:
+            seq = journal.find(connection, id)
+            if seq is None:
+                return None
+            return journal.decisions_where(connection, self._texts, "WHERE seq = ?", (seq,))[0]
+
+        return await self._read(look)
+
+    async def feedback_of(self, id: str) -> list[Feedback]:
+        def look(connection: sqlite3.Connection) -> list[Feedback]:
+            every = journal.feedback_where(
+                connection, "WHERE f.decision = ? ORDER BY f.seq", (journal.find(connection, id),)
+            )
+            return list({feedback.metric: feedback for feedback in every}.values())
+
+        return await self._read(look)
+
+    async def session(self, session: str, limit: int = 200) -> list[Decision]:
+        clause = "WHERE session = ? ORDER BY seq DESC LIMIT ?"
+        latest = await self._read(
+            lambda c: journal.decisions_where(c, self._texts, clause, (text(session), limit))
+        )
+        return latest[::-1]
+
+    async def decisions_between(
+        self, start: float, end: float, *, after: int = 0, limit: int = 1000
+    ) -> list[Decision]:
+        clause = (
+            "JOIN (SELECT block FROM blocks WHERE block >= ? AND max_at >= ? AND min_at < ?) b"
+            f" ON seq BETWEEN b.block << {BLOCK_BITS} AND (b.block << {BLOCK_BITS}) + {(1 << BLOCK_BITS) - 1}"
+            " WHERE seq > ? AND at >= ? AND at < ? ORDER BY b.block, seq LIMIT ?"
+        )
+        values = (after >> BLOCK_BITS, start, end, after, start, end, limit)
+        return await self._read(lambda c: journal.decisions_where(c, self._texts, clause, values))
+
+    async def save_snapshot(self, name: str, seq: int, meta: Mapping[str, object], arrays: Arrays) -> None:
+        # Copied here and now: the owner may go on learning into these arrays while the thread writes.
+        header = snapshots.encode_header(meta, arrays)
+        parts = [np.asarray(array, "<f8").tobytes() for array in arrays.values()]
+        await self._write(partial(_save_snapshot, name, seq, header, parts), durable=True)
+
+    async def load_snapshots(self, name: str) -> list[Snapshot]:
+        def load(connection: sqlite3.Connection) -> list[Snapshot]:
+            query = "SELECT seq, checksum, body FROM snapshots WHERE name = ? ORDER BY seq DESC"
+            return [
+                (seq, *snapshots.decode(body))
+                for seq, digest, body in connection.execute(query, (name,))
+                if snapshots.checksum(name, seq, body) == digest
+            ]
+
+        return await self._read(load)
+
+    async def set_value(self, name: str, value: object) -> None:
+        statement = 'INSERT INTO "values" VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value'
+        row = (text(name), dumps(value))
+        await self._write(lambda c: c.execute(statement, row).close(), durable=True)
+
+    async def values(self, prefix: str) -> dict[str, object]:
+        query = 'SELECT name, value FROM "values" WHERE substr(name, 1, ?) = ? ORDER BY name'
+        rows = await self._read(lambda c: c.execute(query, (len(text(prefix)), text(prefix))).fetchall())
+        return {name: orjson.loads(value) for name, value in rows}
+
+    async def prune(self, before: float) -> int:
+        """Deletes decisions older than `before` with their feedback, in steps that let appends through.
+
+        Whoever learns must have a snapshot past them: a row that is gone can't be read again.
+        """
+        return await self._in_steps(partial(housekeeping.prune_step, before=before))
+
+    async def forget_user(self, user: str) -> int:
+        """Deletes a user's decisions and feedback, overwritten in the file; returns how many decisions.
+
+        What was learnt from them stays: sums over everybody in which nobody can be told apart.
+        """
+        deleted = await self._in_steps(partial(housekeeping.forget_step, user=text(user)))
+        await self._writer.run(housekeeping.flush_log)
+        return deleted
+
+    async def size(self) -> housekeeping.Size:
+        return await self._read(housekeeping.size)
+
+    async def compact(self) -> int:
+        """Gives free pages back to the file system, in steps that let appends through; returns bytes."""
+        freed = 0
+        while step := await self._writer.run(housekeeping.compact_step):
+            freed += step
+        await self._writer.run(housekeeping.flush_log)
+        return freed
+
+    async def integrity(self) -> list[str]:
+        """Returns what is wrong with the file: nothing, hopefully. Reads all of it."""
+        return await self._read(housekeeping.problems)
+
+    async def close(self) -> None:
+        """Ends after everything queued. A second time does nothing."""
+        await self._reader.shut()
+        await self._writer.shut()
+
+    async def _in_steps(self, step: Callable[[sqlite3.Connection], int]) -> int:
+        deleted = 0
+        while count := await self._write(step, durable=True):
+            deleted += count
+        return deleted
+
+    async def _read(self, fn: Callable[[sqlite3.Connection], T]) -> T:
+        return await self._reader.run(partial(read, fn=fn))
+
+    async def _write(self, fn: Callable[[sqlite3.Connection], T], *, durable: bool) -> T:
+        return await self._writer.run(partial(write, fn=fn, durable=durable))
+
+
+def _save_snapshot(
+    name: str, seq: int, header: bytes, parts: list[bytes], connection: sqlite3.Connection
+) -> None:
+    # A seq that the journal never reached is a damaged cell, and would outrank every good one.
+    connection.execute(
+        "DELETE FROM snapshots WHERE name = ? AND seq >= (SELECT next FROM sequence) AND seq > ?", (name, seq)
+    )
+    newest = connection.execute("SELECT max(seq) FROM snapshots WHERE name = ?", (name,)).fetchone()[0]
+    if newest is not None and newest > seq:
+        return
+    body = snapshots.frame(header, parts)
+    connection.execute(
+        "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?)",
+        (name, seq, time.time(), snapshots.checksum(name, seq, body), body),
+    )
+    connection.execute(
+        "DELETE FROM snapshots WHERE name = ?1 AND seq NOT IN"
+        " (SELECT seq FROM snapshots WHERE name = ?1 ORDER BY seq DESC LIMIT 2)",
+        (name,),
+    )

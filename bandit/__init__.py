@@ -14,15 +14,15 @@ engine     `Bandit`, which puts them together
 
 from bandit.arrays import FloatArray, IntArray
 from bandit.engine import ArmPrior, Bandit, Decision, Estimate, Settings
-from bandit.features import DIMENSION, RequestFacts, context_vector
+from bandit.features import DIMENSION, Context, RequestFacts
 from bandit.objective import PRESETS, Objective, Quote
-from bandit.tasks import TaskRegistry, recognise_task
 
 __all__ = [
     "DIMENSION",
     "PRESETS",
     "ArmPrior",
     "Bandit",
+    "Context",
     "Decision",
     "Estimate",
     "FloatArray",
@@ -31,7 +31,4 @@ __all__ = [
     "Quote",
     "RequestFacts",
     "Settings",
-    "TaskRegistry",
-    "context_vector",
-    "recognise_task",
 ]

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
 from bandit.arrays import FloatArray, IntArray, with_row
-from bandit.features import DIMENSION, slot_of
+from bandit.features import DIMENSION, Context, RequestFacts, context_vector, slot_of
 from bandit.objective import Objective, Quote
 from bandit.outcomes import ErrorRates, LogMeans
 from bandit.quality import QualityModel, QualitySettings
-from bandit.tasks import TASK_COLUMNS
+from bandit.tasks import TASK_COLUMNS, TaskRegistry, recognise_task
 from bandit.thompson import best_probabilities, draw, tilt_until, with_floor
 
 _Z95 = 1.959964
 _ONE_ARM = np.ones(1)
+
+VERSION = 1
+"""Of snapshots. One more whenever state or its meaning changes; another version's snapshot is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +46,23 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class ArmPrior:
-    """What is believed of an arm before any feedback: mean quality in [0, 1]."""
+    """What is believed of an arm before any feedback.
 
-    quality: float = 0.6
+    quality       mean, in [0, 1]
+    strength      feedbacks that this belief counts as; None for the learner's default
+    model         arms of one model share quality, whoever serves it
+    family        models of one family share a little
+    provider      arms of one provider share what is known of latency and errors
+    usd_per_mtok  list price, mean of input and output, US dollars per million tokens: dearer models tend to
+                  be better
+    """
+
+    quality: float | None = None
+    strength: float | None = None
+    model: str = ""
+    family: str = ""
+    provider: str = ""
+    usd_per_mtok: float | None = None
 
 
 @dataclass(slots=True)
@@ -95,6 +113,8 @@ class Bandit:
         self.settings = settings or Settings()
         self.arms: list[str] = []
         self._index: dict[str, int] = {}
+        self._priors: list[ArmPrior] = []
+        self._tasks = TaskRegistry()
         self._quality = QualityModel(DIMENSION, self.settings.quality)
         self._tokens = LogMeans(
             cells=TASK_COLUMNS, typical=250.0, half_life_s=self.settings.token_half_life_s
@@ -114,16 +134,27 @@ class Bandit:
         known = self._index.get(name)
         if known is not None:
             return known
-        quality = (prior or ArmPrior()).quality
+        prior = prior or ArmPrior()
+        quality = 0.6 if prior.quality is None else prior.quality
         if not 0.0 <= quality <= 1.0:
             raise ValueError(f"prior quality of {name} must be in [0, 1], not {quality}")
         self._index[name] = len(self.arms)
         self.arms.append(name)
+        self._priors.append(prior)
         self._quality.add_arm(quality)
         for part in (self._tokens, self._ttft, self._token_s, self._errors):
             part.add_arm()
         self._contexts = with_row(self._contexts, 0.0)
         return self._index[name]
+
+    def context(self, facts: RequestFacts) -> Context:
+        """Returns the context of a request. Reads only; a task never met has no column until it is observed."""
+        task = recognise_task(facts)
+        return Context(context_vector(facts, self._tasks.find(task)), task)
+
+    def tasks(self) -> list[str]:
+        """Returns the tasks that have a column of their own, in the order they were met."""
+        return self._tasks.names()
 
     def decide(
         self,
@@ -135,12 +166,14 @@ class Bandit:
         max_tokens: int | None,
         now: float,
         uniform: float,
+        budget: str | None = None,
     ) -> Decision:
         """Computes the whole probability vector over `candidates` (k ≥ 1 arm indices) and draws from it.
 
-        `x` has shape (DIMENSION,), `uniform` is a random number in [0, 1), `now` epoch seconds.
+        `x` has shape (DIMENSION,), `uniform` is a random number in [0, 1), `now` epoch seconds. `budget`
+        names whose spending the objective's targets are held for (a route, a key). Reads only.
         """
-        mean, sd = self._quality.predict(x, now)
+        mean, sd = self._quality.predict(x)
         slot = slot_of(x)
         tokens, tokens_error = self._tokens.predict(slot)
         ttft, ttft_error = self._ttft.predict(0)
@@ -200,13 +233,24 @@ class Bandit:
         arm: int,
         x: FloatArray,
         *,
+        task: str,
         output_tokens: int | None,
         ttft_s: float | None,
         token_s: float | None,
         error: bool,
         now: float,
+        cost_usd: float | None = None,
+        propensity: float = 1.0,
+        budget: str | None = None,
+        objective: Objective | None = None,
+        candidates: IntArray | None = None,
     ) -> None:
-        """Takes the end of one call; None where it said nothing (no usage, no content)."""
+        """Takes the end of one call; None where it said nothing (no usage, no content).
+
+        `x` and `task` are those of `context`; `propensity`, `budget`, `objective` and `candidates` those of
+        the decision, needed where the objective has targets to hold on average.
+        """
+        self._tasks.slot(task)
         self._errors.observe(arm, error=error, now=now)
         if error:
             return
@@ -226,11 +270,12 @@ class Bandit:
         self._errors.observe(arm, error=True, now=now)
 
     def observe_quality(
-        self, arm: int, x: FloatArray, value: float, *, at: float, weight: float = 1.0
+        self, arm: int, x: FloatArray, value: float, *, at: float, weight: float = 1.0, labelled: bool = False
     ) -> bool:
         """Takes one feedback in [0, 1] for an answer of `arm` to context `x`; returns whether a change was detected.
 
-        `at` is when it was taken in (epoch seconds); calls must come in the order of `at`.
+        `labelled` marks an example from a file that warms the bandit up: prior knowledge, which counts less
+        than traffic and is dropped when traffic contradicts it. `at` is when it was taken in (epoch seconds); calls must come in the order of `at`.
         """
         return self._quality.observe(arm, x, value, at=at, weight=weight)
 
@@ -240,8 +285,12 @@ class Bandit:
         """Takes an observation back exactly; the arguments are those it was observed with."""
         self._quality.retract(arm, x, value, at=at, weight=weight)
 
-    def feedback_count(self, arm: int) -> int:
-        """Returns the number of feedbacks in force for `arm`."""
+    def feedback_weight(self, arm: int, x: FloatArray, value: float, *, source: str, now: float) -> float:
+        """Returns the weight to observe a feedback with: it corrects for who bothers to give any. Reads only."""
+        return 1.0
+
+    def feedback_count(self, arm: int, task: str | None = None) -> int:
+        """Returns the number of feedbacks in force for `arm`, of all traffic or of one task."""
         return self._quality.counts[arm]
 
     def reopened(self, arm: int) -> int:
@@ -252,11 +301,12 @@ class Bandit:
         """Returns mean (DIMENSION,) and covariance (DIMENSION, DIMENSION) of the quality coefficients."""
         return self._quality.posterior(arm, now)
 
-    def quality_estimate(self, arm: int, now: float, slot: int | None = None) -> Estimate:
+    def quality_estimate(self, arm: int, now: float, task: str | None = None) -> Estimate:
         """Estimates E[quality] of `arm` over the contexts of all traffic, or of one task's.
 
         The same contexts are used for every arm, so that two arms' estimates can be compared.
         """
+        slot = None if task is None else self._tasks.find(task)
         contexts = self._contexts.sum(axis=0)
         total = contexts.sum(axis=0) if slot is None else contexts[slot]
         if total[-1]:
@@ -272,9 +322,16 @@ class Bandit:
         low, middle, high = np.clip([mean - half, mean, mean + half], 0.0, 1.0).tolist()
         return Estimate(middle, low, high, self._quality.effective_samples(arm, now))
 
-    def snapshot(self) -> dict[str, FloatArray]:
-        """Returns copies of all state as arrays; `restore` makes the same bandit of them."""
-        return {
+    def snapshot(self) -> tuple[dict[str, object], dict[str, FloatArray]]:
+        """Returns (what JSON can hold, arrays); `restore` makes the same bandit of both."""
+        meta: dict[str, object] = {
+            "version": VERSION,
+            "dimension": DIMENSION,
+            "arms": list(self.arms),
+            "priors": [asdict(prior) for prior in self._priors],
+            "tasks": self._tasks.names(),
+        }
+        arrays = {
             **self._quality.snapshot(),
             **self._tokens.snapshot("tokens"),
             **self._ttft.snapshot("ttft"),
@@ -282,14 +339,27 @@ class Bandit:
             **self._errors.snapshot("errors"),
             "contexts": self._contexts.copy(),
         }
+        return meta, arrays
 
-    def restore(self, arrays: Mapping[str, FloatArray], arms: Sequence[str]) -> None:
-        """Takes what `snapshot` gave; a bandit that refuses it must be thrown away.
-
-        Raises KeyError or ValueError if the arrays don't fit this version or aren't finite.
+    def restore(self, meta: Mapping[str, object], arrays: Mapping[str, FloatArray]) -> None:
+        """Takes what `snapshot` gave. Raises ValueError, and leaves the bandit as it was, if anything is
+        missing, not finite, of another shape or of another version.
         """
+        fresh = Bandit(self.settings)
+        try:
+            fresh._take(meta, arrays)
+        except (KeyError, TypeError, IndexError, AttributeError) as error:
+            raise ValueError(f"not a snapshot of this bandit: {error!r}") from error
+        self.__dict__.update(fresh.__dict__)
+
+    def _take(self, meta: Mapping[str, Any], arrays: Mapping[str, FloatArray]) -> None:
+        if (meta["version"], meta["dimension"]) != (VERSION, DIMENSION):
+            raise ValueError(f"snapshot of version {meta['version']}, dimension {meta['dimension']}")
+        for name, prior in zip(meta["arms"], meta["priors"], strict=True):
+            self.add_arm(name, ArmPrior(**prior))
+        self._tasks = TaskRegistry(meta["tasks"])
         contexts = arrays["contexts"]
-        if contexts.shape != (len(arms), TASK_COLUMNS, DIMENSION + 1):
+        if contexts.shape != (len(self.arms), TASK_COLUMNS, DIMENSION + 1):
             raise ValueError(f"contexts have shape {contexts.shape}")
         self._contexts = contexts.copy()
         self._quality.restore(arrays)
@@ -297,5 +367,3 @@ class Bandit:
         self._ttft.restore("ttft", arrays)
         self._token_s.restore("token_s", arrays)
         self._errors.restore("errors", arrays)
-        self.arms = list(arms)
-        self._index = {name: position for position, name in enumerate(arms)}

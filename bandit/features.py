@@ -37,6 +37,14 @@ _CLASS_OF_BYTE = _byte_classes()
 
 
 @dataclass(frozen=True, slots=True)
+class Context:
+    """What the learner sees of a request: `x` of shape (DIMENSION,), float64 with float32 values, and the task."""
+
+    x: FloatArray
+    task: str
+
+
+@dataclass(frozen=True, slots=True)
 class RequestFacts:
     """What the parser saw. `text` is the last user turn, `characters` counts the whole prompt."""
 
@@ -51,16 +59,19 @@ class RequestFacts:
     has_schema: bool
     stream: bool
     max_tokens: int | None
+    has_audio: bool = False
 
 
-def context_vector(facts: RequestFacts, slot: int) -> FloatArray:
+def context_vector(facts: RequestFacts, slot: int | None) -> FloatArray:
     """Returns the context of a request: shape (DIMENSION,), entry 0 is 1, the others lie in [-1, 2].
 
-    `slot` is the task's column, from `TaskRegistry.slot`, in [0, TASK_COLUMNS).
+    `slot` is the task's column, from `TaskRegistry.slot`, in [0, TASK_COLUMNS);
+    None for a task not met before.
     """
     x = np.zeros(DIMENSION)
     x[0] = 1.0
-    x[1 + slot] = 1.0
+    if slot is not None:
+        x[1 + slot] = 1.0
     raw = facts.text.encode("utf-8", "replace")
     if raw:
         counts = np.bincount(_CLASS_OF_BYTE[np.frombuffer(raw, np.uint8)], minlength=_CLASSES).tolist()
@@ -85,7 +96,8 @@ def context_vector(facts: RequestFacts, slot: int) -> FloatArray:
         code,
         foreign,
     )
-    return x
+    # The journal keeps float32; a replay must see exactly what was decided on.
+    return x.astype(np.float32).astype(np.float64)
 
 
 def slot_of(x: FloatArray) -> int:

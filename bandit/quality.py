@@ -131,9 +131,11 @@ class QualityModel:
         self._covariance = with_row(self._covariance, self._prior_covariance)
         self._theta = with_row(self._theta, 0.0)
 
-    def predict(self, x: FloatArray, now: float) -> tuple[FloatArray, FloatArray]:
-        """Returns posterior mean and standard deviation of E[quality | x], each of shape (n,)."""
-        self._advance(now)
+    def predict(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Returns posterior mean and standard deviation of E[quality | x], each of shape (n,).
+
+        They are for the time of the latest observation: a decision must not move the learner's clock.
+        """
         variance = (self._covariance @ x) @ x
         return self.prior_mean + self._theta @ x, np.sqrt(np.maximum(variance, 1e-12))
 

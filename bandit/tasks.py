@@ -37,18 +37,21 @@ class TaskRegistry:
             return taken
         return OWN_SLOTS + zlib.crc32(name.encode("utf-8", "replace")) % SHARED_SLOTS
 
-    def known(self, name: str) -> bool:
-        """Says whether `name` has a column of its own."""
-        return name in self._slots
+    def find(self, name: str) -> int | None:
+        """Returns the slot of `name`, or None if it would take a free one. Changes nothing."""
+        slot = self._slots.get(name)
+        if slot is None and self.full:
+            return OWN_SLOTS + zlib.crc32(name.encode("utf-8", "replace")) % SHARED_SLOTS
+        return slot
+
+    def names(self) -> list[str]:
+        """Returns the names with own columns, in slot order."""
+        return list(self._slots)
 
     @property
     def full(self) -> bool:
         """True when later names share columns."""
         return len(self._slots) >= OWN_SLOTS
-
-    def names(self) -> list[str]:
-        """Returns the names with own columns, in slot order."""
-        return list(self._slots)
 
 
 def recognise_task(facts: RequestFacts) -> str:

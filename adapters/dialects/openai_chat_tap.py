@@ -1,0 +1,328 @@
+"""Watches OpenAI chat answers that pass through unparsed.
+
+The hottest code of the gateway: `ChatStreamTap.feed` runs once per read of a stream. JSON is parsed only
+for events that carry something the ledger must know; all others cost a few substring searches. A quote
+inside a JSON string is always escaped, so `"usage"` with its quotes can only be a key.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import orjson
+
+from adapters.canonical import Usage
+from adapters.dialect import CostOf
+from adapters.dialects.openai_errors import error_of
+from adapters.dialects.openai_usage import decode_usage
+from adapters.errors import ErrorKind, ProviderError, Truncated
+from adapters.sse import MAX_EVENT_BYTES
+
+FINISH = {
+    "stop": "stop",
+    "eos": "stop",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "length": "length",
+    "max_tokens": "length",
+    "model_length": "length",
+    "tool_calls": "tool_calls",
+    "tool_use": "tool_calls",
+    "function_call": "tool_calls",
+    "content_filter": "content_filter",
+    "safety": "content_filter",
+    "refusal": "content_filter",
+    "error": "error",
+    "insufficient_system_resource": "error",
+}
+"""finish_reason of OpenAI and its relatives → the canonical word."""
+
+_BOUNDARY = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
+_USAGE_OBJECT = re.compile(rb'"usage"\s*:\s*\{\s*')
+_COMPACT = re.compile(rb'"choices": ?\[')
+
+# A whole answer that doesn't stream: 128 MiB holds the largest generated media.
+MAX_BODY_BYTES = 128 * 1024 * 1024
+
+
+class _ChatTap:
+    __slots__ = ("_cost_of", "content", "done", "finish", "id", "model", "usage")
+
+    def __init__(self, cost_of: CostOf) -> None:
+        self.id: str | None = None
+        self.model: str | None = None
+        self.usage: Usage | None = None
+        self.finish: str | None = None
+        self.content = False
+        self.done = False
+        self._cost_of = cost_of
+
+    def _name(self, obj: dict[str, Any]) -> None:
+        if self.id is None and isinstance(obj.get("id"), str):
+            self.id = obj["id"] or None
+        if self.model is None and isinstance(obj.get("model"), str):
+            self.model = obj["model"] or None
+
+    def _bill(self, raw: bytes, obj: dict[str, Any], usage: dict[str, Any]) -> bytes:
+        """Notes the usage and returns `raw` with `cost` spliced into its usage object."""
+        self.usage = decode_usage(usage)
+        if "cost" in usage:
+            return raw
+        cost = self._cost_of(self.usage)
+        if cost is None:
+            return raw
+        at = _usage_position(raw, usage)
+        if at is None:
+            return raw
+        comma = b"," if usage else b""
+        return b"".join((raw[:at], b'"cost":', orjson.dumps(cost), comma, raw[at:]))
+
+
+class ChatStreamTap(_ChatTap):
+    __slots__ = ("_compact", "_failure", "_fast", "_held", "_keep_usage")
+
+    def __init__(self, *, keep_usage: bool, cost_of: CostOf) -> None:
+        super().__init__(cost_of)
+        self._keep_usage = keep_usage
+        self._held = bytearray()
+        self._compact = False
+        self._fast = False
+        self._failure: ProviderError | None = None
+
+    def feed(self, data: bytes) -> bytes:
+        """See `Tap.feed`. Only an event that isn't complete yet is held back. An error that follows good
+        events in one read is raised by the next call, so that those aren't lost.
+        """
+        if (
+            self._fast
+            and data.endswith((b"\n\n", b"\r\n\r\n"))
+            and b'"finish_reason":"' not in data
+            and b'"usage":{' not in data
+            and b'"error"' not in data
+            and b"[DONE]" not in data
+            and b'"finish_reason": "' not in data
+            and b'"usage": {' not in data
+            and b"event:" not in data
+        ):
+            return data
+        return self._feed(data)
+
+    def close(self) -> bytes:
+        if self._failure is not None:
+            raise self._failure
+        out: list[bytes] = []
+        if self._held:
+            # Many servers omit the last blank line.
+            tail = bytes(self._held)
+            self._held.clear()
+            if _payload(tail) is not None:
+                self._event(tail, out)
+        if not self.done and self.finish is None:
+            raise Truncated("The stream ended without a finish reason.")
+        return b"".join(out)
+
+    def _feed(self, data: bytes) -> bytes:
+        if self._failure is not None:
+            raise self._failure
+        held = self._held
+        if held:
+            start = max(len(held) - 3, 0)
+            held += data
+            end = _last_boundary(held, start)
+            if end is None:
+                if len(held) > MAX_EVENT_BYTES:
+                    raise ProviderError(ErrorKind.UPSTREAM, "An event of the stream is too large.")
+                self._fast = False
+                return b""
+            whole = bytes(held[:end])
+            del held[:end]
+        else:
+            end = _last_boundary(data, 0)
+            if end is None:
+                held += data
+                self._fast = False
+                return b""
+            whole = data if end == len(data) else data[:end]
+            held += data[end:]
+        out: list[bytes] = []
+        changed = False
+        at = 0
+        for match in _BOUNDARY.finditer(whole):
+            raw = whole[at : match.end()]
+            at = match.end()
+            try:
+                changed |= self._event(raw, out)
+            except ProviderError as error:
+                if not any(out):
+                    raise
+                self._failure = error
+                changed = True
+                break
+        self._fast = self.content and self._compact and not held and self._failure is None
+        return b"".join(out) if changed else whole
+
+    def _event(self, raw: bytes, out: list[bytes]) -> bool:
+        """Appends what is to be sent on for one event; returns whether that differs from `raw`."""
+        out.append(raw)
+        if self.content and not _notable(raw):
+            return False
+        payload = _payload(raw)
+        if payload is None:
+            return False
+        if payload.startswith(b"[DONE]"):
+            self.done = True
+            return False
+        try:
+            obj = orjson.loads(payload)
+        except orjson.JSONDecodeError:
+            return False
+        if not isinstance(obj, dict):
+            return False
+        if obj.get("error") or _event_name(raw) == b"error":
+            out.pop()
+            raise error_of(obj, None)
+        self._name(obj)
+        # The substring searches of `feed` know JSON without or with one blank after a colon.
+        self._compact = _COMPACT.search(raw) is not None
+        choices = obj.get("choices")
+        if isinstance(choices, list):
+            for choice in choices:
+                if isinstance(choice, dict):
+                    self._choice(choice)
+        usage = obj.get("usage")
+        if not isinstance(usage, dict):
+            groq = obj.get("x_groq")
+            if isinstance(groq, dict) and isinstance(groq.get("usage"), dict) and self.usage is None:
+                self.usage = decode_usage(groq["usage"])
+            return False
+        spliced = self._bill(raw, obj, usage)
+        if not choices and not self._keep_usage:
+            out[-1] = b""
+            return True
+        out[-1] = spliced
+        return spliced is not raw
+
+    def _choice(self, choice: dict[str, Any]) -> None:
+        reason = choice.get("finish_reason")
+        if isinstance(reason, str) and reason:
+            self.finish = FINISH.get(reason.lower(), "stop")
+        if self.content:
+            return
+        delta = choice.get("delta")
+        if not isinstance(delta, dict):
+            self.content = bool(choice.get("text"))
+            return
+        self.content = any(
+            value and name not in ("role", "name", "refusal") for name, value in delta.items()
+        ) or (bool(delta.get("refusal")))
+
+
+class ChatBodyTap(_ChatTap):
+    """Holds a whole answer, which has to be known whole before its status is believed."""
+
+    __slots__ = ("_pieces", "_size")
+
+    def __init__(self, *, cost_of: CostOf) -> None:
+        super().__init__(cost_of)
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> bytes:
+        self._pieces.append(data)
+        self._size += len(data)
+        if self._size > MAX_BODY_BYTES:
+            raise ProviderError(ErrorKind.UPSTREAM, "The answer is too large.")
+        return b""
+
+    def close(self) -> bytes:
+        body = b"".join(self._pieces)
+        self._pieces.clear()
+        obj = parse_answer(body)
+        self._name(obj)
+        for choice in obj.get("choices") or ():
+            reason = choice.get("finish_reason") if isinstance(choice, dict) else None
+            if isinstance(reason, str) and reason:
+                self.finish = FINISH.get(reason.lower(), "stop")
+        self.content = self.done = True
+        usage = obj.get("usage")
+        return self._bill(body, obj, usage) if isinstance(usage, dict) else body
+
+
+def parse_answer(body: bytes) -> dict[str, Any]:
+    """Parses a non-streamed answer. Raises ProviderError for an error body under status 200 and for
+    anything but a JSON object, Truncated for the beginning of one.
+    """
+    try:
+        obj = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        if not body.strip() or body.lstrip().startswith(b"{"):
+            raise Truncated("The answer's JSON is not whole.") from None
+        raise ProviderError(ErrorKind.UPSTREAM, "The answer is not JSON.", 200) from None
+    if not isinstance(obj, dict):
+        raise ProviderError(ErrorKind.UPSTREAM, "The answer is not a JSON object.", 200)
+    if obj.get("error") or obj.get("object") == "error":
+        error = error_of(obj, None)
+        error.status = 200
+        raise error
+    return obj
+
+
+def _notable(raw: bytes) -> bool:
+    return (
+        (b'"usage"' in raw and b'"usage":null' not in raw and b'"usage": null' not in raw)
+        or (b'"finish_reason"' in raw and b'"finish_reason":null' not in raw)
+        or b'"error"' in raw
+        or b"[DONE]" in raw
+        or b"event:" in raw
+    )
+
+
+def _last_boundary(data: bytes | bytearray, start: int) -> int | None:
+    """Returns the position after the last blank line that begins at or after `start`."""
+    end = data.rfind(b"\n\n", start) + 1
+    if b"\r" in data:
+        crlf = data.rfind(b"\n\r\n", start)
+        end = max(end, crlf + 2 if crlf >= 0 else 0, data.rfind(b"\r\r", start) + 1)
+    return end + 1 if end else None
+
+
+def _payload(raw: bytes) -> bytes | None:
+    """Returns the data of one raw event, None for a comment."""
+    if raw.startswith(b"data: ") and raw.find(b"\n", 6) >= len(raw) - 4:
+        return raw[6:].rstrip()
+    lines = [
+        line[5:].removeprefix(b" ")
+        for line in raw.replace(b"\r\n", b"\n")
+        .replace(b"\r", b"\n")
+        .removeprefix(b"\xef\xbb\xbf")
+        .split(b"\n")
+        if line.startswith(b"data:")
+    ]
+    return b"\n".join(lines).strip() if lines else None
+
+
+def _event_name(raw: bytes) -> bytes | None:
+    found = re.search(rb"(?:^|[\r\n])event: ?([^\r\n]*)", raw) if b"event:" in raw else None
+    return found[1] if found else None
+
+
+def _usage_position(raw: bytes, usage: dict[str, Any]) -> int | None:
+    """Returns where the first member of the answer's own usage object begins."""
+    found = [match.end() for match in _USAGE_OBJECT.finditer(raw)]
+    if len(found) <= 1:
+        return found[0] if found else None
+    # Vendors nest further objects of that name: ours is the last that reads the same.
+    text = raw.decode("utf-8", "replace")
+    decoder = json.JSONDecoder()
+    for match in reversed(list(re.finditer(r'"usage"\s*:\s*(?=\{)', text))):
+        try:
+            value, _ = decoder.raw_decode(text, match.end())
+        except json.JSONDecodeError:
+            continue
+        if value == usage:
+            start = len(text[: match.end()].encode())
+            inner = re.compile(rb"\{\s*").match(raw, start)
+            return inner.end() if inner else None
+    return None

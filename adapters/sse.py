@@ -1,0 +1,94 @@
+"""Server-sent events, split from bytes: a line ends at LF, CR LF or CR and at nothing else.
+
+Text line splitting would also cut at U+2028 or U+0085, which occur inside JSON strings.
+"""
+
+from __future__ import annotations
+
+from adapters.errors import ErrorKind, ProviderError
+
+# A generated image comes as one event of some megabytes; a stream that never ends its event has to fail.
+MAX_EVENT_BYTES = 32 * 1024 * 1024
+
+SseEvent = tuple[str, bytes]
+"""(event name, "" when the stream gave none; data, lines joined by LF)."""
+
+
+class SseSplitter:
+    """Incremental: any splitting of the input gives the same events. Holds at most one event."""
+
+    __slots__ = ("_after_cr", "_data", "_fresh", "_limit", "_name", "_partial", "_size")
+
+    def __init__(self, limit: int = MAX_EVENT_BYTES) -> None:
+        self._limit = limit
+        self._partial: list[bytes] = []
+        self._data: list[bytes] = []
+        self._name = ""
+        self._size = 0
+        self._after_cr = False
+        self._fresh = True
+
+    def feed(self, data: bytes) -> list[SseEvent]:
+        """Returns the events that `data` completed. Raises ProviderError if one grows past the limit."""
+        if not data:
+            return []
+        if self._after_cr and data[0] == 0x0A:
+            data = data[1:]
+            self._after_cr = False
+            if not data:
+                return []
+        self._after_cr = data[-1] == 0x0D
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        self._size += len(data)
+        if b"\n" not in data:
+            self._partial.append(data)
+            self._check()
+            return []
+        lines = data.split(b"\n")
+        if self._partial:
+            self._partial.append(lines[0])
+            lines[0] = b"".join(self._partial)
+        rest = lines.pop()
+        self._partial = [rest] if rest else []
+        events: list[SseEvent] = []
+        for line in lines:
+            self._line(line, events)
+        if events:
+            self._size = len(rest)
+        self._check()
+        return events
+
+    def close(self) -> list[SseEvent]:
+        """Ends the input: an event that lacks only its blank line still counts, as many servers omit it."""
+        events: list[SseEvent] = []
+        if self._partial:
+            self._line(b"".join(self._partial), events)
+            self._partial = []
+        self._line(b"", events)
+        return events
+
+    def _line(self, line: bytes, events: list[SseEvent]) -> None:
+        if self._fresh:
+            self._fresh = False
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        if not line:
+            if self._data:
+                events.append((self._name, self._data[0] if len(self._data) == 1 else b"\n".join(self._data)))
+                self._data = []
+            self._name = ""
+        elif line.startswith(b"data:"):
+            self._data.append(line[6:] if line.startswith(b"data: ") else line[5:])
+        elif line.startswith(b"event:"):
+            self._name = line[6:].removeprefix(b" ").decode("utf-8", "replace")
+        elif line == b"data":
+            self._data.append(b"")
+
+    def _check(self) -> None:
+        if self._size > self._limit:
+            if not self._data and not self._partial:
+                self._size = 0
+                return
+            raise ProviderError(
+                ErrorKind.UPSTREAM, f"An event of the stream is larger than {self._limit} bytes."
+            )

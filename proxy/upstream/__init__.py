@@ -1,1 +1,49 @@
-"""…"""
+"""Pooled HTTP/1.1 connections to the providers, made for a relay: callbacks, no task and no copy per chunk.
+
+A request goes `pool` (origins, time limits) → `origin` (idle connections, waiting line) → `dial` (`resolver`,
+`race`, `proxies`, `tunnel`, `tls`) when a connection is missing → `connection` (write, parse, `inflate`) →
+the relay's `Sink`, told by the `exchange`. `failures` is the tree of what can go wrong.
+"""
+
+from proxy.upstream.endpoint import Endpoint, complete_head, head_prefix, request_head
+from proxy.upstream.exchange import Exchange, Sink
+from proxy.upstream.failures import (
+    ConnectFailed,
+    ConnectionLost,
+    ConnectTimeout,
+    FirstByteTimeout,
+    IdleTimeout,
+    ProtocolViolation,
+    QueueTimeout,
+    TlsFailed,
+    TotalTimeout,
+    UpstreamFailure,
+)
+from proxy.upstream.limits import Limits, Timeouts
+from proxy.upstream.pool import Pool
+from proxy.upstream.proxies import Proxies
+from proxy.upstream.tls import client_context
+
+__all__ = [
+    "ConnectFailed",
+    "ConnectTimeout",
+    "ConnectionLost",
+    "Endpoint",
+    "Exchange",
+    "FirstByteTimeout",
+    "IdleTimeout",
+    "Limits",
+    "Pool",
+    "ProtocolViolation",
+    "Proxies",
+    "QueueTimeout",
+    "Sink",
+    "Timeouts",
+    "TlsFailed",
+    "TotalTimeout",
+    "UpstreamFailure",
+    "client_context",
+    "complete_head",
+    "head_prefix",
+    "request_head",
+]

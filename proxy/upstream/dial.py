@@ -1,0 +1,103 @@
+"""From an endpoint to an open connection."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from proxy.upstream.connection import Connection
+from proxy.upstream.endpoint import Endpoint
+from proxy.upstream.failures import ConnectFailed, TlsFailed
+from proxy.upstream.limits import Limits
+from proxy.upstream.proxies import HttpProxy, Proxies
+from proxy.upstream.race import connect_any
+from proxy.upstream.resolver import Resolver
+from proxy.upstream.tls import ResumingContext
+from proxy.upstream.tunnel import open_tunnel
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An endpoint and the proxy on the way to it."""
+
+    endpoint: Endpoint
+    proxy: HttpProxy | None
+
+    def __str__(self) -> str:
+        return self.endpoint.address if self.proxy is None else f"{self.endpoint.address} by {self.proxy}"
+
+    @property
+    def rewrite(self) -> Callable[[bytes], bytes] | None:
+        """What a plain-HTTP proxy wants of a request head: the whole URL, and who is asking."""
+        proxy = self.proxy
+        if proxy is None or self.endpoint.scheme == "https":
+            return None
+        origin = f" http://{self.endpoint.authority}".encode()
+        extra = b"" if proxy.authorization is None else b"proxy-authorization: %b\r\n" % proxy.authorization
+
+        def rewritten(head: bytes) -> bytes:
+            line, _, headers = head.partition(b"\r\n")
+            method, _, target = line.partition(b" ")
+            return b"%b%b%b\r\n%b%b" % (method, origin, target, extra, headers)
+
+        return rewritten
+
+
+class Dialer:
+    def __init__(
+        self, limits: Limits, proxies: Proxies, tls: ssl.SSLContext, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._limits = limits
+        self._proxies = proxies
+        self._tls = tls
+        self._loop = loop
+        self._resolver = Resolver(loop, limits.dns_seconds)
+
+    def route(self, endpoint: Endpoint) -> Route:
+        return Route(endpoint, self._proxies.proxy_for(endpoint))
+
+    async def open(self, route: Route, factory: Callable[[], Connection]) -> Connection:
+        """Resolve, connect, tunnel, shake hands; ConnectFailed or TlsFailed when one of these does not work."""
+        endpoint, proxy = route.endpoint, route.proxy
+        host, port = (endpoint.host, endpoint.port) if proxy is None else (proxy.host, proxy.port)
+        addresses = await self._resolver.addresses(host, port)
+        try:
+            sock = await connect_any(
+                addresses,
+                self._limits.stagger_seconds,
+                lambda address: self._resolver.demote(host, port, address),
+            )
+        except OSError as error:
+            raise ConnectFailed(f"{route}: {error}") from error
+        secure = endpoint.scheme == "https"
+        if proxy is not None and secure:
+            try:
+                await open_tunnel(sock, proxy, endpoint)
+            except BaseException as error:
+                sock.close()
+                if isinstance(error, OSError):
+                    raise ConnectFailed(f"{route}: {error}") from error
+                raise
+        try:
+            # From here on the socket is the transport's, which closes it when the handshake fails.
+            _, connection = await self._loop.create_connection(
+                factory,
+                sock=sock,
+                ssl=self._tls if secure else None,
+                server_hostname=endpoint.host if secure else None,
+            )
+        except ssl.SSLError as error:
+            raise TlsFailed(f"{route}: {error}") from error
+        except OSError as error:
+            raise ConnectFailed(f"{route}: {error}") from error
+        return connection
+
+    def remember(self, connection: Connection) -> None:
+        """Keep what makes the next connection to the same host cheaper."""
+        if isinstance(self._tls, ResumingContext):
+            self._tls.remember(connection.tls_object)
+
+    async def close(self) -> None:
+        await self._resolver.close()

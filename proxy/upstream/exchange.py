@@ -1,0 +1,96 @@
+"""One request and its answer, as the relay sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol
+
+from proxy.upstream.failures import UpstreamFailure
+from proxy.upstream.limits import Timeouts
+
+if TYPE_CHECKING:
+    from proxy.upstream.connection import Connection
+    from proxy.upstream.origin import Origin
+
+
+class Sink(Protocol):
+    """Where an answer goes. Called synchronously while reading; exactly one of `on_end` and `on_failure`."""
+
+    def on_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        """Status and headers, names in lower case."""
+
+    def on_body(self, data: bytes) -> None:
+        """What one read brought of the body, unframed and decoded."""
+
+    def on_end(self) -> None:
+        """The message is complete."""
+
+    def on_failure(self, error: UpstreamFailure) -> None:
+        """The answer will not be completed."""
+
+
+class Exchange:
+    """A request on its way. Times are the loop's; `first_byte_at` is None until something arrived."""
+
+    __slots__ = (
+        "_origin",
+        "body",
+        "connection",
+        "dial",
+        "done",
+        "first_byte_at",
+        "head",
+        "mark",
+        "paused",
+        "retried",
+        "sent_at",
+        "sink",
+        "started_at",
+        "timeouts",
+    )
+
+    def __init__(
+        self, origin: Origin, head: bytes, body: bytes, sink: Sink, timeouts: Timeouts, now: float
+    ) -> None:
+        self._origin = origin
+        self.head = head
+        self.body = body
+        self.sink = sink
+        self.timeouts = timeouts
+        self.started_at = now
+        self.sent_at: float | None = None
+        self.first_byte_at: float | None = None
+        self.mark = now  # the last sign of progress
+        self.connection: Connection | None = None
+        self.dial: asyncio.Task[None] | None = None
+        self.done = False
+        self.paused = False
+        self.retried = False
+
+    def cancel(self) -> None:
+        """The client is gone: close the connection at once; the sink hears nothing more."""
+        if not self.done:
+            self._origin.settled(self)
+            self._origin.withdraw(self)
+
+    def pause(self) -> None:
+        """Stop reading: the upstream is held back by TCP. One read that is already here may still come."""
+        if not self.paused:
+            self.paused = True
+            if self.connection is not None:
+                self.connection.pause_reading()
+
+    def resume(self) -> None:
+        if self.paused:
+            self.paused = False
+            if self.connection is not None:
+                self.connection.resume_reading()
+
+    def complete(self) -> None:
+        self._origin.settled(self)
+        self.sink.on_end()
+
+    def fail(self, error: UpstreamFailure) -> None:
+        if not self.done:
+            self._origin.settled(self)
+            self.sink.on_failure(error)

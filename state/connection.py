@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 import aiosqlite
 
 from state.failures import store_error
-from state.migrations import migrate
+from state.migrations import applied_to, migrate
 from state.store import StoreError
 
 P = ParamSpec("P")
@@ -119,6 +119,8 @@ def _prepare(connection: sqlite3.Connection, *, reader: bool) -> None:
     if reader:
         connection.execute("PRAGMA query_only = ON")
         return
+    # Before anything is changed: it may be somebody else's file.
+    applied_to(connection)
     connection.execute("PRAGMA foreign_keys = ON")
     # Both only matter before the first table.
     connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")

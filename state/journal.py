@@ -41,18 +41,14 @@ _WIDEN_BLOCK = (
 )
 
 
-def _newest_by(hash_column: str, id_column: str) -> str:
-    # CROSS JOIN keeps the blocks outside, so the search stops in the newest block that has the id. The plus
-    # takes the integer affinity away, with which SQLite would not use the index over an expression.
-    return (
-        "SELECT d.seq FROM blocks b CROSS JOIN decisions d"
-        f" ON d.seq >> {BLOCK_BITS} = +b.block AND d.{hash_column} = ?1 AND d.{id_column} = ?2"
-        " ORDER BY b.block DESC, d.seq DESC LIMIT 1"
-    )
-
-
-_NEWEST_BY_ID = _newest_by("id_hash", "id")
-_NEWEST_BY_REQUEST = _newest_by("request_hash", "request_id")
+_IN_BLOCK = f"SELECT max(seq) FROM decisions WHERE seq >> {BLOCK_BITS} = +b.block"
+# Block by block, newest first, until one has the id under either name. The plus takes the integer affinity
+# away, with which SQLite would not use the indexes over an expression.
+_NEWEST = (
+    f"SELECT ifnull(({_IN_BLOCK} AND request_hash = ?1 AND request_id = ?2),"
+    f" ({_IN_BLOCK} AND id_hash = ?1 AND id = ?2)) AS found"
+    " FROM blocks b WHERE found IS NOT NULL ORDER BY b.block DESC LIMIT 1"
+)
 _FEEDBACK_OF = f"SELECT {FEEDBACK_COLUMNS} FROM feedback WHERE decision = ? AND metric = ?"
 _FEEDBACK_WITH_DECISION = (
     "SELECT "
@@ -151,14 +147,10 @@ def _append_feedback(connection: sqlite3.Connection, item: Feedback, seq: int) -
 
 
 def find(connection: sqlite3.Connection, id: str) -> int | None:
-    """Returns the seq of the decision with this `request_id`, else of the newest with this `id`."""
+    """Returns the seq of the newest decision with this `request_id` or `id`."""
     wanted = text(id)
-    key = (hash_of(wanted), wanted)
-    for query in (_NEWEST_BY_REQUEST, _NEWEST_BY_ID):
-        found = connection.execute(query, key).fetchone()
-        if found is not None:
-            return int(found[0])
-    return None
+    found = connection.execute(_NEWEST, (hash_of(wanted), wanted)).fetchone()
+    return None if found is None else int(found[0])
 
 
 def decisions_where(

@@ -87,11 +87,11 @@ def migrate(connection: sqlite3.Connection, migrations: tuple[Migration, ...] = 
     another program's database.
     """
     names = [migration.name for migration in migrations]
-    if _applied(connection) == names:
+    if applied_to(connection) == names:
         return []
     connection.execute("BEGIN IMMEDIATE")
     try:
-        applied = _applied(connection)
+        applied = applied_to(connection)
         if applied != names[: len(applied)]:
             unknown = ", ".join(sorted(set(applied) - set(names))) or "the order of its migrations"
             raise StoreError(
@@ -117,7 +117,11 @@ def migrate(connection: sqlite3.Connection, migrations: tuple[Migration, ...] = 
     return [migration.name for migration in pending]
 
 
-def _applied(connection: sqlite3.Connection) -> list[str]:
+def applied_to(connection: sqlite3.Connection) -> list[str]:
+    """Returns the names of the migrations that the database has, none for an empty one.
+
+    Reads only. Raises StoreError for another program's database.
+    """
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not tables:
         return []

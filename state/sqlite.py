@@ -131,7 +131,11 @@ class SqliteStore:
 
     async def load_snapshots(self, name: str) -> list[Snapshot]:
         def load(connection: sqlite3.Connection) -> list[Snapshot]:
-            query = "SELECT seq, checksum, body FROM snapshots WHERE name = ? ORDER BY seq DESC"
+            query = (
+                # CAST: a damaged cell may have become text, which sqlite3 would try to decode.
+                "SELECT seq, CAST(checksum AS BLOB), CAST(body AS BLOB) FROM snapshots"
+                " WHERE name = ? ORDER BY seq DESC"
+            )
             return [
                 (seq, *snapshots.decode(body))
                 for seq, digest, body in connection.execute(query, (name,))

@@ -41,7 +41,10 @@ FINISH = {
 
 _BOUNDARY = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
 _USAGE_OBJECT = re.compile(rb'"usage"\s*:\s*\{\s*')
-_COMPACT = re.compile(rb'"choices": ?\[')
+_CHOICES = re.compile(rb'"choices":( ?)\[')
+_DELTA = re.compile(rb'"delta": ?\{')
+_RUNNING = re.compile(rb'"finish_reason": ?null')
+_ENDS = (b"\n\n", b"\r\n\r\n")
 
 # A whole answer that doesn't stream: 128 MiB holds the largest generated media.
 MAX_BODY_BYTES = 128 * 1024 * 1024
@@ -65,7 +68,7 @@ class _ChatTap:
         if self.model is None and isinstance(obj.get("model"), str):
             self.model = obj["model"] or None
 
-    def _bill(self, raw: bytes, obj: dict[str, Any], usage: dict[str, Any]) -> bytes:
+    def _bill(self, raw: bytes, usage: dict[str, Any]) -> bytes:
         """Notes the usage and returns `raw` with `cost` spliced into its usage object."""
         self.usage = decode_usage(usage)
         if "cost" in usage:
@@ -81,32 +84,51 @@ class _ChatTap:
 
 
 class ChatStreamTap(_ChatTap):
-    __slots__ = ("_compact", "_failure", "_fast", "_held", "_keep_usage")
+    __slots__ = (
+        "_end",
+        "_failure",
+        "_fast",
+        "_finish_word",
+        "_head",
+        "_held",
+        "_keep_usage",
+        "_known",
+        "_tail",
+        "_usage_word",
+    )
 
     def __init__(self, *, keep_usage: bool, cost_of: CostOf) -> None:
         super().__init__(cost_of)
         self._keep_usage = keep_usage
         self._held = bytearray()
-        self._compact = False
         self._fast = False
+        self._known = False
+        self._head = self._tail = b"\0"
+        self._end = 2
+        self._finish_word = self._usage_word = b""
         self._failure: ProviderError | None = None
 
     def feed(self, data: bytes) -> bytes:
         """See `Tap.feed`. Only an event that isn't complete yet is held back. An error that follows good
         events in one read is raised by the next call, so that those aren't lost.
         """
-        if (
-            self._fast
-            and data.endswith((b"\n\n", b"\r\n\r\n"))
-            and b'"finish_reason":"' not in data
-            and b'"usage":{' not in data
-            and b'"error"' not in data
-            and b"[DONE]" not in data
-            and b'"finish_reason": "' not in data
-            and b'"usage": {' not in data
-            and b"event:" not in data
-        ):
-            return data
+        if self._fast:
+            # A read is mostly one event that differs from the first only in its delta: searching for one
+            # byte and comparing both ends is three times as fast as searching for words.
+            if (
+                data.startswith(self._head)
+                and data.endswith(self._tail)
+                and data.find(b"\n") == len(data) - self._end
+            ):
+                return data
+            if (
+                data.endswith(_ENDS)
+                and self._finish_word not in data
+                and self._usage_word not in data
+                and b"error" not in data
+                and b"[DONE]" not in data
+            ):
+                return data
         return self._feed(data)
 
     def close(self) -> bytes:
@@ -160,7 +182,7 @@ class ChatStreamTap(_ChatTap):
                 self._failure = error
                 changed = True
                 break
-        self._fast = self.content and self._compact and not held and self._failure is None
+        self._fast = self.content and self._known and not held and self._failure is None
         return b"".join(out) if changed else whole
 
     def _event(self, raw: bytes, out: list[bytes]) -> bool:
@@ -184,9 +206,9 @@ class ChatStreamTap(_ChatTap):
             out.pop()
             raise error_of(obj, None)
         self._name(obj)
-        # The substring searches of `feed` know JSON without or with one blank after a colon.
-        self._compact = _COMPACT.search(raw) is not None
         choices = obj.get("choices")
+        if not self.content:
+            self._learn(raw, choices)
         if isinstance(choices, list):
             for choice in choices:
                 if isinstance(choice, dict):
@@ -197,12 +219,28 @@ class ChatStreamTap(_ChatTap):
             if isinstance(groq, dict) and isinstance(groq.get("usage"), dict) and self.usage is None:
                 self.usage = decode_usage(groq["usage"])
             return False
-        spliced = self._bill(raw, obj, usage)
+        spliced = self._bill(raw, usage)
         if not choices and not self._keep_usage:
             out[-1] = b""
             return True
         out[-1] = spliced
         return spliced is not raw
+
+    def _learn(self, raw: bytes, choices: object) -> None:
+        """Notes how this server writes its events, from the last one before the fast path begins."""
+        spacing = _CHOICES.search(raw)
+        self._known = spacing is not None
+        if spacing is None:
+            return
+        self._finish_word = b'"finish_reason":' + spacing[1] + b'"'
+        self._usage_word = b'"usage":' + spacing[1] + b"{"
+        delta, running = _DELTA.search(raw), _RUNNING.search(raw)
+        if isinstance(choices, list) and len(choices) == 1 and raw.startswith(b"data:") and delta and running:
+            self._head = raw[: delta.end()]
+            self._tail = raw[running.start() :]
+            self._end = len(raw) - len(raw.rstrip(b"\r\n")) - raw.endswith(b"\r\n")
+        else:
+            self._head = self._tail = b"\0"
 
     def _choice(self, choice: dict[str, Any]) -> None:
         reason = choice.get("finish_reason")
@@ -247,7 +285,7 @@ class ChatBodyTap(_ChatTap):
                 self.finish = FINISH.get(reason.lower(), "stop")
         self.content = self.done = True
         usage = obj.get("usage")
-        return self._bill(body, obj, usage) if isinstance(usage, dict) else body
+        return self._bill(body, usage) if isinstance(usage, dict) else body
 
 
 def parse_answer(body: bytes) -> dict[str, Any]:

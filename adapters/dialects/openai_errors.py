@@ -41,7 +41,7 @@ def error_of(raw: Any, status: int | None) -> ProviderError:
     if isinstance(raw, list) and len(raw) == 1:
         raw = raw[0]
     outer: Json = raw if isinstance(raw, dict) else {}
-    inner = outer.get("error", outer if outer else raw)
+    inner = outer.get("error", outer or raw)
     error: Json = inner if isinstance(inner, dict) else {}
     message = _message(inner, outer)
     codes = [error.get("code"), error.get("type"), error.get("status"), outer.get("code"), outer.get("type")]

@@ -1,0 +1,298 @@
+"""OpenAI chat answers → events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import orjson
+
+from adapters.canonical import (
+    Annotations,
+    Event,
+    Finish,
+    FinishReason,
+    Json,
+    LogProbs,
+    MediaDelta,
+    ReasoningDelta,
+    RefusalDelta,
+    Start,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStart,
+    UsageReport,
+)
+from adapters.dialects.openai_chat_request import signature_of
+from adapters.dialects.openai_chat_tap import FINISH, parse_answer
+from adapters.dialects.openai_errors import error_of
+from adapters.dialects.openai_parts import split_data_url, thoughts_of
+from adapters.dialects.openai_usage import decode_usage
+from adapters.errors import ErrorKind, ProviderError, Truncated
+from adapters.sse import SseEvent, SseSplitter
+
+
+@dataclass(slots=True)
+class _Call:
+    index: int
+    id: str
+    name: str = ""
+    started: bool = False
+    waiting: str = ""
+    signature: str | None = None
+
+
+@dataclass(slots=True)
+class _Choice:
+    calls: list[_Call] = field(default_factory=list)
+    by_slot: dict[int, _Call] = field(default_factory=dict)
+    finished: bool = False
+
+
+class ChunkReader:
+    """Turns chunk or answer objects into events; remembers which tool calls have begun."""
+
+    def __init__(self) -> None:
+        self._choices: dict[int, _Choice] = {}
+        self._started = False
+        self._usage: Json | None = None
+        self._tier: str | None = None
+        self.finished = False
+
+    def read(self, obj: Json) -> list[Event]:
+        """Raises ProviderError for an error in place of, or beside, content."""
+        if obj.get("error"):
+            raise error_of(obj, None)
+        events: list[Event] = []
+        choices = obj.get("choices")
+        if not isinstance(choices, list):
+            choices = []
+        if not self._started and (obj.get("id") or choices):
+            self._started = True
+            created = obj.get("created")
+            events.append(
+                Start(
+                    obj.get("id") or None,
+                    obj.get("model") or None,
+                    int(created) if isinstance(created, int | float) else None,
+                )
+            )
+        usage = obj.get("usage")
+        if not isinstance(usage, dict):
+            groq = obj.get("x_groq")
+            usage = groq.get("usage") if isinstance(groq, dict) else None
+        if isinstance(usage, dict):
+            self._usage = usage
+        if isinstance(obj.get("service_tier"), str):
+            self._tier = obj["service_tier"]
+        for choice in choices:
+            if isinstance(choice, dict):
+                self._choice(choice, events)
+        return events
+
+    def end(self) -> list[Event]:
+        """Returns what comes last: the usage, if there was one."""
+        if self._usage is None:
+            return []
+        report = UsageReport(decode_usage(self._usage), self._tier)
+        self._usage = None
+        return [report]
+
+    def _choice(self, raw: Json, events: list[Event]) -> None:
+        if isinstance(raw.get("error"), dict):
+            raise error_of(raw, None)
+        number = raw.get("index")
+        number = number if isinstance(number, int) else 0
+        state = self._choices.setdefault(number, _Choice())
+        delta = raw.get("delta")
+        if not isinstance(delta, dict):
+            delta = raw.get("message")
+        if isinstance(delta, dict):
+            self._delta(delta, number, state, events)
+        logprobs = raw.get("logprobs")
+        if isinstance(logprobs, dict):
+            entries = tuple(e for e in logprobs.get("content") or () if isinstance(e, dict))
+            if entries:
+                events.append(LogProbs(entries, number))
+        reason = raw.get("finish_reason")
+        if isinstance(reason, str) and reason and not state.finished:
+            state.finished = self.finished = True
+            for call in state.calls:
+                _begin(call, number, events, force=True)
+            word = cast("FinishReason", FINISH.get(reason.lower(), "stop"))
+            # Ollama and some others say "stop" after a tool call.
+            if word == "stop" and state.calls:
+                word = "tool_calls"
+            stop = raw.get("stop_reason")
+            events.append(Finish(word, reason, stop if isinstance(stop, str) else None, number))
+
+    def _delta(self, delta: Json, number: int, state: _Choice, events: list[Event]) -> None:
+        events.extend(
+            ReasoningDelta(thought.text, thought.signature, thought.redacted, thought.id, number)
+            for thought in thoughts_of(delta)
+        )
+        content = delta.get("content")
+        if isinstance(content, str):
+            if content:
+                events.append(TextDelta(content, number))
+        elif isinstance(content, list):
+            for part in content:
+                _content_part(part, number, events)
+        if isinstance(delta.get("refusal"), str) and delta["refusal"]:
+            events.append(RefusalDelta(delta["refusal"], number))
+        notes = delta.get("annotations")
+        if isinstance(notes, list) and notes:
+            events.append(Annotations(tuple(note for note in notes if isinstance(note, dict)), number))
+        _media(delta, number, events)
+        calls = delta.get("tool_calls")
+        if isinstance(calls, list):
+            for call in calls:
+                if isinstance(call, dict):
+                    self._call(call, number, state, events)
+        elif isinstance(delta.get("function_call"), dict):
+            self._call({"index": 0, "function": delta["function_call"]}, number, state, events)
+
+    def _call(self, raw: Json, number: int, state: _Choice, events: list[Event]) -> None:
+        function = raw.get("function")
+        function = function if isinstance(function, dict) else {}
+        if not function and isinstance(raw.get("custom"), dict):
+            function = {"name": raw["custom"].get("name"), "arguments": raw["custom"].get("input")}
+        id = raw.get("id") or ""
+        name = function.get("name") or ""
+        slot = raw.get("index")
+        if isinstance(slot, int):
+            call = state.by_slot.get(slot)
+            # Some servers number every parallel call 0 and tell them apart by id only.
+            if call is not None and id and call.id and id != call.id and name:
+                call = None
+        elif id or not state.calls:
+            call = next((known for known in state.calls if id and known.id == id), None)
+        else:
+            call = state.calls[-1]
+        if call is None:
+            for earlier in state.calls:
+                _begin(earlier, number, events, force=True)
+            call = _Call(len(state.calls), id)
+            state.calls.append(call)
+        if isinstance(slot, int):
+            state.by_slot[slot] = call
+        call.id = call.id or id
+        if not call.started:
+            call.name += name
+        call.signature = call.signature or signature_of(raw)
+        arguments = function.get("arguments")
+        if isinstance(arguments, dict):
+            arguments = orjson.dumps(arguments).decode()
+        if call.started:
+            if arguments:
+                events.append(ToolCallDelta(call.index, arguments, number))
+            return
+        call.waiting += arguments or ""
+        _begin(call, number, events, force=False)
+
+
+def _begin(call: _Call, number: int, events: list[Event], *, force: bool) -> None:
+    """A call can only be announced with its name, which a few servers send after the id."""
+    if call.started or not (call.name or force):
+        return
+    call.started = True
+    call.id = call.id or f"call_{number}_{call.index}"
+    events.append(ToolCallStart(call.index, call.id, call.name, call.signature, number))
+    if call.waiting:
+        events.append(ToolCallDelta(call.index, call.waiting, number))
+
+
+def _content_part(part: Any, number: int, events: list[Event]) -> None:
+    """Mistral's thinking models answer with a list of typed parts."""
+    match part:
+        case {"type": "text", "text": str(text)}:
+            if text:
+                events.append(TextDelta(text, number))
+        case {"type": "thinking", "thinking": list(pieces)}:
+            text = "".join(piece.get("text") or "" for piece in pieces if isinstance(piece, dict))
+            if text:
+                events.append(ReasoningDelta(text, choice=number))
+        case {"type": "refusal", "refusal": str(text)}:
+            events.append(RefusalDelta(text, number))
+        case {"type": "reference"}:
+            events.append(Annotations((part,), number))
+
+
+def _media(delta: Json, number: int, events: list[Event]) -> None:
+    audio = delta.get("audio")
+    if isinstance(audio, dict):
+        data, transcript, id = audio.get("data") or "", audio.get("transcript") or "", audio.get("id")
+        if data or transcript or id:
+            events.append(MediaDelta("audio", data, None, transcript, id, number))
+    images = delta.get("images")
+    for image in images if isinstance(images, list) else ():
+        match image:
+            case {"image_url": {"url": str(url)}}:
+                media_type, data = split_data_url(url)
+                events.append(MediaDelta("image", data or url, media_type, choice=number))
+
+
+class ChatStreamDecoder:
+    """See `StreamDecoder`. An error that follows good events in one read is raised by the next call."""
+
+    def __init__(self) -> None:
+        self._splitter = SseSplitter()
+        self._reader = ChunkReader()
+        self._failure: ProviderError | None = None
+        self._done = False
+
+    def feed(self, data: bytes) -> list[Event]:
+        if self._failure is not None:
+            raise self._failure
+        return self._read(self._splitter.feed(data))
+
+    def close(self) -> list[Event]:
+        if self._failure is not None:
+            raise self._failure
+        events = self._read(self._splitter.close())
+        if self._failure is not None:
+            raise self._failure
+        if not self._done:
+            if not self._reader.finished:
+                raise Truncated("The stream ended without a finish reason.")
+            events += self._reader.end()
+        return events
+
+    def _read(self, raw: list[SseEvent]) -> list[Event]:
+        events: list[Event] = []
+        for name, payload in raw:
+            if self._done:
+                break
+            if payload.startswith(b"[DONE]"):
+                self._done = True
+                events += self._reader.end()
+                break
+            try:
+                events += self._reader.read(_chunk(name, payload))
+            except ProviderError as error:
+                if not events:
+                    raise
+                self._failure = error
+                break
+        return events
+
+
+def _chunk(name: str, payload: bytes) -> Json:
+    if not payload.strip():
+        return {}
+    try:
+        obj = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        raise ProviderError(ErrorKind.UPSTREAM, "An event of the stream is not JSON.") from None
+    if not isinstance(obj, dict):
+        raise ProviderError(ErrorKind.UPSTREAM, "An event of the stream is not an object.")
+    if name == "error" and not obj.get("error"):
+        raise error_of(obj, None)
+    return obj
+
+
+def decode_answer(body: bytes) -> list[Event]:
+    """Raises ProviderError or Truncated."""
+    reader = ChunkReader()
+    events = reader.read(parse_answer(body))
+    return events + reader.end()

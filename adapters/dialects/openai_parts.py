@@ -1,0 +1,90 @@
+"""Pieces that requests and answers of OpenAI chat share: data URLs, audio formats, thoughts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapters.canonical import Json, Reasoning
+
+_AUDIO = {"mp3": "audio/mpeg", "wav": "audio/wav"}
+_FORMAT = {
+    "audio/mpeg": "mp3",
+    "audio/mp3": "mp3",
+    "audio/wav": "wav",
+    "audio/x-wav": "wav",
+    "audio/wave": "wav",
+}
+
+
+def split_data_url(url: str) -> tuple[str | None, str | None]:
+    """Returns (media type, base64 data), (None, None) for any other URL."""
+    if not url.startswith("data:"):
+        return None, None
+    head, comma, data = url[5:].partition(",")
+    media_type, _, encoding = head.rpartition(";")
+    if not comma or encoding != "base64":
+        return None, None
+    return media_type or None, data
+
+
+def data_url(media_type: str | None, data: str, default: str) -> str:
+    return f"data:{media_type or default};base64,{data}"
+
+
+def audio_type(form: str) -> str:
+    return _AUDIO.get(form, f"audio/{form}")
+
+
+def audio_format(media_type: str | None) -> str:
+    return _FORMAT.get(media_type or "audio/wav", (media_type or "audio/wav").rpartition("/")[2])
+
+
+def thoughts_of(message: Json) -> list[Reasoning]:
+    """Decodes the thinking of a message or a delta.
+
+    OpenRouter says it twice, as plain text and as `reasoning_details`; a server that only adds a signature
+    there leaves the text to the plain field.
+    """
+    plain = next(
+        (message[name] for name in ("reasoning_content", "reasoning") if isinstance(message.get(name), str)),
+        "",
+    )
+    details = message.get("reasoning_details")
+    if not isinstance(details, list):
+        return [Reasoning(plain)] if plain else []
+    thoughts = [thought for detail in details if (thought := _thought(detail)) is not None]
+    if plain and not any(thought.text for thought in thoughts):
+        thoughts.insert(0, Reasoning(plain))
+    return thoughts
+
+
+def _thought(detail: Any) -> Reasoning | None:
+    match detail:
+        case {"type": "reasoning.encrypted", "data": str(data)}:
+            return Reasoning(redacted=data, id=_id(detail))
+        case {"type": "reasoning.text"}:
+            thought = Reasoning(detail.get("text") or "", detail.get("signature") or None, id=_id(detail))
+        case {"type": "reasoning.summary", "summary": str(summary)}:
+            thought = Reasoning(summary, id=_id(detail))
+        case _:
+            return None
+    return thought if thought.text or thought.signature or thought.id else None
+
+
+def _id(detail: Json) -> str | None:
+    given = detail.get("id")
+    return given if isinstance(given, str) else None
+
+
+def detail_of(text: str, signature: str | None, redacted: str | None, id: str | None) -> Json:
+    """Encodes one thinking block as an entry of `reasoning_details`."""
+    detail: Json
+    if redacted is not None:
+        detail = {"type": "reasoning.encrypted", "data": redacted}
+    else:
+        detail = {"type": "reasoning.text", "text": text}
+        if signature is not None:
+            detail["signature"] = signature
+    if id is not None:
+        detail["id"] = id
+    return detail

@@ -1,0 +1,1 @@
+"""Measurements: what the gateway costs and how well it routes."""

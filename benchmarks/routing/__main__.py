@@ -1,0 +1,5 @@
+"""`python -m benchmarks.routing`."""
+
+from benchmarks.routing.cli import main
+
+main()

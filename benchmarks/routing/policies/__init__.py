@@ -1,0 +1,1 @@
+"""The production policy and its peers behind one interface; `catalogue` names them."""

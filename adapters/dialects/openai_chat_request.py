@@ -22,7 +22,7 @@ from adapters.canonical import (
     ToolChoice,
     ToolResult,
 )
-from adapters.dialects.fields import boolean, fail, integer, mapping, number, optional, sequence, string
+from adapters.dialects.openai_fields import boolean, fail, integer, mapping, number, optional, sequence, string
 from adapters.dialects.openai_parts import audio_type, split_data_url, thoughts_of
 
 NAME = "openai_chat"

@@ -2,9 +2,71 @@
 
 from __future__ import annotations
 
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
 import click
 
+from proxy.config import ConfigError, load
 
-@click.group()
+_DEFAULT_CONFIG = Path("meritorder.toml")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="meritorder")
 def main() -> None:
     """A self-hosted LLM gateway that learns which model to send each request to."""
+
+
+@main.command()
+@click.option(
+    "--config", "path", type=click.Path(path_type=Path), help="Default: meritorder.toml, if there is one."
+)
+@click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), envvar="PORT", help="0 takes a free one.  [default: 8080]"
+)
+@click.option("--db", "database", help="SQLite file.  [default: meritorder.db]")
+@click.option("--workers", type=click.IntRange(1, 64), help="Processes that share the port.  [default: 1]")
+@click.option("--log-level", default="warning", type=click.Choice(["debug", "info", "warning", "error"]))
+def serve(
+    path: Path | None,
+    host: str | None,
+    port: int | None,
+    database: str | None,
+    workers: int | None,
+    log_level: str,
+) -> None:
+    """Start the gateway."""
+    from proxy.serve import run  # noqa: PLC0415  the other commands start faster without a server
+
+    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if path is None and _DEFAULT_CONFIG.exists():
+        path = _DEFAULT_CONFIG
+    try:
+        config = load(path)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from None
+    given: dict[str, Any] = {"host": host, "port": port, "database": database, "workers": workers}
+    server = config.server.model_copy(
+        update={key: value for key, value in given.items() if value is not None}
+    )
+    run(config.model_copy(update={"server": server}), dict(os.environ))
+
+
+@main.command()
+@click.option("--url", default="http://127.0.0.1:8080", envvar="MERITORDER_URL", show_default=True)
+@click.option("--by", type=click.Choice(["task"]), help="One row per arm and task.")
+@click.option("--json", "as_json", is_flag=True, help="Print what the API returns.")
+@click.option("--watch", type=click.FloatRange(min=0.2), help="Show again every so many seconds.")
+def arms(url: str, by: str | None, as_json: bool, watch: float | None) -> None:
+    """Show what each arm does and what is known of it."""
+    from proxy.terminal import show_arms  # noqa: PLC0415
+
+    show_arms(url, os.environ.get("MERITORDER_API_KEY"), by=by, as_json=as_json, watch=watch)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,1 +1,22 @@
-"""…"""
+"""One module per API; these tables say which path leads where."""
+
+from proxy.endpoints import arms, chat, control, feedback, generation, health, models
+
+EXACT = {
+    ("POST", "/v1/chat/completions"): chat.completions,
+    ("POST", "/chat/completions"): chat.completions,
+    ("GET", "/v1/models"): models.listing,
+    ("GET", "/models"): models.listing,
+    ("POST", "/v1/feedback"): feedback.post,
+    ("GET", "/v1/arms"): arms.listing,
+    ("POST", "/v1/arms"): control.add_arm,
+    ("GET", "/v1/generation"): generation.get,
+    ("POST", "/v1/explain"): chat.explain,
+    ("GET", "/healthz"): health.healthz,
+    ("GET", "/readyz"): health.readyz,
+}
+
+PREFIXES = {
+    ("GET", "/v1/models/"): models.one,
+    ("PUT", "/v1/prices/"): control.set_price,
+}

@@ -1,0 +1,226 @@
+"""The arms: what each one is, where it is, what it costs today."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from adapters.catalogue import find as find_model
+from adapters.dialect import Dialect
+from adapters.dialects import by_name
+from adapters.pricing import Price, price_of
+from adapters.providers import Provider, provider_named
+from bandit import ArmPrior, FloatArray, IntArray
+from proxy.config import ArmConfig, Config, ConfigError, PriceConfig, secret
+from proxy.upstream import Endpoint, head_prefix
+
+_FREE = Price(input=0.0, output=0.0)
+"""An arm whose price nobody knows is counted as free, and said to be so in the statistics."""
+
+
+@dataclass(slots=True)
+class Arm:
+    """One model at one provider. `index` is the bandit's; `capabilities` None means nothing is known."""
+
+    index: int
+    name: str
+    provider: str
+    model: str
+    dialect: Dialect
+    row: Provider
+    endpoint: Endpoint
+    headers: tuple[tuple[bytes, bytes], ...]
+    price: Price
+    priced: bool
+    family: str = ""
+    context_window: int | None = None
+    capabilities: frozenset[str] | None = None
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    quality: float | None = None
+    _heads: dict[str, bytes] = field(default_factory=dict)
+
+    def head(self, *, stream: bool) -> bytes:
+        """Returns the request head without the length, made once per path."""
+        path = self.dialect.path(self.model, stream=stream)
+        prefix = self._heads.get(path)
+        if prefix is None:
+            prefix = self._heads[path] = head_prefix("POST", self.endpoint, path, self.headers)
+        return prefix
+
+    @property
+    def prior(self) -> ArmPrior:
+        """What is believed before any feedback."""
+        known = 0.25 * self.price.output + 0.75 * self.price.input
+        return ArmPrior(
+            quality=self.quality,
+            model=self.model,
+            family=self.family,
+            provider=self.provider,
+            usd_per_mtok=known * 1e6 if self.priced else None,
+        )
+
+
+class CandidateSet:
+    """Arms that may be drawn together, with their prices as vectors: shape (k,), US dollars per token."""
+
+    __slots__ = (
+        "arms",
+        "indices",
+        "input_usd",
+        "names",
+        "output_usd",
+        "request_usd",
+        "smallest_window",
+        "tiered",
+    )
+
+    def __init__(self, arms: Sequence[Arm]) -> None:
+        self.arms = tuple(arms)
+        self.names = tuple(arm.name for arm in arms)
+        self.indices: IntArray = np.array([arm.index for arm in arms], dtype=np.intp)
+        self.input_usd: FloatArray = np.array(
+            [arm.price.fixed_usd(1, 0) - arm.price.fixed_usd(0, 0) for arm in arms]
+        )
+        self.output_usd: FloatArray = np.array([arm.price.output_usd(1) for arm in arms])
+        self.request_usd: FloatArray = np.array([arm.price.fixed_usd(0, 0) for arm in arms])
+        self.tiered = any(arm.price.tiers for arm in arms)
+        windows = [arm.context_window for arm in arms if arm.context_window is not None]
+        self.smallest_window = min(windows, default=1 << 60)
+
+
+class ArmTable:
+    """All arms by index. `version` changes with arms and prices; whatever is cached of either depends on it."""
+
+    def __init__(self) -> None:
+        self.by_index: dict[int, Arm] = {}
+        self.by_name: dict[str, Arm] = {}
+        self.version = 0
+
+    def __iter__(self) -> Iterable[Arm]:
+        return iter(self.by_name.values())
+
+    def __len__(self) -> int:
+        return len(self.by_name)
+
+    def put(self, arm: Arm) -> None:
+        """Adds an arm, or replaces the one of its name."""
+        self.by_index[arm.index] = arm
+        self.by_name[arm.name] = arm
+        self.version += 1
+
+    def reprice(self, name: str, price: Price) -> None:
+        """Acts on the very next decision. Raises KeyError."""
+        arm = self.by_name[name]
+        arm.price = price
+        arm.priced = True
+        self.version += 1
+
+    def matching(self, patterns: Sequence[str]) -> list[Arm]:
+        """Returns the arms whose name fits one of the shell patterns."""
+        return [
+            arm for arm in self.by_name.values() if any(fnmatch.fnmatchcase(arm.name, p) for p in patterns)
+        ]
+
+    def of_model(self, model: str) -> list[Arm]:
+        """Returns the arms that serve `model`, at whatever provider."""
+        return [arm for arm in self.by_name.values() if arm.model == model]
+
+
+def configured(config: Config, environment: Mapping[str, str]) -> list[ArmConfig]:
+    """Returns the arms that configuration and environment name: `[[arms]]`, `[providers]`, then provider keys."""
+    arms = list(config.arms)
+    for name, entry in config.providers.items():
+        row = provider_named(name)
+        models = entry.models or (row.default_models if row is not None else ())
+        if not models:
+            raise ConfigError(f'providers.{name}: name its models: models = ["…"]')
+        if row is None and entry.base_url is None:
+            raise ConfigError(f"providers.{name}: is not in the table of providers; give it a base_url")
+        arms += [
+            ArmConfig(
+                name=f"{name}/{model}",
+                provider=name,
+                model=model,
+                base_url=entry.base_url,
+                dialect=entry.dialect,
+                api_key=entry.api_key,
+                api_key_env=entry.api_key_env,
+            )
+            for model in models
+        ]
+    named = {arm.provider for arm in arms} | set(config.providers)
+    from adapters.providers import PROVIDERS  # noqa: PLC0415
+
+    for row in PROVIDERS.values():
+        if row.name in named or not row.key_env or not environment.get(row.key_env):
+            continue
+        arms += [
+            ArmConfig(name=f"{row.name}/{model}", provider=row.name, model=model, api_key_env=row.key_env)
+            for model in row.default_models
+        ]
+    return arms
+
+
+def build(config: ArmConfig, index: int, environment: Mapping[str, str], now: float) -> Arm:
+    """Makes an arm of its configuration. Raises ConfigError."""
+    row = provider_named(config.provider) or provider_named("openai-compatible")
+    assert row is not None
+    base_url = config.base_url or row.base_url
+    if not base_url:
+        raise ConfigError(f"arm {config.name}: provider {config.provider!r} needs a base_url")
+    key = secret(config.api_key, config.api_key_env or row.key_env, environment)
+    if key is None and config.api_key_env:
+        raise ConfigError(f"arm {config.name}: the environment variable {config.api_key_env} is not set")
+    try:
+        endpoint = Endpoint.from_url(base_url)
+        dialect = by_name(config.dialect or row.dialect)
+    except (ValueError, KeyError) as error:
+        raise ConfigError(f"arm {config.name}: {error}") from None
+    known = find_model(row.prices, config.model)
+    price, priced = _price(config, row, now)
+    capabilities = (
+        config.capabilities if config.capabilities is not None else (known.capabilities if known else None)
+    )
+    return Arm(
+        index=index,
+        name=config.name,
+        provider=config.provider,
+        model=config.model,
+        dialect=dialect,
+        row=row,
+        endpoint=endpoint,
+        headers=tuple(row.headers(key)),
+        price=price,
+        priced=priced,
+        family=config.family or (known.family if known else ""),
+        context_window=config.context_window or (known.context_window if known else None),
+        capabilities=frozenset(capabilities) if capabilities is not None else None,
+        parameters=config.parameters,
+        quality=config.quality,
+    )
+
+
+def _price(config: PriceConfig, row: Provider, now: float) -> tuple[Price, bool]:
+    own = custom_price(config)
+    if own is not None:
+        return own, True
+    model: Any = getattr(config, "model", "")
+    listed = price_of(row.prices, model, now)
+    return (listed, True) if listed is not None else (_FREE, False)
+
+
+def custom_price(config: PriceConfig) -> Price | None:
+    """Returns the price that configuration states, or None."""
+    if config.input_usd_per_mtok is None or config.output_usd_per_mtok is None:
+        return None
+    return Price.per_mtok(
+        input=config.input_usd_per_mtok,
+        output=config.output_usd_per_mtok,
+        cached_input=config.cached_input_usd_per_mtok,
+        cache_write=config.cache_write_usd_per_mtok,
+        request=config.request_usd or 0.0,
+    )

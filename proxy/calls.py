@@ -1,0 +1,346 @@
+"""One client request to its end: decide, call, fall back, relay, and write down what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from aiohttp.web import BaseRequest
+
+from adapters.canonical import Event, Request, Start, Usage
+from adapters.dialect import Dialect
+from adapters.errors import ErrorKind, Inexpressible, InvalidRequest, ProviderError
+from bandit import FloatArray
+from proxy.arms import Arm
+from proxy.errors import Refusal, invalid
+from proxy.relay import BodyTranslator, Ending, Pipe, Relay, StreamTranslator
+from proxy.reply import EVENT_STREAM, JSON, Reply, StreamReply
+from proxy.request import ClientRequest
+from proxy.rewrite import rewrite
+from proxy.routing import Plan
+from proxy.upstream import complete_head
+from state.records import Decision
+
+if TYPE_CHECKING:
+    from proxy.gateway import Gateway
+
+MOST_ATTEMPTS = 4
+"""Arms tried for one request. The fifth would come when the client has long given up."""
+
+BAD_REQUEST_KINDS = frozenset(
+    {ErrorKind.INVALID_REQUEST, ErrorKind.CONTEXT_LENGTH, ErrorKind.CONTENT_FILTER, ErrorKind.TOO_LARGE}
+)
+
+
+@dataclass(slots=True)
+class _Failed:
+    arm: str
+    error: ProviderError
+    seconds: float
+
+    def row(self) -> dict[str, object]:
+        return {
+            "arm": self.arm,
+            "error": self.error.kind.label,
+            "status": self.error.status,
+            "message": self.error.message[:500],
+            "seconds": round(self.seconds, 4),
+        }
+
+
+@dataclass(slots=True)
+class Call:
+    """A request under way."""
+
+    gateway: Gateway
+    http: BaseRequest
+    client: Dialect
+    request: ClientRequest
+    canonical: Request | None
+    plan: Plan
+    key: str
+    id: str
+    task: str
+    x: FloatArray
+    probabilities: FloatArray
+    chosen: int
+    at: float = 0.0
+    started: float = 0.0
+    failed: list[_Failed] = field(default_factory=list)
+    inexpressible: list[str] = field(default_factory=list)
+    relay: Relay | None = None
+    finished: asyncio.Event | None = None
+
+    # -- the loop over arms ------------------------------------------------------------------------
+
+    async def run(self) -> Reply | StreamReply:
+        """Answers the client. Raises Refusal where no arm could."""
+        gateway = self.gateway
+        reply = StreamReply(self.http) if self.request.stream else None
+        while True:
+            arm = self.plan.candidates.arms[self.chosen]
+            try:
+                relay = self._dispatch(arm, reply)
+            except Inexpressible as error:
+                self.inexpressible.append(f"{arm.name}: {error.feature}")
+                if self._redraw():
+                    continue
+                raise invalid("No arm can express this request: " + "; ".join(self.inexpressible)) from None
+            try:
+                ending = await relay.ended
+            except asyncio.CancelledError:
+                relay.cancel()
+                gateway.health.abandoned(arm.index)
+                self._record(arm, relay, "cancelled", None)
+                raise
+            if ending.error is None:
+                gateway.health.succeeded(arm.index)
+                self._record(arm, relay, "ok", None)
+                return self._deliver(arm, relay, reply, ending)
+            if self._give_up(arm, relay, ending.error):
+                self._record(arm, relay, ending.error.kind.label, ending.error)
+                return self._fail(relay, reply, ending.error)
+
+    def _dispatch(self, arm: Arm, reply: StreamReply | None) -> Relay:
+        gateway, request = self.gateway, self.request
+        cost_of = arm.price.cost
+        pipe: Pipe
+        if arm.dialect is self.client:
+            pipe = self.client.tap(stream=request.stream, keep_usage=request.wants_usage, cost_of=cost_of)
+            body = rewrite(
+                request.raw,
+                request.document,
+                model=arm.model,
+                ask_usage=request.stream
+                and not request.wants_usage
+                and arm.row.stream_options
+                and self.client.name == "openai_chat",
+                parameters=arm.parameters,
+            )
+        else:
+            canonical = replace(self._canonical(), model=arm.model)
+            body = gateway.dump(arm.dialect.encode_request(canonical), arm)
+            if request.stream:
+                pipe = StreamTranslator(
+                    arm.dialect.stream_decoder(), self.client.stream_encoder(canonical, cost_of), self._named
+                )
+            else:
+                pipe = BodyTranslator(
+                    arm.dialect,
+                    lambda events: self.client.encode_answer(self._named(events), canonical, cost_of),
+                )
+        relay = Relay(pipe, reply, self._head(arm), arm.dialect.decode_error, gateway.tasks, gateway.loop)
+        self.relay = relay
+        self.at, self.started = time.time(), gateway.loop.time()
+        gateway.health.dispatched(arm.index, self.started)
+        head = complete_head(arm.head(stream=request.stream), len(body))
+        relay.exchange = gateway.pool.send(arm.endpoint, head, body, relay)
+        return relay
+
+    def _give_up(self, arm: Arm, relay: Relay, error: ProviderError) -> bool:
+        """Books the failure; returns whether it is final (else another arm is drawn)."""
+        now = self.gateway.loop.time()
+        if error.kind.cools:
+            self.gateway.health.failed(arm.index, error.kind.label, now, error.retry_after_s)
+        elif error.kind in BAD_REQUEST_KINDS:
+            self.gateway.health.succeeded(arm.index)
+        if relay.forwarded or not error.kind.another_arm or len(self.failed) + 1 >= MOST_ATTEMPTS:
+            return True
+        probabilities, chosen = self.probabilities, self.chosen
+        if not self._redraw():
+            self.probabilities, self.chosen = probabilities, chosen
+            return True
+        self.failed.append(_Failed(arm.name, error, now - self.started))
+        return False
+
+    def _redraw(self) -> bool:
+        """Draws from what is left of the vector; False when nothing is."""
+        rest = self.probabilities.copy()
+        rest[self.chosen] = 0.0
+        total = float(rest.sum())
+        if total <= 0.0:
+            return False
+        self.probabilities = rest / total
+        cumulated = np.cumsum(self.probabilities)
+        position = int(np.searchsorted(cumulated, self.gateway.random() * cumulated[-1], side="right"))
+        self.chosen = min(position, rest.shape[0] - 1)
+        while rest[self.chosen] == 0.0:  # rounding at the very end of the vector
+            self.chosen -= 1
+        return True
+
+    # -- towards the client ------------------------------------------------------------------------
+
+    def _head(self, arm: Arm) -> bytes:
+        return (
+            b"%sX-Generation-Id: %s\r\nX-Meritorder-Arm: %s\r\nX-Meritorder-Propensity: %.6g\r\nX-Meritorder-Route: %s\r\n"
+            % (
+                EVENT_STREAM if self.request.stream else JSON,
+                self.id.encode(),
+                arm.name.encode("ascii", "replace"),
+                self.probabilities[self.chosen],
+                self.plan.route.encode("ascii", "replace"),
+            )
+        )
+
+    def _deliver(
+        self, arm: Arm, relay: Relay, reply: StreamReply | None, ending: Ending
+    ) -> Reply | StreamReply:
+        if reply is None:
+            return Reply(200, ending.body, self._head(arm))
+        if not reply.started:
+            reply.start(self._head(arm))
+        reply.end(ending.body)
+        return reply
+
+    def _fail(self, relay: Relay, reply: StreamReply | None, error: ProviderError) -> Reply | StreamReply:
+        if reply is not None and reply.started:
+            encoder = self.client.stream_encoder(self._canonical_or_empty(), lambda _: None)
+            reply.end(encoder.error(error))
+            return reply
+        head = JSON + b"X-Generation-Id: %s\r\n" % self.id.encode()
+        if error.retry_after_s is not None and error.kind.status in (429, 503):
+            head += b"Retry-After: %d\r\n" % max(1, round(error.retry_after_s))
+        return Reply(error.kind.status, self.client.encode_error(error), head)
+
+    def _canonical(self) -> Request:
+        if self.canonical is None:
+            try:
+                self.canonical = self.client.decode_request(self.request.document)
+            except InvalidRequest as error:
+                raise invalid(error.message, error.field) from None
+        return self.canonical
+
+    def _canonical_or_empty(self) -> Request:
+        try:
+            return self._canonical()
+        except Refusal:
+            return Request(model=self.request.model, messages=())
+
+    def _named(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Gives an answer that came without an id the gateway's own."""
+        return [
+            replace(event, id=self.id) if isinstance(event, Start) and not event.id else event
+            for event in events
+        ]
+
+    # -- the record --------------------------------------------------------------------------------
+
+    def _record(self, arm: Arm, relay: Relay, status: str, error: ProviderError | None) -> None:
+        pipe, plan, request = relay.pipe, self.plan, self.request
+        usage = pipe.usage
+        if usage is None and (status == "ok" or relay.first_content_at is not None):
+            usage = Usage(input=request.input_tokens, output=relay.chunks, estimated=True)
+        finished = time.time()
+        cost = arm.price.cost(usage) if usage is not None and arm.priced else None
+        ttft = None
+        if request.stream and relay.first_content_at is not None:
+            ttft = max(0.0, relay.first_content_at - self.started)
+        objective = plan.objective
+        record = Decision(
+            id=pipe.id or self.id,
+            at=self.at,
+            route=plan.route,
+            task=self.task,
+            arm=arm.name,
+            arms=plan.candidates.names,
+            probabilities=self.probabilities.astype(np.float32),
+            propensity=float(self.probabilities[self.chosen]),
+            context=self.x.astype(np.float32),
+            objective={
+                "value_usd": objective.value_usd,
+                "second_usd": objective.second_usd,
+                "whole_answer": objective.whole_answer,
+                "max_usd_per_request": objective.max_usd_per_request,
+                "min_quality": objective.min_quality,
+            },
+            price_version=arm.price.version,
+            key=self.key,
+            session=request.session,
+            user=request.user,
+            dialect=self.client.name,
+            streamed=request.stream,
+            request_id=self.id,
+            finished_at=finished,
+            status=status,
+            http_status=relay.status or (error.kind.status if error is not None else 0),
+            error=error.message[:500] if error is not None else None,
+            finish=pipe.finish,
+            cost_usd=cost,
+            ttft_s=ttft,
+            attempts=[failed.row() for failed in self.failed],
+        )
+        if usage is not None:
+            record.input_tokens = usage.input
+            record.cached_tokens = usage.cached
+            record.cache_write_tokens = usage.cache_write
+            record.output_tokens = usage.output
+            record.reasoning_tokens = usage.reasoning
+            record.usage_estimated = usage.estimated
+        if request.session is not None and status == "ok":
+            tokens = (record.input_tokens or 0) + (record.output_tokens or 0)
+            self.gateway.sessions.ended(request.session, arm.name, finished, tokens)
+        self.gateway.journal.decided(record)
+
+
+def begin(
+    gateway: Gateway,
+    http: BaseRequest,
+    client: Dialect,
+    request: ClientRequest,
+    canonical: Request | None,
+    key: str,
+) -> Call:
+    """Plans and decides. Raises Refusal."""
+    now = time.time()
+    plan = gateway.router.plan(request, gateway.loop.time())
+    bandit = gateway.learner.bandit
+    context = bandit.context(
+        replace(request.facts, route=plan.route) if plan.route != request.model else request.facts
+    )
+    decision = bandit.decide(
+        context.x,
+        plan.candidates.indices,
+        plan.quote,
+        plan.objective,
+        max_tokens=request.facts.max_tokens,
+        now=now,
+        uniform=gateway.random(),
+        budget=plan.route,
+    )
+    return Call(
+        gateway=gateway,
+        http=http,
+        client=client,
+        request=request,
+        canonical=canonical,
+        plan=plan,
+        key=key,
+        id=gateway.new_id(),
+        task=context.task,
+        x=context.x,
+        probabilities=decision.probabilities,
+        chosen=decision.chosen,
+    )
+
+
+async def answer(
+    gateway: Gateway,
+    http: BaseRequest,
+    client: Dialect,
+    request: ClientRequest,
+    canonical: Request | None,
+    key: str,
+) -> Reply | StreamReply:
+    """Serves one request to its end. Raises Refusal."""
+    call = begin(gateway, http, client, request, canonical, key)
+    gateway.calls[call.id] = call
+    try:
+        return await call.run()
+    finally:
+        del gateway.calls[call.id]
+        if call.finished is not None:
+            call.finished.set()

@@ -1,0 +1,181 @@
+"""Configuration: `meritorder.toml`, then the environment, then the command line, the later one winning."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from bandit import PRESETS, Objective
+
+_Usd = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+_Seconds = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+
+
+class ConfigError(Exception):
+    """The configuration can't be used; the message names the file, the field and what is wrong."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class ObjectiveConfig(_Strict):
+    """What a caller pays for; fields left out come from the preset."""
+
+    preset: Literal["best", "balanced", "cheap", "fast"] = "balanced"
+    value_usd: Annotated[float, Field(gt=0.0, le=1e6, allow_inf_nan=False)] | None = None
+    second_usd: Annotated[float, Field(ge=0.0, le=1e6, allow_inf_nan=False)] | None = None
+    whole_answer: bool | None = None
+    max_usd_per_request: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] | None = None
+    min_quality: Annotated[float, Field(gt=0.0, le=1.0, allow_inf_nan=False)] | None = None
+
+    def over(self, base: Objective | None = None) -> Objective:
+        """Returns the objective: these fields over `base`, or over the preset where one was named."""
+        start = PRESETS[self.preset] if base is None or "preset" in self.model_fields_set else base
+
+        def pick(own: Any, other: Any) -> Any:
+            return other if own is None else own
+
+        return Objective(
+            value_usd=pick(self.value_usd, start.value_usd),
+            second_usd=pick(self.second_usd, start.second_usd),
+            whole_answer=pick(self.whole_answer, start.whole_answer),
+            max_usd_per_request=pick(self.max_usd_per_request, start.max_usd_per_request),
+            min_quality=pick(self.min_quality, start.min_quality),
+        )
+
+
+class PriceConfig(_Strict):
+    """US dollars per million tokens. Left out: the catalogue's price of provider and model."""
+
+    input_usd_per_mtok: _Usd | None = None
+    output_usd_per_mtok: _Usd | None = None
+    cached_input_usd_per_mtok: _Usd | None = None
+    cache_write_usd_per_mtok: _Usd | None = None
+    request_usd: _Usd | None = None
+
+
+class ArmConfig(PriceConfig):
+    """One model at one provider, with fixed parameters if any."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\s\x00-\x1f]+$")]
+    provider: str = "custom"
+    model: Annotated[str, Field(min_length=1, max_length=200)]
+    base_url: Annotated[str, Field(pattern=r"^https?://")] | None = None
+    dialect: str | None = None
+    api_key: SecretStr | None = None
+    api_key_env: str | None = None
+    family: str = ""
+    quality: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    context_window: Annotated[int, Field(gt=0)] | None = None
+    capabilities: tuple[str, ...] | None = None
+    parameters: dict[str, object] = {}
+
+    @model_validator(mode="after")
+    def _prices_come_in_pairs(self) -> ArmConfig:
+        if (self.input_usd_per_mtok is None) != (self.output_usd_per_mtok is None):
+            raise ValueError("input_usd_per_mtok and output_usd_per_mtok must be given together")
+        return self
+
+
+class ProviderConfig(_Strict):
+    """A provider of the table, or any server that speaks one of the dialects, with the models to serve."""
+
+    base_url: Annotated[str, Field(pattern=r"^https?://")] | None = None
+    dialect: str | None = None
+    api_key: SecretStr | None = None
+    api_key_env: str | None = None
+    models: tuple[str, ...] = ()
+
+
+class RouteConfig(_Strict):
+    """A named choice: which arms (shell patterns of their names), and what they are chosen for."""
+
+    arms: tuple[str, ...] = ("*",)
+    objective: ObjectiveConfig = ObjectiveConfig()
+
+
+class TimeoutConfig(_Strict):
+    """Seconds: to connect, to the first byte, between two reads, and for all of it."""
+
+    connect: _Seconds = 5.0
+    first_byte: _Seconds = 120.0
+    idle: _Seconds = 60.0
+    total: _Seconds = 900.0
+
+
+class ServerConfig(_Strict):
+    """Where to listen, whom to serve, what to accept."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    database: str = "meritorder.db"
+    api_keys: tuple[SecretStr, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    journal: bool = True
+
+
+class Config(_Strict):
+    """Everything an operator can set."""
+
+    server: ServerConfig = ServerConfig()
+    timeouts: TimeoutConfig = TimeoutConfig()
+    arms: tuple[ArmConfig, ...] = ()
+    providers: dict[str, ProviderConfig] = {}
+    routes: dict[str, RouteConfig] = {}
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Config:
+        names = [arm.name for arm in self.arms]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two arms have the same name: {', '.join(twice)}")
+        return self
+
+
+def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Config:
+    """Reads `path` (no file: defaults) and the environment. Raises ConfigError."""
+    document: dict[str, object] = {}
+    if path is not None:
+        try:
+            document = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"{path}: can't be read: {error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    key = environment.get("MERITORDER_API_KEY")
+    try:
+        config = Config.model_validate(document)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {describe(error)}") from None
+    if key:
+        server = config.server.model_copy(
+            update={"api_keys": (*config.server.api_keys, SecretStr(key))},
+        )
+        config = config.model_copy(update={"server": server})
+    return config
+
+
+def describe(error: ValidationError) -> str:
+    """Says which fields are wrong and why, without their values: a value may be a secret."""
+    found = [
+        f"{'.'.join(str(part) for part in item['loc']) or 'document'}: {item['msg']}"
+        for item in error.errors()
+    ]
+    return "; ".join(found)
+
+
+def secret(
+    key: SecretStr | None, variable: str | None, environment: Mapping[str, str] = os.environ
+) -> str | None:
+    """Returns the key itself, or the environment variable's value, or None."""
+    if key is not None:
+        return key.get_secret_value()
+    return environment.get(variable) if variable else None

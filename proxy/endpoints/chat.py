@@ -1,0 +1,80 @@
+"""`POST /v1/chat/completions`, and `POST /v1/explain`: what would be chosen for such a request, and why."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from aiohttp.web import BaseRequest
+
+from adapters.dialects import by_name
+from proxy.calls import answer
+from proxy.reply import Reply, StreamReply, json_reply
+from proxy.request import chat_request, read_json
+
+if TYPE_CHECKING:
+    from proxy.gateway import Gateway
+
+_OPENAI_CHAT = by_name("openai_chat")
+
+
+async def completions(gateway: Gateway, http: BaseRequest, key: str, _rest: str) -> Reply | StreamReply:
+    """OpenAI's chat completions."""
+    raw, document = await read_json(http)
+    return await answer(gateway, http, _OPENAI_CHAT, chat_request(http, raw, document), None, key)
+
+
+async def explain(gateway: Gateway, http: BaseRequest, _key: str, _rest: str) -> Reply:
+    """Every candidate with its estimates and its probability; nothing is called."""
+    raw, document = await read_json(http)
+    request = chat_request(http, raw, document)
+    plan = gateway.router.plan(request, gateway.loop.time())
+    bandit = gateway.learner.bandit
+    context = bandit.context(request.facts)
+    decision = bandit.decide(
+        context.x,
+        plan.candidates.indices,
+        plan.quote,
+        plan.objective,
+        max_tokens=request.facts.max_tokens,
+        now=time.time(),
+        uniform=0.0,
+        budget=plan.route,
+    )
+    rows = [
+        {
+            "arm": arm.name,
+            "probability": float(decision.probabilities[position]),
+            "quality": float(decision.quality[position]),
+            "quality_sd": float(decision.quality_sd[position]),
+            "cost_usd": float(decision.cost_usd[position]),
+            "seconds": float(decision.seconds[position]),
+            "error_probability": float(decision.error[position]),
+            "output_tokens": float(decision.output_tokens[position]),
+            "utility_usd": float(decision.utility[position]),
+        }
+        for position, arm in enumerate(plan.candidates.arms)
+    ]
+    considered = set(plan.candidates.names)
+    rest = [
+        {"arm": arm.name, "cooldown": gateway.health.state(arm.index, gateway.loop.time())}
+        for arm in gateway.arms
+        if arm.name not in considered
+    ]
+    rows.sort(key=lambda row: -float(row["probability"]))  # type: ignore[arg-type]
+    objective = plan.objective
+    return json_reply(
+        {
+            "route": plan.route,
+            "task": context.task,
+            "input_tokens": request.input_tokens,
+            "objective": {
+                "value_usd": objective.value_usd,
+                "second_usd": objective.second_usd,
+                "max_usd_per_request": objective.max_usd_per_request,
+                "min_quality": objective.min_quality,
+            },
+            "candidates": rows,
+            "not_eligible": rest,
+        }
+    )

@@ -1,0 +1,50 @@
+"""`POST /v1/arms` and `PUT /v1/prices/{arm}`: what an operator changes while traffic flows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from aiohttp.web import BaseRequest
+from pydantic import ValidationError
+
+from proxy.config import ArmConfig, ConfigError, PriceConfig, describe
+from proxy.errors import Refusal, not_found, unprocessable
+from proxy.reply import Reply, json_reply
+from proxy.request import read_json
+
+if TYPE_CHECKING:
+    from proxy.gateway import Gateway
+
+
+async def add_arm(gateway: Gateway, http: BaseRequest, _key: str, _rest: str) -> Reply:
+    """Adds an arm; it takes part in the next decision."""
+    _, document = await read_json(http)
+    try:
+        config = ArmConfig.model_validate(document)
+    except ValidationError as error:
+        raise unprocessable(describe(error), ".".join(str(p) for p in error.errors()[0]["loc"])) from None
+    if config.name in gateway.arms.by_name:
+        raise Refusal(409, f"There is an arm {config.name!r} already.", param="name", code="arm_exists")
+    try:
+        arm = await gateway.add_arm(config)
+    except ConfigError as error:
+        raise unprocessable(str(error), "api_key" if config.api_key is not None else "base_url") from None
+    return json_reply({"arm": arm.name, "model": arm.model, "provider": arm.provider}, 201)
+
+
+async def set_price(gateway: Gateway, http: BaseRequest, _key: str, rest: str) -> Reply:
+    """Sets the price of an arm; the next decision uses it."""
+    name = unquote(rest)
+    if name not in gateway.arms.by_name:
+        raise not_found(f"There is no arm {name!r}.", code="arm_not_found", param="arm")
+    _, document = await read_json(http)
+    try:
+        price = PriceConfig.model_validate(document)
+    except ValidationError as error:
+        raise unprocessable(describe(error), ".".join(str(p) for p in error.errors()[0]["loc"])) from None
+    for field in ("input_usd_per_mtok", "output_usd_per_mtok"):
+        if getattr(price, field) is None:
+            raise unprocessable(f"`{field}` is missing.", field)
+    await gateway.set_price(name, price)
+    return json_reply({"arm": name, "price_version": gateway.arms.by_name[name].price.version})

@@ -1,0 +1,68 @@
+"""`GET /v1/generation?id=`: what became of one request, in OpenRouter's words and with the decision."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
+
+from aiohttp.web import BaseRequest
+
+from proxy.errors import invalid, not_found
+from proxy.reply import Reply, json_reply
+
+if TYPE_CHECKING:
+    from proxy.gateway import Gateway
+
+
+async def get(gateway: Gateway, http: BaseRequest, _key: str, _rest: str) -> Reply:
+    """Looks up by the answer's id or the X-Generation-Id."""
+    found = parse_qs(http.raw_path.partition("?")[2]).get("id")
+    if not found:
+        raise invalid("Name the generation: /v1/generation?id=…", "id")
+    await gateway.journal.flush()
+    decision = await gateway.store.decision(found[0])
+    if decision is None:
+        raise not_found(f"No generation has the id {found[0]!r}.", code="generation_not_found", param="id")
+    feedback = await gateway.store.feedback_of(decision.request_id)
+    arm = gateway.arms.by_name.get(decision.arm)
+    return json_reply(
+        {
+            "data": {
+                "id": decision.request_id,
+                "upstream_id": decision.id,
+                "model": arm.model if arm is not None else decision.arm,
+                "provider_name": arm.provider if arm is not None else None,
+                "arm": decision.arm,
+                "route": decision.route,
+                "task": decision.task,
+                "created_at": decision.at,
+                "streamed": decision.streamed,
+                "cancelled": decision.status == "cancelled",
+                "status": decision.status,
+                "error": decision.error,
+                "finish_reason": decision.finish,
+                "tokens_prompt": decision.input_tokens,
+                "tokens_completion": decision.output_tokens,
+                "native_tokens_prompt": decision.input_tokens,
+                "native_tokens_completion": decision.output_tokens,
+                "native_tokens_reasoning": decision.reasoning_tokens,
+                "native_tokens_cached": decision.cached_tokens,
+                "usage_estimated": decision.usage_estimated,
+                "total_cost": decision.cost_usd,
+                "usage": decision.cost_usd,
+                "latency": None if decision.ttft_s is None else round(decision.ttft_s * 1000, 3),
+                "generation_time": round((decision.finished_at - decision.at) * 1000, 3),
+                "session_id": decision.session,
+                "provider_responses": decision.attempts,
+                "propensity": decision.propensity,
+                "probabilities": {
+                    name: float(p) for name, p in zip(decision.arms, decision.probabilities, strict=True)
+                },
+                "objective": decision.objective,
+                "price_version": decision.price_version,
+                "feedback": [
+                    {"metric": f.metric, "value": f.value, "at": f.at, "source": f.source} for f in feedback
+                ],
+            }
+        }
+    )

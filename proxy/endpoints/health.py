@@ -1,0 +1,34 @@
+"""`GET /healthz` (the process lives) and `GET /readyz` (it can serve and write)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp.web import BaseRequest
+
+from proxy.reply import Reply, json_reply
+
+if TYPE_CHECKING:
+    from proxy.gateway import Gateway
+
+
+async def healthz(_gateway: Gateway, _http: BaseRequest, _key: str, _rest: str) -> Reply:
+    """Needs no key and says nothing but that."""
+    return json_reply({"status": "ok"})
+
+
+async def readyz(gateway: Gateway, _http: BaseRequest, _key: str, _rest: str) -> Reply:
+    """503 while draining, without arms, or while the journal can't be written."""
+    reasons = []
+    if gateway.draining:
+        reasons.append("draining")
+    if not len(gateway.arms):
+        reasons.append("no arms")
+    if gateway.journal.failing:
+        reasons.append(f"journal: {gateway.journal.failing}")
+    body = {
+        "status": "not ready" if reasons else "ready",
+        "reasons": reasons,
+        "journal_seq": gateway.learner.seq,
+    }
+    return json_reply(body, 503 if reasons else 200)

@@ -1,0 +1,47 @@
+"""`GET /v1/models` and `GET /v1/models/{name}`: routes and arms, as OpenAI lists models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from aiohttp.web import BaseRequest
+
+from proxy.errors import not_found
+from proxy.reply import Reply, json_reply
+
+if TYPE_CHECKING:
+    from proxy.gateway import Gateway
+
+
+def _rows(gateway: Gateway) -> dict[str, dict[str, object]]:
+    created = int(gateway.started_at)
+    rows: dict[str, dict[str, object]] = {
+        name: {"id": name, "object": "model", "created": created, "owned_by": "meritorder"}
+        for name in gateway.router.routes
+    }
+    for arm in gateway.arms:
+        rows[arm.name] = {
+            "id": arm.name,
+            "object": "model",
+            "created": created,
+            "owned_by": arm.provider,
+            "context_length": arm.context_window,
+            "pricing": {"prompt": f"{arm.price.input:.12g}", "completion": f"{arm.price.output:.12g}"},
+        }
+    return rows
+
+
+async def listing(gateway: Gateway, _http: BaseRequest, _key: str, _rest: str) -> Reply:
+    """All of them."""
+    return json_reply({"object": "list", "data": list(_rows(gateway).values())})
+
+
+async def one(gateway: Gateway, _http: BaseRequest, _key: str, rest: str) -> Reply:
+    """One of them."""
+    row = _rows(gateway).get(unquote(rest))
+    if row is None:
+        raise not_found(
+            f"The model {unquote(rest)!r} does not exist here.", code="model_not_found", param="model"
+        )
+    return json_reply(row)

@@ -1,0 +1,77 @@
+"""What the gateway itself says no to, and how a refusal looks in the client's dialect.
+
+Errors of a provider are `adapters.errors.ProviderError`; this is the other half, where no provider was asked.
+"""
+
+from __future__ import annotations
+
+import orjson
+
+
+class Refusal(Exception):  # noqa: N818  not every refusal is an error of ours
+    """The gateway's own answer. `status` is HTTP's, `kind` OpenAI's error type, `param` the field at fault."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        kind: str = "invalid_request_error",
+        param: str | None = None,
+        code: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.kind = kind
+        self.param = param
+        self.code = code
+        self.retry_after_s = retry_after_s
+
+    def body(self, dialect: str = "openai_chat") -> bytes:
+        """Returns the error body in the client's dialect."""
+        if dialect == "anthropic_messages":
+            return orjson.dumps(
+                {
+                    "type": "error",
+                    "error": {"type": _ANTHROPIC.get(self.status, "api_error"), "message": self.message},
+                }
+            )
+        return orjson.dumps(
+            {
+                "error": {
+                    "message": self.message,
+                    "type": self.kind,
+                    "param": self.param,
+                    "code": self.code or self.status,
+                }
+            }
+        )
+
+
+_ANTHROPIC = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    422: "invalid_request_error",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+}
+
+
+def invalid(message: str, param: str | None = None, *, status: int = 400) -> Refusal:
+    """The request is at fault; `param` is the path of the field."""
+    return Refusal(status, message, param=param)
+
+
+def not_found(message: str, *, code: str, param: str | None = None) -> Refusal:
+    """There is no such thing."""
+    return Refusal(404, message, param=param, code=code)
+
+
+def unprocessable(message: str, param: str) -> Refusal:
+    """The field `param` has a value out of its range."""
+    return Refusal(422, message, param=param)

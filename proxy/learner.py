@@ -1,0 +1,119 @@
+"""The fold: journal rows in, bandit and statistics out. Nothing else ever changes what was learnt."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bandit import ArmPrior, Bandit
+from proxy.statistics import OURS, Statistics
+from state.records import Decision, Event, Feedback
+from state.store import Store
+
+log = logging.getLogger("meritorder.learner")
+
+SNAPSHOT = "learner"
+_PAGE = 1000
+
+Arrays = dict[str, npt.NDArray[np.float64]]
+
+
+class Learner:
+    """Bandit and statistics as of journal row `seq`."""
+
+    def __init__(self, prior_of: Callable[[str], ArmPrior | None]) -> None:
+        self._prior_of = prior_of
+        self.bandit = Bandit()
+        self.statistics = Statistics()
+        self.seq = 0
+
+    def add_arms(self, names: Sequence[str]) -> None:
+        """Makes arms known to the bandit, in this order."""
+        for name in names:
+            self._arm(name)
+
+    def apply(self, events: Sequence[Event]) -> None:
+        """Applies committed rows, in order of `seq`."""
+        for event in events:
+            if isinstance(event, Decision):
+                self._decided(event)
+            else:
+                self._judged(event)
+            self.seq = event.seq
+
+    def _arm(self, name: str) -> int:
+        try:
+            return self.bandit.index(name)
+        except KeyError:
+            return self.bandit.add_arm(name, self._prior_of(name))
+
+    def _decided(self, event: Decision) -> None:
+        bandit = self.bandit
+        for attempt in event.attempts:
+            bandit.observe_failure(self._arm(str(attempt["arm"])), now=event.finished_at)
+        output = event.output_tokens
+        answered = event.status == "ok"
+        token_s = None
+        if answered and output:
+            token_s = max(0.0, event.finished_at - event.at - (event.ttft_s or 0.0)) / output
+        bandit.observe_outcome(
+            self._arm(event.arm),
+            event.context.astype(np.float64),
+            task=event.task,
+            output_tokens=output if answered else None,
+            ttft_s=event.ttft_s,
+            token_s=token_s,
+            error=not answered and event.status not in OURS,
+            cost_usd=event.cost_usd,
+            propensity=event.propensity,
+            budget=event.route,
+            now=event.finished_at,
+        )
+        self.statistics.decided(event)
+
+    def _judged(self, event: Feedback) -> None:
+        if event.metric == "quality" and event.context is not None:
+            arm = self._arm(event.arm)
+            x = event.context.astype(np.float64)
+            previous = event.previous
+            if previous is not None:
+                self.bandit.retract_quality(arm, x, previous.value, at=previous.at, weight=previous.weight)
+            self.bandit.observe_quality(arm, x, event.value, at=event.at, weight=event.weight)
+        self.statistics.judged(event)
+
+    async def load(self, store: Store) -> None:
+        """Takes the newest usable snapshot and the rows after it."""
+        for seq, meta, arrays in await store.load_snapshots(SNAPSHOT):
+            try:
+                self._restore(meta, arrays)
+            except (KeyError, TypeError, ValueError) as error:
+                log.warning("snapshot at row %d can't be used (%s); trying an older one", seq, error)
+                self.bandit, self.statistics = Bandit(), Statistics()
+                continue
+            self.seq = seq
+            break
+        await self.catch_up(store)
+
+    def _restore(self, meta: Mapping[str, Any], arrays: Arrays) -> None:
+        self.bandit.restore(meta["bandit"], arrays)
+        self.statistics.restore(meta["statistics"])
+
+    async def catch_up(self, store: Store) -> None:
+        """Applies every committed row that wasn't applied yet."""
+        while rows := await store.tail(self.seq, _PAGE):
+            fresh = [row for row in rows if row.seq > self.seq]
+            if not fresh:
+                return
+            self.apply(fresh)
+
+    async def save(self, store: Store) -> None:
+        """Stores a snapshot as of now."""
+        seq = self.seq
+        meta, arrays = self.bandit.snapshot()
+        await store.save_snapshot(
+            SNAPSHOT, seq, {"bandit": meta, "statistics": self.statistics.snapshot()}, arrays
+        )

@@ -1,0 +1,304 @@
+"""One call of one arm: the upstream's bytes on their way to the client.
+
+`Relay` is the upstream connection's sink. Bytes go through a pipe (a tap that lets them pass, or a
+translator) and straight to the client's transport, in the callback that brought them: no task, no queue,
+no copy. Until the pipe gives its first bytes nothing is sent, so another arm can still take over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from adapters.canonical import (
+    Event,
+    Finish,
+    MediaDelta,
+    ReasoningDelta,
+    RefusalDelta,
+    Start,
+    TextDelta,
+    ToolCallStart,
+    Usage,
+    UsageReport,
+)
+from adapters.dialect import Dialect, StreamDecoder, StreamEncoder
+from adapters.errors import ErrorKind, ProviderError, Truncated
+from proxy.reply import StreamReply
+from proxy.tasks import Tasks
+from proxy.upstream import (
+    ConnectTimeout,
+    Exchange,
+    FirstByteTimeout,
+    IdleTimeout,
+    TotalTimeout,
+    UpstreamFailure,
+)
+
+_LARGEST_ERROR = 64 * 1024
+_LARGEST_ANSWER = 128 * 1024 * 1024
+
+_CONTENT = (TextDelta, ReasoningDelta, RefusalDelta, ToolCallStart, MediaDelta)
+
+
+class Pipe(Protocol):
+    """What a relay needs of a tap or a translator; see `adapters.dialect.Tap`."""
+
+    id: str | None
+    model: str | None
+    usage: Usage | None
+    finish: str | None
+    content: bool
+
+    def feed(self, data: bytes) -> bytes: ...
+
+    def close(self) -> bytes: ...
+
+
+class _Watcher:
+    """Reads the ledger's facts off canonical events."""
+
+    def __init__(self) -> None:
+        self.id: str | None = None
+        self.model: str | None = None
+        self.usage: Usage | None = None
+        self.finish: str | None = None
+        self.content = False
+
+    def watch(self, events: Sequence[Event]) -> None:
+        for event in events:
+            if isinstance(event, _CONTENT):
+                self.content = True
+            elif isinstance(event, Start):
+                self.id = self.id or event.id
+                self.model = self.model or event.model
+            elif isinstance(event, Finish):
+                self.finish = event.reason
+            elif isinstance(event, UsageReport):
+                self.usage = event.usage
+
+
+class StreamTranslator(_Watcher):
+    """Upstream stream → events → the client's stream. `named` gives an answer without id the gateway's."""
+
+    def __init__(
+        self,
+        decoder: StreamDecoder,
+        encoder: StreamEncoder,
+        named: Callable[[Sequence[Event]], Sequence[Event]],
+    ) -> None:
+        super().__init__()
+        self._decoder = decoder
+        self._encoder = encoder
+        self._named = named
+
+    def feed(self, data: bytes) -> bytes:
+        return self._encode(self._decoder.feed(data))
+
+    def close(self) -> bytes:
+        return self._encode(self._decoder.close()) + self._encoder.close()
+
+    def _encode(self, events: Sequence[Event]) -> bytes:
+        if not events:
+            return b""
+        if self.id is None:
+            events = self._named(events)
+        self.watch(events)
+        return self._encoder.feed(events)
+
+
+class BodyTranslator(_Watcher):
+    """A whole answer → events → a whole answer."""
+
+    def __init__(self, source: Dialect, encode: Callable[[Sequence[Event]], bytes]) -> None:
+        super().__init__()
+        self._source = source
+        self._encode = encode
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> bytes:
+        self._size += len(data)
+        if self._size > _LARGEST_ANSWER:
+            raise ProviderError(ErrorKind.UPSTREAM, "The answer is too large.")
+        self._pieces.append(data)
+        return b""
+
+    def close(self) -> bytes:
+        events = self._source.decode_answer(b"".join(self._pieces))
+        self.watch(events)
+        return self._encode(events)
+
+
+@dataclass(slots=True)
+class Ending:
+    """How a call ended: `error` is None for a whole answer; `body` is what is left to send."""
+
+    error: ProviderError | None
+    body: bytes = b""
+
+
+class Relay:
+    """Receives one upstream answer. Await `ended`; then look at `pipe`, `forwarded`, `first_content_at`."""
+
+    __slots__ = (
+        "_buffer",
+        "_decode_error",
+        "_error_body",
+        "_head",
+        "_loop",
+        "_reply",
+        "_tasks",
+        "chunks",
+        "ended",
+        "exchange",
+        "first_content_at",
+        "forwarded",
+        "headers",
+        "last_write_at",
+        "pipe",
+        "status",
+    )
+
+    def __init__(
+        self,
+        pipe: Pipe,
+        reply: StreamReply | None,
+        head: bytes,
+        decode_error: Callable[[int, dict[str, str], bytes], ProviderError],
+        tasks: Tasks,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.pipe = pipe
+        self._reply = reply
+        self._head = head
+        self._decode_error = decode_error
+        self._tasks = tasks
+        self._loop = loop
+        self._error_body: bytearray | None = None
+        self._buffer: list[bytes] = []
+        self.ended: asyncio.Future[Ending] = loop.create_future()
+        self.exchange: Exchange | None = None
+        self.status: int | None = None
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.first_content_at: float | None = None
+        self.forwarded = False
+        self.last_write_at = loop.time()
+        self.chunks = 0
+
+    # -- the upstream's side -----------------------------------------------------------------------
+
+    def on_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        """Anything but 200 is an error whose body is collected."""
+        self.status = status
+        self.headers = headers
+        if status != 200:
+            self._error_body = bytearray()
+
+    def on_body(self, data: bytes) -> None:
+        """Lets one read's bytes through."""
+        pipe = self.pipe
+        if self._error_body is not None:
+            if len(self._error_body) < _LARGEST_ERROR:
+                self._error_body += data
+            return
+        try:
+            out = pipe.feed(data)
+        except ProviderError as error:
+            self._abort(error)
+            return
+        self.chunks += 1
+        if self.first_content_at is None and pipe.content:
+            self.first_content_at = self._loop.time()
+        if not out:
+            return
+        reply = self._reply
+        if reply is None:
+            self._buffer.append(out)
+            return
+        if self.forwarded:
+            self.last_write_at = self._loop.time()
+            if not reply.write(out):
+                self._hold()
+            return
+        # Headers and role alone are no answer yet: an error may still follow, and be made good elsewhere.
+        self._buffer.append(out)
+        if pipe.content or pipe.finish is not None:
+            self._begin(b"".join(self._buffer))
+
+    def on_end(self) -> None:
+        """The upstream ended its message cleanly; whether the answer is whole, the pipe knows."""
+        if self._error_body is not None:
+            assert self.status is not None
+            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers}
+            self._end(Ending(self._decode_error(self.status, headers, bytes(self._error_body))))
+            return
+        try:
+            rest = self.pipe.close()
+        except ProviderError as error:
+            self._end(Ending(error))
+        except Truncated as error:
+            self._end(
+                Ending(ProviderError(ErrorKind.UPSTREAM, f"The answer was cut off: {error}", self.status))
+            )
+        else:
+            if self._reply is None or not self.forwarded:
+                self._buffer.append(rest)
+                rest = b"".join(self._buffer)
+            self._end(Ending(None, rest))
+
+    def on_failure(self, error: UpstreamFailure) -> None:
+        """The connection failed."""
+        timed_out = isinstance(error, (ConnectTimeout, FirstByteTimeout, IdleTimeout, TotalTimeout))
+        kind = ErrorKind.TIMEOUT if timed_out else ErrorKind.UPSTREAM
+        self._end(Ending(ProviderError(kind, str(error), None, error.kind)))
+
+    # -- the client's side -------------------------------------------------------------------------
+
+    def cancel(self) -> None:
+        """The client is gone: the upstream is told at once."""
+        if self.exchange is not None and not self.ended.done():
+            self.exchange.cancel()
+
+    def keep_alive(self, now: float, silence: float) -> None:
+        """Sends a comment if the client has heard nothing for `silence` seconds."""
+        reply = self._reply
+        if reply is None or now - self.last_write_at < silence or self.ended.done():
+            return
+        self.last_write_at = now
+        if reply.started:
+            reply.write(b": keep-alive\n\n")
+        else:
+            reply.start(self._head, b": keep-alive\n\n")
+
+    def _begin(self, first: bytes) -> None:
+        assert self._reply is not None
+        self._buffer.clear()
+        self.forwarded = True
+        self.last_write_at = self._loop.time()
+        if self._reply.started:
+            self._reply.write(first)
+        else:
+            self._reply.start(self._head, first)
+
+    def _hold(self) -> None:
+        if self.exchange is not None and not self.exchange.paused:
+            self.exchange.pause()
+            self._tasks.start(self._release(), name="slow client")
+
+    async def _release(self) -> None:
+        assert self._reply is not None
+        await self._reply.drained()
+        if self.exchange is not None:
+            self.exchange.resume()
+
+    def _abort(self, error: ProviderError) -> None:
+        if self.exchange is not None:
+            self.exchange.cancel()
+        self._end(Ending(error))
+
+    def _end(self, ending: Ending) -> None:
+        if not self.ended.done():
+            self.ended.set_result(ending)

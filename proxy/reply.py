@@ -1,0 +1,136 @@
+"""Answers to clients, written straight to the transport.
+
+aiohttp's response objects build, copy and serialise a header dictionary for every answer; ours differ in
+five headers. aiohttp's protocol only needs `prepare`, `write_eof` and `keep_alive` of what a handler returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import orjson
+from aiohttp import HttpVersion11
+from aiohttp.web import BaseRequest
+
+JSON = b"Content-Type: application/json\r\n"
+EVENT_STREAM = (
+    b"Content-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-cache\r\nX-Accel-Buffering: no\r\n"
+)
+
+_STATUS_LINES = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
+}
+
+
+def status_line(status: int) -> bytes:
+    """Returns the first line of an answer, CRLF included."""
+    return _STATUS_LINES.get(status) or f"HTTP/1.1 {status} Status\r\n".encode()
+
+
+def header_lines(headers: Mapping[str, str]) -> bytes:
+    """Encodes headers; a line break in a value can't start a header of its own."""
+    return b"".join(
+        f"{name}: {value}\r\n".encode("latin-1", "replace")
+        .replace(b"\r\n", b"\n")
+        .replace(b"\r", b" ")
+        .replace(b"\n", b" ")[:-1]
+        + b"\r\n"
+        for name, value in headers.items()
+    )
+
+
+class Reply:
+    """A whole answer: written when aiohttp asks for it."""
+
+    __slots__ = ("_body", "_head", "keep_alive")
+
+    def __init__(self, status: int, body: bytes, head: bytes = JSON) -> None:
+        self._head = b"%sContent-Length: %d\r\n%s" % (status_line(status), len(body), head)
+        self._body = body
+        self.keep_alive: bool | None = True
+
+    async def prepare(self, request: BaseRequest) -> None:
+        """Writes head and body in one go."""
+        transport = request.transport
+        if transport is None:
+            return
+        if not _keeps_alive(request):
+            self.keep_alive = False
+            self._head += b"Connection: close\r\n"
+        if request.method == "HEAD":
+            transport.write(self._head + b"\r\n")
+        else:
+            transport.write(b"%s\r\n%s" % (self._head, self._body))
+        if request.protocol.writing_paused:
+            await request.protocol._drain_helper()  # noqa: SLF001  what aiohttp's own writer awaits
+
+    async def write_eof(self) -> None:
+        """All of it is written already."""
+
+
+class StreamReply:
+    """A streamed answer: `start`, then `write` from any callback, then `end`. Nothing here awaits."""
+
+    __slots__ = ("_chunked", "_protocol", "_transport", "keep_alive", "started")
+
+    def __init__(self, request: BaseRequest) -> None:
+        self._transport = request.transport
+        self._protocol = request.protocol
+        self._chunked = request.version >= HttpVersion11
+        self.keep_alive: bool | None = self._chunked and _keeps_alive(request)
+        self.started = False
+
+    def start(self, head: bytes, first: bytes = b"") -> None:
+        """Sends status 200, `head` (header lines) and the first bytes, together."""
+        self.started = True
+        if self._transport is None:
+            return
+        parts = [_STATUS_LINES[200], head]
+        if self._chunked:
+            parts.append(b"Transfer-Encoding: chunked\r\n")
+        if not self.keep_alive:
+            parts.append(b"Connection: close\r\n")
+        parts.append(b"\r\n")
+        if first:
+            parts.append(b"%x\r\n%s\r\n" % (len(first), first) if self._chunked else first)
+        self._transport.write(b"".join(parts))
+
+    def write(self, data: bytes) -> bool:
+        """Sends `data` (not empty); returns False when the client is slow and the source should pause."""
+        transport = self._transport
+        if transport is None:
+            return True
+        transport.write(b"%x\r\n%s\r\n" % (len(data), data) if self._chunked else data)
+        return not self._protocol.writing_paused
+
+    def end(self, last: bytes = b"") -> None:
+        """Sends `last` and ends the answer."""
+        if self._transport is None:
+            return
+        if not self._chunked:
+            if last:
+                self._transport.write(last)
+        elif last:
+            self._transport.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(last), last))
+        else:
+            self._transport.write(b"0\r\n\r\n")
+
+    async def drained(self) -> None:
+        """Returns when the client has read enough. Raises ConnectionError if it left."""
+        await self._protocol._drain_helper()  # noqa: SLF001  what aiohttp's own writer awaits
+
+    async def prepare(self, request: BaseRequest) -> None:
+        """The relay has written everything."""
+
+    async def write_eof(self) -> None:
+        """The relay has written everything."""
+
+
+def _keeps_alive(request: BaseRequest) -> bool:
+    return bool(request.keep_alive)
+
+
+def json_reply(value: object, status: int = 200, head: bytes = JSON) -> Reply:
+    """Returns `value` as JSON."""
+    return Reply(status, orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY), head)

@@ -1,0 +1,118 @@
+"""`meritorder serve`: one gateway process from bind to drain."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from contextlib import AsyncExitStack
+
+import click
+import uvloop
+from pydantic import SecretStr
+
+from proxy.admission import is_loopback
+from proxy.arms import configured
+from proxy.config import ArmConfig, Config, ConfigError
+from proxy.gateway import Gateway, with_market_arms
+from proxy.market import start_market
+from proxy.server import Server
+from state.store import StoreError
+
+log = logging.getLogger("meritorder")
+
+GRACE_S = 30.0
+"""How long a drain waits for answers under way."""
+
+
+def run(config: Config, environment: dict[str, str]) -> None:
+    """Serves until SIGTERM or SIGINT. Raises click.ClickException for what the operator can mend."""
+    if not config.server.api_keys and not is_loopback(config.server.host):
+        raise click.ClickException(
+            f"refusing to listen on {config.server.host} without an API key: set MERITORDER_API_KEY, or server.api_keys"
+        )
+    try:
+        if config.server.workers > 1:
+            from proxy.workers import supervise  # noqa: PLC0415  only where it is used
+
+            supervise(config, environment)
+        else:
+            with bound(config) as sock:
+                uvloop.run(serve(config, environment, sock))
+    except (ConfigError, StoreError) as error:
+        raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(
+            f"can't listen on {config.server.host}:{config.server.port}: {error.strerror}"
+        ) from None
+
+
+def bound(config: Config, *, reuse_port: bool = False) -> socket.socket:
+    """Returns a listening address taken. Raises OSError."""
+    family = socket.AF_INET6 if ":" in config.server.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse_port:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind((config.server.host, config.server.port))
+        sock.setblocking(False)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def serve(
+    config: Config, environment: dict[str, str], sock: socket.socket, *, quiet: bool = False
+) -> None:
+    """Runs one gateway on `sock` until it is told to stop."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        if not configured(config, environment):
+            config = await _simulated(config, stack)
+        gateway = await Gateway.open(config, environment)
+        stack.push_async_callback(gateway.close)
+        server = Server(gateway)
+        await server.listen(sock)
+        if not quiet:
+            host, port = sock.getsockname()[:2]
+            shown = f"[{host}]" if ":" in host else host
+            click.echo(f"{len(gateway.arms)} arms; what is learnt is kept in {config.server.database}")
+            click.echo(f"listening on http://{shown}:{port}")
+        await stop.wait()
+        if not quiet:
+            click.echo("draining")
+        await server.close(GRACE_S)
+
+
+async def _simulated(config: Config, stack: AsyncExitStack) -> Config:
+    market = await start_market(seed=0, speed=1.0)
+    stack.push_async_callback(market.close)
+    click.echo(
+        "No provider key in the environment and no arms configured: starting the simulated market.\n"
+        "Its answers are recordings. Set OPENAI_API_KEY (or another provider's), or write meritorder.toml, to go live."
+    )
+    arms = [
+        ArmConfig(
+            name=arm.name,
+            provider=arm.provider,
+            model=arm.model,
+            base_url=arm.base_url,
+            dialect="openai_chat",
+            api_key=SecretStr(arm.api_key),
+            input_usd_per_mtok=arm.input_usd_per_mtok,
+            output_usd_per_mtok=arm.output_usd_per_mtok,
+        )
+        for arm in market.arms
+    ]
+    if config.server.database == "meritorder.db":
+        # A simulated market's lessons have no business beside real ones.
+        config = config.model_copy(
+            update={"server": config.server.model_copy(update={"database": "meritorder-simulated.db"})}
+        )
+    return with_market_arms(config, arms)

@@ -1,0 +1,109 @@
+"""The listening side: admission, dispatch by path, and errors in the client's dialect."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+from aiohttp.web import BaseRequest
+
+from proxy.endpoints import EXACT, PREFIXES
+from proxy.errors import Refusal, not_found
+from proxy.gateway import Gateway
+from proxy.reply import JSON, Reply, StreamReply
+from state.store import StoreError
+
+log = logging.getLogger("meritorder.server")
+
+_MAX_HEADER = 32 * 1024
+"""Longest header line and field, as much as common proxies take; the sum is bounded by aiohttp's parser."""
+
+Handler = Callable[[Gateway, BaseRequest, str, str], Awaitable[Reply | StreamReply]]
+
+
+class Server:
+    """aiohttp's low-level server: no router, no middleware, no access log object per request."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._max_body = gateway.config.server.max_body_bytes
+        self._server = web.Server(
+            self._handle,
+            request_factory=self._request,
+            handler_cancellation=True,
+            access_log=None,
+            max_line_size=_MAX_HEADER,
+            max_field_size=_MAX_HEADER,
+            keepalive_timeout=75.0,
+        )
+        self._listening: asyncio.Server | None = None
+
+    def _request(self, message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> BaseRequest:
+        return BaseRequest(
+            message, payload, protocol, writer, task, self._gateway.loop, client_max_size=self._max_body
+        )
+
+    async def listen(self, sock: socket.socket) -> None:
+        """Begins to accept on a bound socket."""
+        self._listening = await self._gateway.loop.create_server(self._server, sock=sock, backlog=2048)
+
+    async def close(self, grace_s: float) -> None:
+        """Stops accepting, lets what is under way end for `grace_s` seconds, then cuts it."""
+        self._gateway.draining = True
+        if self._listening is not None:
+            self._listening.close()
+        self._server.pre_shutdown()
+        deadline = self._gateway.loop.time() + grace_s
+        while self._gateway.calls and self._gateway.loop.time() < deadline:
+            await asyncio.sleep(0.05)
+        await self._server.shutdown(1.0)
+
+    async def _handle(self, request: BaseRequest) -> Any:
+        path = request.raw_path.partition("?")[0]
+        dialect = "openai_chat"
+        try:
+            handler: Handler | None = EXACT.get((request.method, path))
+            rest = ""
+            if handler is None:
+                handler, rest = _by_prefix(request.method, path)
+            if path.startswith("/v1/messages"):
+                dialect = "anthropic_messages"
+            key = "" if path == "/healthz" else self._gateway.admission.admit(request)
+            return await handler(self._gateway, request, key, rest)
+        except Refusal as refusal:
+            head = JSON
+            if refusal.retry_after_s is not None:
+                head += b"Retry-After: %d\r\n" % max(1, round(refusal.retry_after_s))
+            if refusal.status == 401:
+                head += b"WWW-Authenticate: Bearer\r\n"
+            return Reply(refusal.status, refusal.body(dialect), head)
+        except StoreError as error:
+            refusal = Refusal(
+                503, f"The store can't be used: {error}", kind="api_error", code="store_unavailable"
+            )
+            return Reply(503, refusal.body(dialect), JSON + b"Retry-After: 1\r\n")
+        except (ConnectionError, asyncio.CancelledError):
+            raise
+        except Exception:
+            log.exception("%s %s failed", request.method, path)
+            refusal = Refusal(
+                500, "The gateway failed; its log says why.", kind="api_error", code="internal_error"
+            )
+            return Reply(500, refusal.body(dialect))
+
+
+def _by_prefix(method: str, path: str) -> tuple[Handler, str]:
+    for (wanted, prefix), handler in PREFIXES.items():
+        if path.startswith(prefix) and len(path) > len(prefix):
+            if method == wanted:
+                return handler, path[len(prefix) :]
+    known = {m for (m, p) in EXACT if p == path} | {m for (m, p) in PREFIXES if path.startswith(p)}
+    if known:
+        raise Refusal(
+            405, f"{path} takes {' or '.join(sorted(known))}, not {method}.", code="method_not_allowed"
+        )
+    raise not_found(f"There is no {path} here.", code="path_not_found")

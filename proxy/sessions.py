@@ -1,0 +1,48 @@
+"""Which arm served a conversation last, and how much of it that provider has probably cached."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+CACHE_S = 300.0
+"""How long a provider's prompt cache is taken to live: Anthropic's and OpenAI's documented five minutes."""
+
+LEAST_CACHED = 1024
+"""Shorter prompts are not cached by the large providers."""
+
+_MOST = 100_000
+
+
+@dataclass(slots=True)
+class Turn:
+    """The last turn of a session: arm, end (epoch seconds), tokens of its prompt and answer."""
+
+    arm: str
+    at: float
+    tokens: int
+
+
+class Sessions:
+    """Bounded memory of sessions, the longest unused forgotten first."""
+
+    def __init__(self) -> None:
+        self._turns: OrderedDict[str, Turn] = OrderedDict()
+
+    def ended(self, session: str, arm: str, at: float, tokens: int) -> None:
+        """A turn was answered."""
+        self._turns[session] = Turn(arm, at, tokens)
+        self._turns.move_to_end(session)
+        if len(self._turns) > _MOST:
+            self._turns.popitem(last=False)
+
+    def last(self, session: str) -> Turn | None:
+        """Returns the session's last turn."""
+        return self._turns.get(session)
+
+    def warm(self, session: str, now: float) -> Turn | None:
+        """Returns the last turn if its prompt is probably still cached at `now`."""
+        turn = self._turns.get(session)
+        if turn is None or now - turn.at > CACHE_S or turn.tokens < LEAST_CACHED:
+            return None
+        return turn

@@ -1,0 +1,94 @@
+"""The arm statistics as a table in the terminal."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+
+def show_arms(url: str, key: str | None, *, by: str | None, as_json: bool, watch: float | None) -> None:
+    """Prints the table once, or again every `watch` seconds."""
+    if as_json:
+        click.echo(json.dumps(fetch(url, key, by), indent=2))
+        return
+    console = Console()
+    if watch is None:
+        console.print(table(fetch(url, key, by)))
+        return
+    try:
+        with Live(table(fetch(url, key, by)), console=console, auto_refresh=False) as live:
+            while True:
+                time.sleep(watch)
+                live.update(table(fetch(url, key, by)), refresh=True)
+    except KeyboardInterrupt:
+        pass
+
+
+def fetch(url: str, key: str | None, by: str | None) -> dict[str, Any]:
+    """Asks a gateway. Raises click.ClickException saying what to do."""
+    address = url.rstrip("/").removesuffix("/v1") + "/v1/arms" + (f"?by={by}" if by else "")
+    if not address.startswith(("http://", "https://")):
+        raise click.ClickException(f"{url} is not an http URL")
+    request = urllib.request.Request(address, headers={"Authorization": f"Bearer {key}"} if key else {})  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  checked above
+            document: dict[str, Any] = json.load(answer)
+            return document
+    except urllib.error.HTTPError as error:
+        hint = " Set MERITORDER_API_KEY." if error.code == 401 else ""
+        raise click.ClickException(f"{address} answered {error.code}.{hint}") from None
+    except (OSError, ValueError) as error:
+        raise click.ClickException(
+            f"{address} can't be read: {error}. Is the gateway running there?"
+        ) from None
+
+
+def table(document: dict[str, Any]) -> Table:
+    """Renders the answer of /v1/arms."""
+    by_task = any("task" in row for row in document["data"])
+    result = Table(title=f"{document['requests']} requests", title_justify="left")
+    result.add_column("arm", overflow="fold")
+    if by_task:
+        result.add_column("task", overflow="fold")
+    for name in ("share 1m", "15m", "1h", "all", "requests", "errors", "quality [95 %]", "n eff", "feedback"):
+        result.add_column(name, justify="right")
+    for name in ("$/request", "$ in/out per M", "TTFT p50/p95", "tok/s", "propensity"):
+        result.add_column(name, justify="right")
+    for row in sorted(document["data"], key=lambda r: -(r["share"]["15m"] or 0.0)):
+        quality, price, ttft = row["quality"], row["price"], row["ttft_s"]
+        state = row["cooldown"]
+        name = row["arm"] + (f" [red]({state['state']} {state['seconds_left']:.0f} s)[/red]" if state else "")
+        cells = [name, *([row["task"]] if by_task else [])]
+        cells += [_percent(row["share"][window]) for window in ("1m", "15m", "1h", "all")]
+        cells += [
+            str(row["requests"]),
+            str(row["errors"]),
+            f"{quality['mean']:.2f} [{quality['low']:.2f}, {quality['high']:.2f}]".replace("[", "\\["),
+            f"{quality['effective_samples']:.0f}",
+            str(row["feedback"]),
+            _or_dash(row["cost"]["mean_usd"], "{:.6f}"),
+            f"{price['input_usd_per_mtok']:g}/{price['output_usd_per_mtok']:g}"
+            if price["known"]
+            else "unknown",
+            f"{_or_dash(ttft['p50'], '{:.2f}')}/{_or_dash(ttft['p95'], '{:.2f}')} s",
+            _or_dash(row["tokens_per_second"], "{:.0f}"),
+            _or_dash(row["mean_propensity"], "{:.2f}"),
+        ]
+        result.add_row(*cells)
+    return result
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
+def _or_dash(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)

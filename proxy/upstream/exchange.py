@@ -62,7 +62,7 @@ class Exchange:
         self.first_byte_at: float | None = None
         self.mark = now  # the last sign of progress
         self.connection: Connection | None = None
-        self.dial: asyncio.Task[None] | None = None
+        self.dial: asyncio.Task[Connection] | None = None
         self.done = False
         self.paused = False
         self.retried = False

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from proxy.upstream.connection import Connection
-from proxy.upstream.dial import Dialer, Route
+from proxy.upstream.dial import Dialer
 from proxy.upstream.endpoint import Endpoint
 from proxy.upstream.exchange import Exchange
 from proxy.upstream.failures import (
@@ -35,7 +35,7 @@ class Origin:
         self._live: dict[Exchange, None] = {}
         self._idle: dict[Connection, None] = {}
         self._held: set[Connection] = set()
-        self._dials: set[asyncio.Task[None]] = set()
+        self._dials: set[asyncio.Task[Connection]] = set()
         self._waiting: deque[Exchange] = deque()
         self._closed = False
 
@@ -175,38 +175,43 @@ class Origin:
         self._dials.add(task)
         task.add_done_callback(partial(self._dialled, exchange))
 
-    async def _connect(self, exchange: Exchange) -> None:
+    async def _connect(self, exchange: Exchange) -> Connection:
         limit = exchange.timeouts.connect
-        route: Route = self._dialer.route(self._endpoint)
+        route = self._dialer.route(self._endpoint)
+        rewrite = route.rewrite
         try:
             async with asyncio.timeout(None if math.isinf(limit) else limit):
-                connection = await self._dialer.open(
+                return await self._dialer.open(
                     route,
-                    lambda: Connection(self, header_bytes=self._limits.header_bytes, rewrite=route.rewrite),
+                    lambda: Connection(self, header_bytes=self._limits.header_bytes, rewrite=rewrite),
                 )
         except TimeoutError:
-            exchange.fail(ConnectTimeout(f"{route}: no connection in {limit:g} s"))
-            return
-        except ConnectFailed as failure:
-            exchange.fail(failure)
-            return
-        self._held.add(connection)
-        exchange.dial = None
-        if exchange.done:
-            self.released(connection)
-        else:
-            self._start(connection, exchange)
+            raise ConnectTimeout(f"{route}: no connection in {limit:g} s") from None
 
-    def _dialled(self, exchange: Exchange, task: asyncio.Task[None]) -> None:
+    def _dialled(self, exchange: Exchange, task: asyncio.Task[Connection]) -> None:
         self._dials.discard(task)
-        if exchange.dial is task:
-            exchange.dial = None
-        if not task.cancelled() and task.exception() is not None:
+        exchange.dial = None
+        if task.cancelled():
+            self._vacated()
+            return
+        failure = task.exception()
+        if failure is None:
+            connection = task.result()
+            if connection.usable:
+                self._held.add(connection)
+                if exchange.done:
+                    self.released(connection)
+                else:
+                    self._start(connection, exchange)
+                return
+            failure = ConnectFailed(f"{self._endpoint.address}: the connection was closed at once")
+        elif not isinstance(failure, UpstreamFailure):
             asyncio.get_running_loop().call_exception_handler(
-                {"message": "a connection attempt broke", "exception": task.exception(), "task": task}
+                {"message": "a connection attempt broke", "exception": failure, "task": task}
             )
-            exchange.fail(ConnectFailed(f"{self._endpoint.address}: {task.exception()!r}"))
+            failure = ConnectFailed(f"{self._endpoint.address}: {failure!r}")
         self._vacated()
+        exchange.fail(failure)
 
     def _vacated(self) -> None:
         while self._waiting and not self._closed and self.places < self._limits.max_connections:

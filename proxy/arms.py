@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from adapters.catalogue import find as find_model
 from adapters.dialect import Dialect
 from adapters.dialects import by_name
 from adapters.pricing import Price, price_of
-from adapters.providers import Provider, provider_named
+from adapters.providers import PROVIDERS, Provider, provider_named
 from bandit import ArmPrior, FloatArray, IntArray
 from proxy.config import ArmConfig, Config, ConfigError, PriceConfig, secret
 from proxy.upstream import Endpoint, head_prefix
@@ -100,7 +100,7 @@ class ArmTable:
         self.by_name: dict[str, Arm] = {}
         self.version = 0
 
-    def __iter__(self) -> Iterable[Arm]:
+    def __iter__(self) -> Iterator[Arm]:
         return iter(self.by_name.values())
 
     def __len__(self) -> int:
@@ -153,8 +153,6 @@ def configured(config: Config, environment: Mapping[str, str]) -> list[ArmConfig
             for model in models
         ]
     named = {arm.provider for arm in arms} | set(config.providers)
-    from adapters.providers import PROVIDERS  # noqa: PLC0415
-
     for row in PROVIDERS.values():
         if row.name in named or not row.key_env or not environment.get(row.key_env):
             continue

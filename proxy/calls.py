@@ -100,10 +100,10 @@ class Call:
             if ending.error is None:
                 gateway.health.succeeded(arm.index)
                 self._record(arm, relay, "ok", None)
-                return self._deliver(arm, relay, reply, ending)
+                return self._deliver(arm, reply, ending)
             if self._give_up(arm, relay, ending.error):
                 self._record(arm, relay, ending.error.kind.label, ending.error)
-                return self._fail(relay, reply, ending.error)
+                return self._fail(reply, ending.error)
 
     def _dispatch(self, arm: Arm, reply: StreamReply | None) -> Relay:
         gateway, request = self.gateway, self.request
@@ -122,8 +122,9 @@ class Call:
                 parameters=arm.parameters,
             )
         else:
-            canonical = replace(self._canonical(), model=arm.model)
-            body = gateway.dump(arm.dialect.encode_request(canonical), arm)
+            canonical = self._canonical()
+            outgoing = replace(canonical, model=arm.model, include_usage=arm.row.stream_options)
+            body = gateway.dump(arm.dialect.encode_request(outgoing), arm)
             if request.stream:
                 pipe = StreamTranslator(
                     arm.dialect.stream_decoder(), self.client.stream_encoder(canonical, cost_of), self._named
@@ -186,9 +187,7 @@ class Call:
             )
         )
 
-    def _deliver(
-        self, arm: Arm, relay: Relay, reply: StreamReply | None, ending: Ending
-    ) -> Reply | StreamReply:
+    def _deliver(self, arm: Arm, reply: StreamReply | None, ending: Ending) -> Reply | StreamReply:
         if reply is None:
             return Reply(200, ending.body, self._head(arm))
         if not reply.started:
@@ -196,7 +195,7 @@ class Call:
         reply.end(ending.body)
         return reply
 
-    def _fail(self, relay: Relay, reply: StreamReply | None, error: ProviderError) -> Reply | StreamReply:
+    def _fail(self, reply: StreamReply | None, error: ProviderError) -> Reply | StreamReply:
         if reply is not None and reply.started:
             encoder = self.client.stream_encoder(self._canonical_or_empty(), lambda _: None)
             reply.end(encoder.error(error))

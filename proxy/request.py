@@ -108,7 +108,7 @@ def chat_request(request: BaseRequest, raw: bytes, document: dict[str, Any]) -> 
         has_tools=bool(tools),
         has_images=images > 0,
         has_audio=audio > 0,
-        has_schema=bool(form) and form.get("type") != "text",
+        has_schema=form is not None and form.get("type") not in (None, "text"),
         images=images,
         in_tool_loop=messages[-1].get("role") == "tool",
     )

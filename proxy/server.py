@@ -58,7 +58,7 @@ class Server:
             self._listening.close()
         self._server.pre_shutdown()
         deadline = self._gateway.loop.time() + grace_s
-        while self._gateway.calls and self._gateway.loop.time() < deadline:
+        while self._gateway.calls and self._gateway.loop.time() < deadline:  # noqa: ASYNC110  no event per call for this
             await asyncio.sleep(0.05)
         await self._server.shutdown(1.0)
 
@@ -75,32 +75,41 @@ class Server:
             key = "" if path == "/healthz" else self._gateway.admission.admit(request)
             return await handler(self._gateway, request, key, rest)
         except Refusal as refusal:
-            head = JSON
-            if refusal.retry_after_s is not None:
-                head += b"Retry-After: %d\r\n" % max(1, round(refusal.retry_after_s))
-            if refusal.status == 401:
-                head += b"WWW-Authenticate: Bearer\r\n"
-            return Reply(refusal.status, refusal.body(dialect), head)
+            return _refused(refusal, dialect)
         except StoreError as error:
-            refusal = Refusal(
-                503, f"The store can't be used: {error}", kind="api_error", code="store_unavailable"
+            return _refused(
+                Refusal(
+                    503,
+                    f"The store can't be used: {error}",
+                    kind="api_error",
+                    code="store_unavailable",
+                    retry_after_s=1.0,
+                ),
+                dialect,
             )
-            return Reply(503, refusal.body(dialect), JSON + b"Retry-After: 1\r\n")
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception:
             log.exception("%s %s failed", request.method, path)
-            refusal = Refusal(
+            failed = Refusal(
                 500, "The gateway failed; its log says why.", kind="api_error", code="internal_error"
             )
-            return Reply(500, refusal.body(dialect))
+            return _refused(failed, dialect)
+
+
+def _refused(refusal: Refusal, dialect: str) -> Reply:
+    head = JSON
+    if refusal.retry_after_s is not None:
+        head += b"Retry-After: %d\r\n" % max(1, round(refusal.retry_after_s))
+    if refusal.status == 401:
+        head += b"WWW-Authenticate: Bearer\r\n"
+    return Reply(refusal.status, refusal.body(dialect), head)
 
 
 def _by_prefix(method: str, path: str) -> tuple[Handler, str]:
     for (wanted, prefix), handler in PREFIXES.items():
-        if path.startswith(prefix) and len(path) > len(prefix):
-            if method == wanted:
-                return handler, path[len(prefix) :]
+        if method == wanted and path.startswith(prefix) and len(path) > len(prefix):
+            return handler, path[len(prefix) :]
     known = {m for (m, p) in EXACT if p == path} | {m for (m, p) in PREFIXES if path.startswith(p)}
     if known:
         raise Refusal(

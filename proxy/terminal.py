@@ -9,9 +9,27 @@ import urllib.request
 from typing import Any
 
 import click
+from rich import box
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
+
+_WIDE = 150
+_SHARES = ("1m", "15m", "1h", "all")
+_COLUMNS = (
+    ("requests", False),
+    ("errors", False),
+    ("quality 95 %", False),
+    ("n eff", True),
+    ("feedback", True),
+    ("$/request", False),
+    ("$ in/out per M", True),
+    ("TTFT p50/p95 s", True),
+    ("tok/s", True),
+    ("propensity", True),
+)
+"""(name, only in a wide terminal)"""
 
 
 def show_arms(url: str, key: str | None, *, by: str | None, as_json: bool, watch: float | None) -> None:
@@ -21,13 +39,13 @@ def show_arms(url: str, key: str | None, *, by: str | None, as_json: bool, watch
         return
     console = Console()
     if watch is None:
-        console.print(table(fetch(url, key, by)))
+        console.print(table(fetch(url, key, by), console.width))
         return
     try:
-        with Live(table(fetch(url, key, by)), console=console, auto_refresh=False) as live:
+        with Live(table(fetch(url, key, by), console.width), console=console, auto_refresh=False) as live:
             while True:
                 time.sleep(watch)
-                live.update(table(fetch(url, key, by)), refresh=True)
+                live.update(table(fetch(url, key, by), console.width), refresh=True)
     except KeyboardInterrupt:
         pass
 
@@ -51,39 +69,47 @@ def fetch(url: str, key: str | None, by: str | None) -> dict[str, Any]:
         ) from None
 
 
-def table(document: dict[str, Any]) -> Table:
-    """Renders the answer of /v1/arms."""
+def table(document: dict[str, Any], width: int = 200) -> Table:
+    """Renders the answer of /v1/arms; a narrow terminal gets the columns that matter most."""
+    wide = width >= _WIDE
     by_task = any("task" in row for row in document["data"])
-    result = Table(title=f"{document['requests']} requests", title_justify="left")
-    result.add_column("arm", overflow="fold")
+    result = Table(title=f"{document['requests']} requests", title_justify="left", box=box.SIMPLE_HEAD)
+    result.add_column("arm", overflow="fold", min_width=16)
     if by_task:
         result.add_column("task", overflow="fold")
-    for name in ("share 1m", "15m", "1h", "all", "requests", "errors", "quality [95 %]", "n eff", "feedback"):
-        result.add_column(name, justify="right")
-    for name in ("$/request", "$ in/out per M", "TTFT p50/p95", "tok/s", "propensity"):
-        result.add_column(name, justify="right")
+    for name in _SHARES if wide else ("15m", "all"):
+        result.add_column(name, justify="right", no_wrap=True)
+    for name, only_wide in _COLUMNS:
+        if wide or not only_wide:
+            result.add_column(name, justify="right", no_wrap=True)
     for row in sorted(document["data"], key=lambda r: -(r["share"]["15m"] or 0.0)):
-        quality, price, ttft = row["quality"], row["price"], row["ttft_s"]
-        state = row["cooldown"]
-        name = row["arm"] + (f" [red]({state['state']} {state['seconds_left']:.0f} s)[/red]" if state else "")
-        cells = [name, *([row["task"]] if by_task else [])]
-        cells += [_percent(row["share"][window]) for window in ("1m", "15m", "1h", "all")]
-        cells += [
-            str(row["requests"]),
-            str(row["errors"]),
-            f"{quality['mean']:.2f} [{quality['low']:.2f}, {quality['high']:.2f}]".replace("[", "\\["),
-            f"{quality['effective_samples']:.0f}",
-            str(row["feedback"]),
-            _or_dash(row["cost"]["mean_usd"], "{:.6f}"),
-            f"{price['input_usd_per_mtok']:g}/{price['output_usd_per_mtok']:g}"
-            if price["known"]
-            else "unknown",
-            f"{_or_dash(ttft['p50'], '{:.2f}')}/{_or_dash(ttft['p95'], '{:.2f}')} s",
-            _or_dash(row["tokens_per_second"], "{:.0f}"),
-            _or_dash(row["mean_propensity"], "{:.2f}"),
-        ]
-        result.add_row(*cells)
+        result.add_row(*_cells(row, wide=wide, by_task=by_task))
     return result
+
+
+def _cells(row: dict[str, Any], *, wide: bool, by_task: bool) -> list[str]:
+    quality, price, ttft = row["quality"], row["price"], row["ttft_s"]
+    state = row["cooldown"]
+    name = escape(row["arm"]) + (
+        f" [red]{state['state']} {state['seconds_left']:.0f} s[/red]" if state else ""
+    )
+    cells = {
+        "requests": str(row["requests"]),
+        "errors": str(row["errors"]),
+        "quality 95 %": f"{quality['mean']:.2f} ({quality['low']:.2f}-{quality['high']:.2f})",
+        "n eff": f"{quality['effective_samples']:.0f}",
+        "feedback": str(row["feedback"]),
+        "$/request": _or_dash(row["cost"]["mean_usd"], "{:.6f}"),
+        "$ in/out per M": f"{price['input_usd_per_mtok']:g}/{price['output_usd_per_mtok']:g}"
+        if price["known"]
+        else "unknown",
+        "TTFT p50/p95 s": f"{_or_dash(ttft['p50'], '{:.2f}')}/{_or_dash(ttft['p95'], '{:.2f}')}",
+        "tok/s": _or_dash(row["tokens_per_second"], "{:.0f}"),
+        "propensity": _or_dash(row["mean_propensity"], "{:.2f}"),
+    }
+    shares = [_percent(row["share"][window]) for window in (_SHARES if wide else ("15m", "all"))]
+    shown = [cells[column] for column, only_wide in _COLUMNS if wide or not only_wide]
+    return [name, *([escape(row["task"])] if by_task else []), *shares, *shown]
 
 
 def _percent(share: float | None) -> str:

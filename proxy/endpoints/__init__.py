@@ -1,10 +1,13 @@
 """One module per API; these tables say which path leads where."""
 
-from proxy.endpoints import arms, chat, control, feedback, generation, health, models
+from proxy.endpoints import arms, chat, control, feedback, generation, health, messages, models, responses
 
 EXACT = {
     ("POST", "/v1/chat/completions"): chat.completions,
     ("POST", "/chat/completions"): chat.completions,
+    ("POST", "/v1/messages"): messages.create,
+    ("POST", "/v1/messages/count_tokens"): messages.count_tokens,
+    ("POST", "/v1/responses"): responses.create,
     ("GET", "/v1/models"): models.listing,
     ("GET", "/models"): models.listing,
     ("POST", "/v1/feedback"): feedback.post,

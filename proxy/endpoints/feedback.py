@@ -61,8 +61,8 @@ async def post(gateway: Gateway, http: BaseRequest, _key: str, _rest: str) -> Re
 def _read(item: object, prefix: str, now: float, key: str | None) -> Feedback:
     if not isinstance(item, dict):
         raise invalid(f"`{prefix.rstrip('.')}` must be an object.", prefix.rstrip("."))
-    id = item.get("id", item.get("generation_id"))
-    if not isinstance(id, str) or not 0 < len(id) <= 256:
+    name = item.get("id", item.get("generation_id"))
+    if not isinstance(name, str) or not 0 < len(name) <= 256:
         raise unprocessable("`id` must be the answer's id, a string of 1 to 256 characters.", prefix + "id")
     metric = item.get("metric", "quality")
     if metric not in _METRICS:
@@ -73,7 +73,7 @@ def _read(item: object, prefix: str, now: float, key: str | None) -> Feedback:
     if not isinstance(value, (int, float)) or not math.isfinite(value) or not 0.0 <= value <= 1.0:
         raise unprocessable("`value` must be true, false or a number from 0 to 1.", prefix + "value")
     return Feedback(
-        id=id,
+        id=name,
         metric=metric,
         value=float(value),
         at=now,

@@ -1,0 +1,33 @@
+"""`POST /v1/messages` and `/v1/messages/count_tokens`: Anthropic's API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp.web import BaseRequest
+
+from adapters.dialects import by_name
+from proxy.calls import answer
+from proxy.facts import decoded_request
+from proxy.reply import JSON, Reply, StreamReply, json_reply
+from proxy.request import read_json
+
+if TYPE_CHECKING:
+    from proxy.gateway import Gateway
+
+
+async def create(gateway: Gateway, http: BaseRequest, key: str, _rest: str) -> Reply | StreamReply:
+    """Anthropic's messages."""
+    raw, document = await read_json(http)
+    dialect = by_name("anthropic_messages")
+    request, canonical = decoded_request(http, raw, document, dialect)
+    return await answer(gateway, http, dialect, request, canonical, key)
+
+
+async def count_tokens(gateway: Gateway, http: BaseRequest, _key: str, _rest: str) -> Reply:
+    """An estimate: which model will answer is not decided yet, and each counts differently."""
+    raw, document = await read_json(http)
+    document.setdefault("max_tokens", 1)
+    request, _ = decoded_request(http, raw, document, by_name("anthropic_messages"))
+    gateway.router.plan(request, gateway.loop.time())
+    return json_reply({"input_tokens": request.input_tokens}, head=JSON + b"X-Meritorder-Estimated: true\r\n")

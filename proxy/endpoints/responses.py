@@ -1,0 +1,24 @@
+"""`POST /v1/responses`: OpenAI's Responses API, without stored responses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp.web import BaseRequest
+
+from adapters.dialects import by_name
+from proxy.calls import answer
+from proxy.facts import decoded_request
+from proxy.reply import Reply, StreamReply
+from proxy.request import read_json
+
+if TYPE_CHECKING:
+    from proxy.gateway import Gateway
+
+
+async def create(gateway: Gateway, http: BaseRequest, key: str, _rest: str) -> Reply | StreamReply:
+    """OpenAI's responses."""
+    raw, document = await read_json(http)
+    dialect = by_name("openai_responses")
+    request, canonical = decoded_request(http, raw, document, dialect)
+    return await answer(gateway, http, dialect, request, canonical, key)

@@ -1,0 +1,63 @@
+"""A canonical request as routing sees it: for the dialects that are decoded before they are routed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp.web import BaseRequest
+
+from adapters.canonical import Media, Request, Text, ToolCall, ToolResult, text_of
+from adapters.dialect import Dialect
+from adapters.errors import InvalidRequest
+from proxy.errors import invalid
+from proxy.request import ClientRequest, assemble, name_field
+
+
+def decoded_request(
+    http: BaseRequest, raw: bytes, document: dict[str, Any], dialect: Dialect
+) -> tuple[ClientRequest, Request]:
+    """Decodes a body of `dialect`. Raises Refusal naming the field."""
+    name_field(document.get("model"), "model")
+    try:
+        canonical = dialect.decode_request(document)
+    except InvalidRequest as error:
+        raise invalid(error.message, error.field) from None
+    system = text = ""
+    characters = images = audio = 0
+    for message in canonical.messages:
+        words = text_of(message.parts)
+        characters += len(words)
+        for part in message.parts:
+            if isinstance(part, Media):
+                images += part.kind == "image"
+                audio += part.kind == "audio"
+            elif isinstance(part, ToolCall):
+                characters += len(part.arguments)
+            elif isinstance(part, ToolResult):
+                characters += sum(len(inner.text) for inner in part.content if isinstance(inner, Text))
+                images += sum(isinstance(inner, Media) and inner.kind == "image" for inner in part.content)
+        if message.role == "user" and words:
+            text = words
+        elif message.role in ("system", "developer") and not system:
+            system = words
+    last = canonical.messages[-1] if canonical.messages else None
+    request = assemble(
+        http,
+        raw,
+        document,
+        model=canonical.model,
+        stream=canonical.stream,
+        wants_usage=True,
+        max_tokens=canonical.max_tokens,
+        system=system,
+        text=text,
+        characters=characters,
+        turns=len(canonical.messages),
+        has_tools=bool(canonical.tools),
+        has_images=images > 0,
+        has_audio=audio > 0,
+        has_schema=canonical.output_format is not None,
+        images=images,
+        in_tool_loop=last is not None and any(isinstance(part, ToolResult) for part in last.parts),
+    )
+    return request, canonical

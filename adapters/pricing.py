@@ -1,37 +1,47 @@
-"""What a model costs, today and for a given usage. List prices come from genai-prices, without a network."""
+"""What a call costs: prices of known models by date, prices from plain numbers, dollars of a usage."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import lru_cache
-from typing import Self
+from hashlib import blake2b
+from typing import Any, NamedTuple
 
-from genai_prices import data_snapshot
-from genai_prices.types import ModelPrice, TieredPrices
+from genai_prices.data_snapshot import get_snapshot
+from genai_prices.types import ModelInfo, ModelPrice, TieredPrices
 
 from adapters.canonical import Usage
 
-_MTOK = 1e6
+_MTOK = Decimal(1_000_000)
 
-_FIELDS: Mapping[str, str] = {
-    "input": "input_mtok",
-    "output": "output_mtok",
-    "cached_input": "cache_read_mtok",
-    "cache_write": "cache_write_mtok",
-    "input_audio": "input_audio_mtok",
-    "output_audio": "output_audio_mtok",
-}
+
+class Rates(NamedTuple):
+    """USD per token. `cached_input` and `cache_write` replace `input` for those tokens, `reasoning` and
+    `output_audio` replace `output`.
+    """
+
+    input: float
+    output: float
+    cached_input: float
+    cache_write: float
+    input_audio: float
+    output_audio: float
+    reasoning: float
+
+
+class Tier(NamedTuple):
+    """The rates of a whole request with more than `above` input tokens."""
+
+    above: int
+    rates: Rates
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars per token; `request` per call. None: billed as plain input or output.
-
-    `tiers` holds (input tokens above which it holds, the price then), ascending; the whole call is billed at
-    the tier it falls in, as the large providers do.
+    """USD per token, and per request. What isn't given costs as much as plain input or output. `tiers` stand
+    in ascending order; the last that a request passes prices all of it. Equal prices have equal `version`s.
     """
 
     input: float
@@ -40,8 +50,25 @@ class Price:
     cache_write: float | None = None
     input_audio: float | None = None
     output_audio: float | None = None
+    reasoning: float | None = None
     request: float = 0.0
-    tiers: tuple[tuple[int, Price], ...] = ()
+    tiers: tuple[Tier, ...] = ()
+    rates: Rates = field(init=False, repr=False, compare=False)
+    version: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        rates = _rates(
+            self.input,
+            self.output,
+            self.cached_input,
+            self.cache_write,
+            self.input_audio,
+            self.output_audio,
+            self.reasoning,
+        )
+        object.__setattr__(self, "rates", rates)
+        said = repr((tuple(rates), self.request, [(tier.above, tuple(tier.rates)) for tier in self.tiers]))
+        object.__setattr__(self, "version", blake2b(said.encode(), digest_size=6).hexdigest())
 
     @classmethod
     def per_mtok(
@@ -52,106 +79,162 @@ class Price:
         cached_input: float | None = None,
         cache_write: float | None = None,
         request: float = 0.0,
-    ) -> Self:
-        """Makes a price of US dollars per million tokens, and per request."""
+    ) -> Price:
+        """Makes a price of USD per million tokens (`request`: USD per call)."""
         return cls(
-            input=input / _MTOK,
-            output=output / _MTOK,
-            cached_input=None if cached_input is None else cached_input / _MTOK,
-            cache_write=None if cache_write is None else cache_write / _MTOK,
+            input=input / 1e6,
+            output=output / 1e6,
+            cached_input=None if cached_input is None else cached_input / 1e6,
+            cache_write=None if cache_write is None else cache_write / 1e6,
             request=request,
         )
 
-    @property
-    def version(self) -> str:
-        """A name that equal prices share, and different ones don't."""
-        return hashlib.blake2b(repr(self).encode(), digest_size=6).hexdigest()
-
-    def at(self, input_tokens: int) -> Price:
-        """Returns the price of a call with so many input tokens."""
-        price = self
-        for start, tier in self.tiers:
-            if input_tokens > start:
-                price = tier
-        return price
-
-    def fixed_usd(self, input_tokens: int, cached_tokens: int = 0) -> float:
-        """Returns what is due before the first output token, US dollars."""
-        price = self.at(input_tokens) if self.tiers else self
-        cached = price.input if price.cached_input is None else price.cached_input
-        return price.request + price.input * (input_tokens - cached_tokens) + cached * cached_tokens
-
-    def output_usd(self, input_tokens: int) -> float:
-        """Returns US dollars per output token of a call with so many input tokens."""
-        return self.at(input_tokens).output if self.tiers else self.output
-
     def cost(self, usage: Usage) -> float:
-        """Returns US dollars of a call. What the provider billed itself wins; missing counts are zero."""
+        """Returns the USD of a usage ≥ 0. A cost that the provider itself reported is what it will bill."""
         if usage.cost_usd is not None:
             return usage.cost_usd
-        total_input, total_output = usage.input or 0, usage.output or 0
-        price = self.at(total_input) if self.tiers else self
-        cached, written, audio = usage.cached or 0, usage.cache_write or 0, usage.input_audio or 0
-        plain = max(0, total_input - cached - written)
-        dollars = price.request + price.output * total_output
-        if audio and price.input_audio is not None:
-            audio = min(audio, plain)
-            plain -= audio
-            dollars += price.input_audio * audio
-        spoken = usage.output_audio or 0
-        if spoken and price.output_audio is not None:
-            dollars += (price.output_audio - price.output) * min(spoken, total_output)
-        dollars += price.input * plain
-        dollars += (price.input if price.cached_input is None else price.cached_input) * cached
-        dollars += (price.input if price.cache_write is None else price.cache_write) * written
-        return dollars
-
-
-def price_of(provider: str, model: str, at: float) -> Price | None:
-    """Returns the list price of `model` at `provider` (genai-prices' ids) at `at`, epoch seconds."""
-    # Prices change by the day; a day is what is cached.
-    return _price_on(provider, model, int(at // 86400))
-
-
-@lru_cache(maxsize=8192)
-def _price_on(provider: str, model: str, day: int) -> Price | None:
-    try:
-        _, info = data_snapshot.get_snapshot().find_provider_model(model, None, provider, None)
-    except LookupError:
-        return None
-    return _converted(info.get_prices(datetime.fromtimestamp(day * 86400 + 43200, UTC)))
-
-
-def _converted(listed: ModelPrice) -> Price | None:
-    values = {name: getattr(listed, field, None) for name, field in _FIELDS.items()}
-    if values["input"] is None and values["output"] is None:
-        return None
-    starts = sorted(
-        {tier.start for value in values.values() if isinstance(value, TieredPrices) for tier in value.tiers}
-    )
-    request = getattr(listed, "requests_kcount", None)
-    per_call = 0.0 if request is None else float(request) / 1000.0
-
-    def build(above: int | None, tiers: tuple[tuple[int, Price], ...]) -> Price:
-        def pick(name: str) -> float | None:
-            value = values[name]
-            if isinstance(value, TieredPrices):
-                chosen = value.base
-                for tier in value.tiers:
-                    if above is not None and tier.start <= above:
-                        chosen = tier.price
-                value = chosen
-            return None if value is None else float(value) / _MTOK
-
-        return Price(
-            input=pick("input") or 0.0,
-            output=pick("output") or 0.0,
-            cached_input=pick("cached_input"),
-            cache_write=pick("cache_write"),
-            input_audio=pick("input_audio"),
-            output_audio=pick("output_audio"),
-            request=per_call,
-            tiers=tiers,
+        total = usage.input or 0
+        rates = self._rates_for(total)
+        cached, written, heard = usage.cached or 0, usage.cache_write or 0, usage.input_audio or 0
+        spoken, thought = usage.output_audio or 0, usage.reasoning or 0
+        plain_input = max(total - cached - written - heard, 0)
+        plain_output = max((usage.output or 0) - spoken - thought, 0)
+        return (
+            self.request
+            + plain_input * rates.input
+            + cached * rates.cached_input
+            + written * rates.cache_write
+            + heard * rates.input_audio
+            + plain_output * rates.output
+            + spoken * rates.output_audio
+            + thought * rates.reasoning
         )
 
-    return build(None, tuple((start, build(start, ())) for start in starts))
+    def fixed_usd(self, input_tokens: int, cached_tokens: int = 0) -> float:
+        """Returns the USD that a request costs before its first output token; 0 ≤ cached ≤ input tokens."""
+        rates = self._rates_for(input_tokens)
+        return (
+            self.request + (input_tokens - cached_tokens) * rates.input + cached_tokens * rates.cached_input
+        )
+
+    def output_usd(self, input_tokens: int) -> float:
+        """Returns the USD per output token of a request with that much input."""
+        return self._rates_for(input_tokens).output
+
+    def _rates_for(self, input_tokens: int) -> Rates:
+        rates = self.rates
+        for tier in self.tiers:
+            if input_tokens <= tier.above:
+                break
+            rates = tier.rates
+        return rates
+
+
+def _rates(
+    input: float,
+    output: float,
+    cached_input: float | None,
+    cache_write: float | None,
+    input_audio: float | None,
+    output_audio: float | None,
+    reasoning: float | None,
+) -> Rates:
+    return Rates(
+        input,
+        output,
+        input if cached_input is None else cached_input,
+        input if cache_write is None else cache_write,
+        input if input_audio is None else input_audio,
+        output if output_audio is None else output_audio,
+        output if reasoning is None else reasoning,
+    )
+
+
+# --- known models -------------------------------------------------------------------------------------
+
+# Alibaba isn't listed by itself: the price of its models at OpenRouter is the nearest that is, and the
+# configuration can state the exact one.
+_LISTED_ELSEWHERE = {"alibaba": ("openrouter", "qwen/")}
+
+
+def price_of(provider: str | None, model: str, at: float) -> Price | None:
+    """Returns the price of `model` at `provider` (a genai-prices id) at epoch seconds `at`, None where it is
+    not known. Uses the data shipped with the package: no network.
+    """
+    if provider is None:
+        return None
+    found = find_model(provider, model)
+    if found is None:
+        return None
+    if isinstance(found.prices, ModelPrice):
+        return _fixed_price(provider, model)
+    # Some prices depend on the time of day, by the minute.
+    return _dated_price(provider, model, int(at // 60))
+
+
+@lru_cache(maxsize=4096)
+def find_model(provider: str, model: str) -> ModelInfo | None:
+    """Returns genai-prices' entry of a model."""
+    provider, prefix = _LISTED_ELSEWHERE.get(provider, (provider, ""))
+    try:
+        return get_snapshot().find_provider_model(prefix + model, None, provider, None)[1]
+    except LookupError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _fixed_price(provider: str, model: str) -> Price | None:
+    found = find_model(provider, model)
+    return None if found is None or not isinstance(found.prices, ModelPrice) else price_from(found.prices)
+
+
+@lru_cache(maxsize=4096)
+def _dated_price(provider: str, model: str, minute: int) -> Price | None:
+    found = find_model(provider, model)
+    if found is None:
+        return None
+    return price_from(found.get_prices(datetime.fromtimestamp(minute * 60, UTC)))
+
+
+def price_from(listed: ModelPrice) -> Price | None:
+    """Converts a genai-prices price, None for models that aren't billed by tokens or calls."""
+    raw: dict[str, Any] = {name: value for name, value in listed.__dict__.items() if value is not None}
+    if not raw.keys() & {"input_mtok", "output_mtok", "requests_kcount"}:
+        return None
+    starts = sorted(
+        {tier.start for value in raw.values() if isinstance(value, TieredPrices) for tier in value.tiers}
+    )
+    base = _rates_at(raw, 0)
+    return Price(
+        input=base.input,
+        output=base.output,
+        cached_input=base.cached_input,
+        cache_write=base.cache_write,
+        input_audio=base.input_audio,
+        output_audio=base.output_audio,
+        reasoning=base.reasoning,
+        request=float(raw["requests_kcount"] / 1000) if "requests_kcount" in raw else 0.0,
+        tiers=tuple(Tier(start, _rates_at(raw, start + 1)) for start in starts),
+    )
+
+
+def _rates_at(raw: dict[str, Any], input_tokens: int) -> Rates:
+    def usd(name: str) -> float | None:
+        value = raw.get(name)
+        if isinstance(value, TieredPrices):
+            price = value.base
+            for tier in value.tiers:
+                if input_tokens > tier.start:
+                    price = tier.price
+            value = price
+        return None if value is None else float(value / _MTOK)
+
+    return _rates(
+        usd("input_mtok") or 0.0,
+        usd("output_mtok") or 0.0,
+        usd("cache_read_mtok"),
+        usd("cache_write_mtok"),
+        usd("input_audio_mtok"),
+        usd("output_audio_mtok"),
+        usd("output_reasoning_mtok"),
+    )

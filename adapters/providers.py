@@ -1,112 +1,237 @@
-"""The providers: where they are, how they are spoken to, and what each does differently.
+"""The table of providers. A further OpenAI-compatible one is a row here and a case in its test.
 
-A new OpenAI-compatible provider is one row here and one test case.
+What a provider does differently from its dialect stands in its row; `Provider.adapt` applies it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
+from typing import Literal
+
+from adapters.canonical import Json
+
+Auth = Literal["bearer", "x-api-key", "api-key", "x-goog-api-key", "google", "aws", "none"]
+"""Where the key goes. "google" and "aws" take a bearer key too, and otherwise credentials made per call."""
+
+Thinking = Literal["effort", "switch", "openrouter", "qwen", "none"]
+"""How a chat server is told to think: `reasoning_effort`, DeepSeek's `thinking.type`, OpenRouter's
+`reasoning`, Alibaba's `enable_thinking` and `thinking_budget`, or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """One row.
+    """One row. `base_url` None: the configuration names it. `prices` is the provider's id in genai-prices.
 
-    key_env         environment variable of the API key
-    prices          the provider's id in genai-prices
-    dialect         see `adapters.dialects`
-    auth            header that carries the key: "bearer" or the header's name
-    stream_options  takes `stream_options.include_usage`; one that doesn't sends usage unasked
-    default_models  served when only the key is set
+    `default_models` are served when only the key is known. `renames` are body fields with another name
+    there; `rejects` are those that change nothing in the answer and that the server refuses.
     """
 
     name: str
-    base_url: str | None
     key_env: str | None
-    prices: str
+    base_url: str | None
     dialect: str = "openai_chat"
-    auth: str = "bearer"
-    extra_headers: tuple[tuple[str, str], ...] = ()
-    stream_options: bool = True
+    auth: Auth = "bearer"
+    prices: str | None = None
     default_models: tuple[str, ...] = ()
+    fixed_headers: tuple[tuple[bytes, bytes], ...] = ()
+    stream_options: bool = True
+    thinking: Thinking = "effort"
+    renames: Mapping[str, str] = field(default_factory=dict)
+    rejects: frozenset[str] = frozenset()
 
     def headers(self, key: str | None) -> list[tuple[bytes, bytes]]:
-        """Returns the request headers, the key's included."""
-        headers = [(b"content-type", b"application/json"), (b"user-agent", b"meritorder")]
-        headers += [(name.encode(), value.encode()) for name, value in self.extra_headers]
-        if key:
-            if self.auth == "bearer":
+        """Returns the headers that carry the key, with those the provider wants on every call."""
+        headers = list(self.fixed_headers)
+        if key and self.auth != "none":
+            if self.auth in ("bearer", "google", "aws"):
                 headers.append((b"authorization", b"Bearer " + key.encode()))
             else:
                 headers.append((self.auth.encode(), key.encode()))
         return headers
 
+    def adapt(self, body: Json) -> Json:
+        """Returns a chat body in this provider's words; the same object where nothing differs."""
+        if self.dialect != "openai_chat":
+            return body
+        changed = dict(body)
+        for name, other in self.renames.items():
+            if name in changed:
+                value = changed.pop(name)
+                changed.setdefault(other, value)
+        for name in self.rejects:
+            changed.pop(name, None)
+        if not self.stream_options:
+            changed.pop("stream_options", None)
+        if self.thinking != "effort" and changed.get("reasoning_effort") is not None:
+            changed.update(_thinking(self.thinking, changed.pop("reasoning_effort")))
+        return body if changed == body else changed
+
+
+# Alibaba counts in tokens what others say in a word.
+_BUDGET = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 24576}
+
+
+def _thinking(style: Thinking, effort: object) -> Json:
+    off = effort == "none"
+    match style:
+        case "openrouter":
+            return {"reasoning": {"enabled": False} if off else {"effort": effort}}
+        case "switch":
+            return {"thinking": {"type": "disabled" if off else "enabled"}}
+        case "qwen":
+            wanted: Json = {"enable_thinking": not off}
+            if not off and effort in _BUDGET:
+                wanted["thinking_budget"] = _BUDGET[str(effort)]
+            return wanted
+    return {}
+
+
+# OpenAI's newer models refuse the old name, and all of its models know the new one.
+_NEW_LIMIT = {"max_tokens": "max_completion_tokens"}
+_OLD_LIMIT = {"max_completion_tokens": "max_tokens"}
+_OPENAI_ONLY = frozenset(
+    ("store", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "service_tier")
+)
 
 _ROWS = (
     Provider(
-        "openai", "https://api.openai.com/v1", "OPENAI_API_KEY", "openai",
-        default_models=("gpt-5", "gpt-5-mini", "gpt-5-nano", "gpt-4.1", "gpt-4.1-mini"),
+        "openai",
+        "OPENAI_API_KEY",
+        "https://api.openai.com/v1",
+        prices="openai",
+        default_models=("gpt-5.4", "gpt-5.4-mini", "gpt-5.4-nano"),
+        renames=_NEW_LIMIT,
+        rejects=frozenset(("top_k",)),
+    ),
+    # The base URL is https://RESOURCE.openai.azure.com/openai/v1; the model is the deployment's name.
+    Provider(
+        "azure",
+        "AZURE_OPENAI_API_KEY",
+        None,
+        auth="api-key",
+        prices="azure",
+        renames=_NEW_LIMIT,
+        rejects=frozenset(("top_k",)),
     ),
     Provider(
-        "anthropic", "https://api.anthropic.com/v1", "ANTHROPIC_API_KEY", "anthropic",
-        dialect="anthropic_messages", auth="x-api-key", extra_headers=(("anthropic-version", "2023-06-01"),),
-        default_models=("claude-sonnet-4-5", "claude-haiku-4-5", "claude-opus-4-5"),
+        "anthropic",
+        "ANTHROPIC_API_KEY",
+        "https://api.anthropic.com",
+        dialect="anthropic",
+        auth="x-api-key",
+        prices="anthropic",
+        default_models=("claude-opus-4-8", "claude-sonnet-4-6", "claude-haiku-4-5"),
+        fixed_headers=((b"anthropic-version", b"2023-06-01"),),
     ),
     Provider(
-        "google", "https://generativelanguage.googleapis.com/v1beta", "GEMINI_API_KEY", "google",
-        dialect="gemini", auth="x-goog-api-key",
-        default_models=("gemini-2.5-pro", "gemini-2.5-flash", "gemini-2.5-flash-lite"),
+        "google",
+        "GEMINI_API_KEY",
+        "https://generativelanguage.googleapis.com/v1beta",
+        dialect="gemini",
+        auth="x-goog-api-key",
+        prices="google",
+        default_models=("gemini-3.1-pro-preview", "gemini-3.5-flash", "gemini-3.5-flash-lite"),
+    ),
+    # https://LOCATION-aiplatform.googleapis.com/v1/projects/PROJECT/locations/LOCATION/publishers/google
+    Provider("vertex", None, None, dialect="gemini", auth="google", prices="google"),
+    # https://bedrock-runtime.REGION.amazonaws.com
+    Provider("bedrock", "AWS_BEARER_TOKEN_BEDROCK", None, dialect="bedrock", auth="aws", prices="aws"),
+    Provider(
+        "mistral",
+        "MISTRAL_API_KEY",
+        "https://api.mistral.ai/v1",
+        prices="mistral",
+        default_models=("mistral-large-2512", "mistral-medium-3-5", "mistral-small-2603"),
+        stream_options=False,
+        thinking="none",
+        renames=_OLD_LIMIT | {"seed": "random_seed"},
+        rejects=_OPENAI_ONLY | {"user"},
     ),
     Provider(
-        "deepseek", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY", "deepseek",
-        default_models=("deepseek-chat", "deepseek-reasoner"),
+        "deepseek",
+        "DEEPSEEK_API_KEY",
+        "https://api.deepseek.com",
+        prices="deepseek",
+        default_models=("deepseek-v4-pro", "deepseek-v4-flash"),
+        thinking="switch",
+        renames=_OLD_LIMIT,
+        rejects=_OPENAI_ONLY,
     ),
     Provider(
-        "xai", "https://api.x.ai/v1", "XAI_API_KEY", "x-ai",
-        default_models=("grok-4", "grok-3-mini"),
+        "xai",
+        "XAI_API_KEY",
+        "https://api.x.ai/v1",
+        prices="x-ai",
+        default_models=("grok-4.3", "grok-4-1-fast-reasoning", "grok-4-1-fast-non-reasoning"),
     ),
     Provider(
-        "mistral", "https://api.mistral.ai/v1", "MISTRAL_API_KEY", "mistral", stream_options=False,
-        default_models=("mistral-large-latest", "mistral-medium-latest", "mistral-small-latest"),
+        "alibaba",
+        "DASHSCOPE_API_KEY",
+        "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+        prices="alibaba",
+        default_models=("qwen3-max", "qwen-plus", "qwen3-coder-plus"),
+        thinking="qwen",
+        renames=_OLD_LIMIT,
+        rejects=_OPENAI_ONLY,
     ),
     Provider(
-        "alibaba", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "DASHSCOPE_API_KEY", "openrouter",
-        default_models=("qwen-max", "qwen-plus", "qwen-turbo"),
+        "cohere",
+        "COHERE_API_KEY",
+        "https://api.cohere.com",
+        dialect="cohere",
+        prices="cohere",
+        default_models=("command-a-03-2025", "command-r7b-12-2024"),
     ),
     Provider(
-        "cohere", "https://api.cohere.ai/compatibility/v1", "COHERE_API_KEY", "cohere",
-        default_models=("command-a-03-2025",),
+        "groq",
+        "GROQ_API_KEY",
+        "https://api.groq.com/openai/v1",
+        prices="groq",
+        default_models=("openai/gpt-oss-120b", "openai/gpt-oss-20b", "llama-3.3-70b-versatile"),
+        rejects=frozenset(("store", "safety_identifier", "prompt_cache_retention")),
     ),
     Provider(
-        "groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY", "groq",
-        default_models=("llama-3.3-70b-versatile", "llama-3.1-8b-instant"),
+        "together",
+        "TOGETHER_API_KEY",
+        "https://api.together.xyz/v1",
+        prices="together",
+        default_models=("openai/gpt-oss-120b", "meta-llama/Meta-Llama-3.3-70B-Instruct-Turbo"),
+        renames=_OLD_LIMIT,
+        rejects=_OPENAI_ONLY,
     ),
     Provider(
-        "together", "https://api.together.xyz/v1", "TOGETHER_API_KEY", "together",
-        default_models=("meta-llama/Llama-3.3-70B-Instruct-Turbo",),
+        "openrouter",
+        "OPENROUTER_API_KEY",
+        "https://openrouter.ai/api/v1",
+        prices="openrouter",
+        default_models=("qwen/qwen3-max", "qwen/qwen3-32b", "qwen/qwen-plus"),
+        thinking="openrouter",
     ),
     Provider(
-        "fireworks", "https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY", "fireworks",
-        default_models=("accounts/fireworks/models/deepseek-v3p1",),
+        "fireworks",
+        "FIREWORKS_API_KEY",
+        "https://api.fireworks.ai/inference/v1",
+        prices="fireworks",
+        default_models=("accounts/fireworks/models/gpt-oss-120b", "accounts/fireworks/models/gpt-oss-20b"),
+        renames=_OLD_LIMIT,
+        rejects=_OPENAI_ONLY,
     ),
     Provider(
-        "openrouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY", "openrouter",
-        default_models=(
-            "openai/gpt-5-mini", "anthropic/claude-sonnet-4.5", "google/gemini-2.5-flash",
-            "deepseek/deepseek-chat", "qwen/qwen3-235b-a22b", "meta-llama/llama-3.3-70b-instruct",
-        ),
+        "ollama",
+        "OLLAMA_API_KEY",
+        "http://127.0.0.1:11434/v1",
+        renames=_OLD_LIMIT,
+        rejects=_OPENAI_ONLY,
     ),
-    Provider("azure", None, "AZURE_OPENAI_API_KEY", "azure", auth="api-key"),
-    Provider("ollama", "http://127.0.0.1:11434/v1", None, "ollama"),
-    Provider("vllm", "http://127.0.0.1:8000/v1", None, "vllm"),
-    Provider("openai-compatible", None, None, ""),
-)  # fmt: skip
+    Provider(
+        "vllm", "VLLM_API_KEY", "http://127.0.0.1:8000/v1", rejects=frozenset(("store", "service_tier"))
+    ),
+    Provider("openai-compatible", None, None, renames=_OLD_LIMIT, rejects=_OPENAI_ONLY),
+)
 
-PROVIDERS: Mapping[str, Provider] = MappingProxyType({row.name: row for row in _ROWS})
+PROVIDERS: Mapping[str, Provider] = {row.name: row for row in _ROWS}
 
 
 def provider_named(name: str) -> Provider | None:
-    """Returns the row of `name`."""
     return PROVIDERS.get(name)

@@ -157,26 +157,26 @@ class ChunkReader:
         function = function if isinstance(function, dict) else {}
         if not function and isinstance(raw.get("custom"), dict):
             function = {"name": raw["custom"].get("name"), "arguments": raw["custom"].get("input")}
-        id = raw.get("id") or ""
+        call_id = raw.get("id") or ""
         name = function.get("name") or ""
         slot = raw.get("index")
         if isinstance(slot, int):
             call = state.by_slot.get(slot)
             # Some servers number every parallel call 0 and tell them apart by id only.
-            if call is not None and id and call.id and id != call.id and name:
+            if call is not None and call_id and call.id and call_id != call.id and name:
                 call = None
-        elif id or not state.calls:
-            call = next((known for known in state.calls if id and known.id == id), None)
+        elif call_id or not state.calls:
+            call = next((known for known in state.calls if call_id and known.id == call_id), None)
         else:
             call = state.calls[-1]
         if call is None:
             for earlier in state.calls:
                 _begin(earlier, number, events, force=True)
-            call = _Call(len(state.calls), id)
+            call = _Call(len(state.calls), call_id)
             state.calls.append(call)
         if isinstance(slot, int):
             state.by_slot[slot] = call
-        call.id = call.id or id
+        call.id = call.id or call_id
         if not call.started:
             call.name += name
         call.signature = call.signature or signature_of(raw)
@@ -221,9 +221,9 @@ def _content_part(part: Any, number: int, events: list[Event]) -> None:
 def _media(delta: Json, number: int, events: list[Event]) -> None:
     audio = delta.get("audio")
     if isinstance(audio, dict):
-        data, transcript, id = audio.get("data") or "", audio.get("transcript") or "", audio.get("id")
-        if data or transcript or id:
-            events.append(MediaDelta("audio", data, None, transcript, id, number))
+        data, transcript, audio_id = audio.get("data") or "", audio.get("transcript") or "", audio.get("id")
+        if data or transcript or audio_id:
+            events.append(MediaDelta("audio", data, None, transcript, audio_id, number))
     images = delta.get("images")
     for image in images if isinstance(images, list) else ():
         match image:

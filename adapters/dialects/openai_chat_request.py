@@ -22,16 +22,55 @@ from adapters.canonical import (
     ToolChoice,
     ToolResult,
 )
-from adapters.dialects.openai_fields import boolean, fail, integer, mapping, number, optional, sequence, string
+from adapters.dialects.openai_fields import (
+    boolean,
+    fail,
+    integer,
+    mapping,
+    number,
+    optional,
+    sequence,
+    string,
+)
 from adapters.dialects.openai_parts import audio_type, split_data_url, thoughts_of
 
 NAME = "openai_chat"
 
 _KNOWN = frozenset(
-    "model messages tools tool_choice functions function_call parallel_tool_calls max_tokens"
-    " max_completion_tokens temperature top_p top_k stop seed n presence_penalty frequency_penalty logit_bias"
-    " logprobs top_logprobs response_format reasoning_effort reasoning thinking enable_thinking thinking_budget"
-    " service_tier user metadata prompt_cache_key stream stream_options".split()
+    (
+        "model",
+        "messages",
+        "tools",
+        "tool_choice",
+        "functions",
+        "function_call",
+        "parallel_tool_calls",
+        "max_tokens",
+        "max_completion_tokens",
+        "temperature",
+        "top_p",
+        "top_k",
+        "stop",
+        "seed",
+        "n",
+        "presence_penalty",
+        "frequency_penalty",
+        "logit_bias",
+        "logprobs",
+        "top_logprobs",
+        "response_format",
+        "reasoning_effort",
+        "reasoning",
+        "thinking",
+        "enable_thinking",
+        "thinking_budget",
+        "service_tier",
+        "user",
+        "metadata",
+        "prompt_cache_key",
+        "stream",
+        "stream_options",
+    )
 )
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 

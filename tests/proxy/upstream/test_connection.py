@@ -173,6 +173,44 @@ async def test_a_cut_answer_is_a_lost_connection_that_is_not_safe_to_retry(pool,
     assert not sink.failure.retry_safe
 
 
+async def test_an_interim_answer_alone_is_nothing_of_the_answer(pool, serve):
+    server = await serve(once(b"HTTP/1.1 103 Early Hints\r\n\r\n"))
+    exchange, sink = ask(pool, server.endpoint)
+    await sink.settled()
+    assert isinstance(sink.failure, ConnectionLost)
+    assert sink.failure.retry_safe
+    assert exchange.first_byte_at is None
+
+
+async def test_a_refusal_stops_the_rest_of_a_large_body(pool, serve):
+    async def script(peer):
+        await peer.reader.readuntil(b"\r\n\r\n")
+        peer.writer.transport.pause_reading()
+        await peer.send(b"HTTP/1.1 429 Slow Down\r\nContent-Length: 4\r\n\r\n")
+        await over.wait()
+
+    over = asyncio.Event()
+    server = await serve(script)
+    exchange, sink = ask(pool, server.endpoint, bytes(30_000_000))
+    await sink.head.wait()
+    assert exchange.connection._unsent is None
+    exchange.cancel()
+    over.set()
+
+
+async def test_cancelling_between_two_decoded_pieces_stops_the_rest(pool, serve):
+    body = gzip.compress(b"text " * 400_000)
+    server = await serve(
+        answering(OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body), body)
+    )
+    sink = Recorder()
+    sink.hook = lambda name: exchange.cancel() if name == "body" else None
+    exchange, _ = ask(pool, server.endpoint, sink=sink)
+    await sink.some_body.wait()
+    await until(lambda: places(pool, "open") == 0)
+    assert sink.events == ["head", "body"]
+
+
 async def test_a_connection_closed_without_an_answer_is_safe_to_retry(pool, serve):
     server = await serve(once())
     _, sink = ask(pool, server.endpoint)
@@ -229,11 +267,12 @@ async def test_a_large_body_arrives_whole_while_the_loop_turns(pool, serve):
     assert places(pool, "idle") == 1
 
 
-async def test_an_early_refusal_is_read_though_the_body_is_unsent(pool, serve):
+@pytest.mark.parametrize("status", [b"200", b"413"])
+async def test_an_early_answer_is_read_though_the_body_is_unsent(pool, serve, status):
     async def script(peer):
         await peer.reader.readuntil(b"\r\n\r\n")
         peer.writer.transport.pause_reading()
-        await peer.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
+        await peer.send(b"HTTP/1.1 %b Early\r\nContent-Length: 2\r\n\r\nno" % status)
         await over.wait()
 
     over = asyncio.Event()
@@ -241,7 +280,7 @@ async def test_an_early_refusal_is_read_though_the_body_is_unsent(pool, serve):
     _, sink = ask(pool, server.endpoint, bytes(30_000_000))
     await sink.settled()
     over.set()
-    assert (sink.status, sink.body, sink.events[-1]) == (413, b"no", "end")
+    assert (sink.status, sink.body, sink.events[-1]) == (int(status), b"no", "end")
     assert places(pool, "open") == 0, "half a request makes the connection unusable"
 
 

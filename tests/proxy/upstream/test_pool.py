@@ -194,13 +194,20 @@ async def test_cancelling_a_waiting_or_connecting_request_leaves_no_trace(make_p
 async def test_cancelling_at_every_turn_of_the_loop_never_loses_a_place(make_pool, serve):
     pool = make_pool(limits=Limits(max_connections=1, sweep_seconds=TICK))
     server = await serve(answering(SHORT))
+    told = []
     for turns in range(25):
-        exchange, _ = ask(pool, server.endpoint)
+        exchange, cancelled = ask(pool, server.endpoint)
         for _ in range(turns):
             await asyncio.sleep(0)
         exchange.cancel()
+        told.append((cancelled, list(cancelled.events)))
+        # A new connection each time.
+        await until(lambda: places(pool, "idle") == places(pool, "open"))
+        for connection in list(next(iter(pool._by_origin.values()))._idle):
+            connection.eof_received()
     _, sink = ask(pool, server.endpoint)
     assert (await sink.settled()).body == b"ok"
+    assert all(cancelled.events == before for cancelled, before in told)
     assert (places(pool, "open"), places(pool, "live"), places(pool, "waiting")) == (1, 0, 0)
 
 

@@ -118,7 +118,7 @@ _ROWS = (
         "anthropic",
         "ANTHROPIC_API_KEY",
         "https://api.anthropic.com",
-        dialect="anthropic",
+        dialect="anthropic_messages",
         auth="x-api-key",
         prices="anthropic",
         default_models=("claude-opus-4-8", "claude-sonnet-4-6", "claude-haiku-4-5"),

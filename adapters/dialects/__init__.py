@@ -10,15 +10,16 @@ from adapters.dialect import Dialect
 
 _WHERE = {
     "openai_chat": ("openai_chat", "OPENAI_CHAT"),
-    "anthropic": ("anthropic", "ANTHROPIC"),
+    "anthropic_messages": ("anthropic", "ANTHROPIC_MESSAGES"),
     "gemini": ("gemini", "GEMINI"),
-    "responses": ("responses", "RESPONSES"),
+    "openai_responses": ("responses", "OPENAI_RESPONSES"),
     "bedrock": ("bedrock", "BEDROCK"),
     "cohere": ("cohere", "COHERE"),
+    "openai_completions": ("openai_completions", "COMPLETIONS"),
 }
 
 DIALECTS = tuple(_WHERE)
-"""The names of all dialects of chat."""
+"""The names of all dialects that answer with text."""
 
 
 @cache

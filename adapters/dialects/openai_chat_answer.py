@@ -91,12 +91,18 @@ class ChunkReader:
         return events
 
     def end(self) -> list[Event]:
-        """Returns what comes last: the usage, if there was one."""
-        if self._usage is None:
-            return []
-        report = UsageReport(decode_usage(self._usage), self._tier)
-        self._usage = None
-        return [report]
+        """Returns what comes last: the usage, if there was one, and the end of choices that never told it."""
+        events: list[Event] = []
+        for number, state in self._choices.items():
+            if not state.finished:
+                state.finished = True
+                for call in state.calls:
+                    _begin(call, number, events, force=True)
+                events.append(Finish("tool_calls" if state.calls else "stop", choice=number))
+        if self._usage is not None:
+            events.append(UsageReport(decode_usage(self._usage), self._tier))
+            self._usage = None
+        return events
 
     def _choice(self, raw: Json, events: list[Event]) -> None:
         if isinstance(raw.get("error"), dict):

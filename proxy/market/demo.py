@@ -48,10 +48,18 @@ def demo(seed: int, requests: int, speed: float, port: int, json_path: Path | No
     try:
         results = asyncio.run(_demo(console, seed=seed, requests=requests, speed=speed, port=port))
     except* (GatewayError, MarketError) as errors:
-        raise click.ClickException("; ".join(str(error) for error in errors.exceptions)) from None
+        raise click.ClickException("; ".join(_messages(errors))) from None
     results.show(console)
     if json_path is not None:
         json_path.write_bytes(orjson.dumps(results.as_json(), option=orjson.OPT_INDENT_2))
+
+
+def _messages(group: BaseExceptionGroup[Exception]) -> list[str]:
+    return [
+        message
+        for error in group.exceptions
+        for message in (_messages(error) if isinstance(error, BaseExceptionGroup) else [str(error)])
+    ]
 
 
 async def _demo(console: Console, *, seed: int, requests: int, speed: float, port: int) -> Results:

@@ -40,6 +40,7 @@ class Gateway:
     async def start(cls, arms: Iterable[MarketArm], *, value_usd: float, folder: Path, port: int) -> Gateway:
         """Starts a gateway with an empty database in `folder`. Raises GatewayError with its last words."""
         config, log = folder / "meritorder.toml", folder / "gateway.log"
+        arms = list(arms)
         config.write_text(_configuration(arms, value_usd), encoding="utf-8")
         with log.open("wb") as errors:
             process = await asyncio.create_subprocess_exec(
@@ -50,7 +51,7 @@ class Gateway:
                 f"--port={port}",
                 f"--config={config}",
                 f"--db={folder / 'meritorder.db'}",
-                env=_environment(),
+                env=_environment() | {_key_variable(arm): arm.api_key for arm in arms},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=errors,
@@ -80,14 +81,14 @@ class Gateway:
             await self._check(response)
 
     async def add_arm(self, arm: MarketArm) -> None:
-        """Tells the gateway of a new arm."""
+        """Tells the gateway of a new arm at a provider whose key it was started with."""
         body = {
             "name": arm.name,
             "provider": arm.provider,
             "base_url": arm.base_url,
             "model": arm.model,
-            "api_key": arm.api_key,
-            "dialect": "openai",
+            "api_key_env": _key_variable(arm),
+            "dialect": "openai_chat",
             "input_usd_per_mtok": arm.input_usd_per_mtok,
             "output_usd_per_mtok": arm.output_usd_per_mtok,
         }
@@ -119,8 +120,8 @@ name = {json.dumps(arm.name)}
 base_url = {json.dumps(arm.base_url)}
 model = {json.dumps(arm.model)}
 provider = {json.dumps(arm.provider)}
-api_key = {json.dumps(arm.api_key)}
-dialect = "openai"
+api_key_env = {json.dumps(_key_variable(arm))}
+dialect = "openai_chat"
 input_usd_per_mtok = {arm.input_usd_per_mtok}
 output_usd_per_mtok = {arm.output_usd_per_mtok}
 """
@@ -128,6 +129,10 @@ output_usd_per_mtok = {arm.output_usd_per_mtok}
     ]
     objective = f"[routes.auto]\nobjective = {{ value_usd = {value_usd}, second_usd = 0.0 }}\n"
     return "\n".join([*tables, objective])
+
+
+def _key_variable(arm: MarketArm) -> str:
+    return f"SIMULATED_{arm.provider.upper()}_KEY"
 
 
 def _environment() -> dict[str, str]:

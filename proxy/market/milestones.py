@@ -52,21 +52,21 @@ def milestones(story: Story, answers: Sequence[Answered]) -> list[Milestone]:
     return [
         measure(
             story.event("price"),
-            f"share over {_MOVED_WINDOW} requests under half of what it was",
+            f"under half of that over {_MOVED_WINDOW} requests",
             _MOVED_WINDOW,
             0.5,
             50,
         ),
         measure(
             story.event("quality"),
-            f"share over {_WINDOW} requests under {GONE_SHARE:.0%}",
+            f"under {GONE_SHARE:.0%} over {_WINDOW} requests",
             _WINDOW,
             GONE_SHARE,
             300,
         ),
         measure(
             story.event("offer"),
-            f"share over {_WINDOW} requests at least {FOUND_SHARE:.0%}",
+            f"{FOUND_SHARE:.0%} or more over {_WINDOW} requests",
             _WINDOW,
             FOUND_SHARE,
             400,

@@ -23,7 +23,7 @@ LEARNT, RANDOM, BEST_FIXED, DEAREST, PHASE_BEST = (
     "random arm",
     "best fixed arm",
     "dearest arm",
-    "best arm of each phase",
+    "best arm per phase",
 )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from proxy.market.milestones import Milestone
@@ -51,24 +53,30 @@ class Results:
 
     def show(self, console: Console) -> None:
         """Prints the report."""
-        console.print(
-            f"\n{self.requests} requests in {self.seconds:.0f} s, {self.errors} failed; "
-            f"{self.feedback} grades posted; a right answer is worth ${self.value_usd:g}.",
-            highlight=False,
+
+        def line(text: str, style: str | None = None) -> None:
+            console.print(text, style=style, markup=False, highlight=False)
+
+        line(
+            f"\n{self.requests} requests in {self.seconds:.0f} s, {self.errors} failed, {self.feedback} grades"
+            f" posted.\nA right answer is worth ${self.value_usd:g}. US dollars per 1,000 requests:"
         )
-        console.print(_scores("The whole run", self.whole, self.chosen))
-        console.print(_scores("After the last change", self.after, self.chosen))
-        console.print(_milestones(self.milestones))
-        console.print(
-            f"Utility: {self.of_best_fixed:.1%} of the best fixed arm's over the whole run; after the last"
-            f" change ${self.ahead_at_the_end:+.2f} per 1,000 requests against it.",
-            highlight=False,
+        console.print(_scores("The whole run", self.whole))
+        console.print(_scores("After the last change", self.after))
+        for policy, arm in self.chosen.items():
+            line(f"  {policy}: {arm}")
+        line(
+            "  Baselines are the recorded outcomes of the same questions under the market's\n"
+            "  state at the time; a fixed arm that is down answers nothing. In brackets:\n"
+            "  95 % bootstrap intervals over requests, of differences paired.",
+            "dim",
         )
-        console.print(
-            "Baselines: recorded outcomes of the same questions under the market's state at the time; a fixed"
-            " arm that is down answers nothing. Intervals: 95 %, bootstrap over requests, differences paired.",
-            style="dim",
-            highlight=False,
+        line("\nHow fast traffic followed:")
+        for milestone in self.milestones:
+            _line_of(milestone, line)
+        line(
+            f"\nUtility: {self.of_best_fixed:.1%} of the best fixed arm's over the whole run;\n"
+            f"after the last change {self.ahead_at_the_end:+.2f} against it."
         )
 
 
@@ -76,39 +84,29 @@ def _named(scores: Sequence[Score], policy: str) -> Score:
     return next(score for score in scores if score.policy == policy)
 
 
-def _scores(title: str, scores: Sequence[Score], chosen: dict[str, str]) -> Table:
-    table = Table(title=title, title_justify="left")
-    table.add_column("policy")
-    for heading in ("quality", "$/1000", "utility $/1000", "95 %", "Meritorder ahead by", "95 %"):
-        table.add_column(heading, justify="right")
+def _scores(title: str, scores: Sequence[Score]) -> Table:
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("policy", no_wrap=True)
+    for heading in ("quality", "cost", "utility", "Meritorder ahead by"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for score in scores:
-        arm = chosen.get(score.policy)
         learnt = score.policy == LEARNT
+        ahead = "{:+.2f} [{:+.2f}, {:+.2f}]".format(score.behind, *score.behind_interval)
         table.add_row(
-            f"{score.policy} ({arm})" if arm else score.policy,
-            f"{score.quality:.3f}",
-            f"{score.usd_per_1000:.3f}",
-            f"{score.utility:.3f}",
-            "{:.2f} to {:.2f}".format(*score.utility_interval),
-            "" if learnt else f"{score.behind:+.3f}",
-            "" if learnt else "{:+.2f} to {:+.2f}".format(*score.behind_interval),
+            score.policy,
+            f"{score.quality:.2f}",
+            f"{score.usd_per_1000:.2f}",
+            escape("{:.2f} [{:.2f}, {:.2f}]".format(score.utility, *score.utility_interval)),
+            "" if learnt else escape(ahead),
             style="bold" if learnt else None,
         )
     return table
 
 
-def _milestones(milestones: Sequence[Milestone]) -> Table:
-    table = Table(title="How fast traffic followed", title_justify="left")
-    for heading in ("change", "waited for", "share before", "reached after", "target"):
-        table.add_column(heading)
-    for milestone in milestones:
-        reached = "never" if milestone.requests is None else f"{milestone.requests} requests"
-        table.add_row(
-            milestone.event.title,
-            milestone.meaning,
-            f"{milestone.share_before:.0%}",
-            reached,
-            f"{milestone.target} requests",
-            style=None if milestone.met else "red",
-        )
-    return table
+def _line_of(milestone: Milestone, line: Callable[[str, str | None], None]) -> None:
+    reached = "never" if milestone.requests is None else f"after {milestone.requests} requests"
+    line(f"  {milestone.event.title} (share before: {milestone.share_before:.0%})", None)
+    line(
+        f"    {milestone.meaning}: {reached} (target {milestone.target})",
+        "green" if milestone.met else "red",
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
+from collections import Counter, deque
 from statistics import median
 
 from proxy.market.traffic import Answered
@@ -17,7 +17,6 @@ class Tally:
     def __init__(self, value_usd: float) -> None:
         self._value_usd = value_usd
         self._latest: deque[Answered] = deque(maxlen=WINDOW)
-        self._ttft: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=WINDOW))
         self.requests: Counter[str] = Counter()
         self.answers = 0
         self.errors = 0
@@ -28,17 +27,11 @@ class Tally:
         self._latest.append(answer)
         if answer.arm is not None:
             self.requests[answer.arm] += 1
-            if answer.ttft_s is not None:
-                self._ttft[answer.arm].append(answer.ttft_s)
 
     def shares(self) -> dict[str, float]:
         """Returns the arms' shares of the latest requests, largest first."""
         counts = Counter(answer.arm for answer in self._latest if answer.arm is not None)
         return {arm: count / len(self._latest) for arm, count in counts.most_common()}
-
-    def ttft(self, arm: str) -> float | None:
-        """Returns the median TTFT of `arm` as the clients saw it, seconds."""
-        return median(self._ttft[arm]) if self._ttft[arm] else None
 
     @property
     def quality(self) -> float:

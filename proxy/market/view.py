@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Self
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
@@ -16,7 +17,7 @@ from proxy.market.story import Event
 from proxy.market.tally import WINDOW, Tally
 from proxy.market.traffic import Answered
 
-_BAR = 24
+_BAR = 14
 _REFRESH_HZ = 5
 
 
@@ -90,10 +91,10 @@ class LiveView:
         self._arms = {str(row["arm"]): row for row in arms}
 
     def _draw(self) -> Group:
-        table = Table(expand=True, title=f"Traffic over the last {WINDOW} requests", title_justify="left")
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
         table.add_column("arm", no_wrap=True)
-        table.add_column("share", no_wrap=True, min_width=_BAR + 5)
-        for heading in ("requests", "quality learnt", "$/M in, out", "$/1000 req.", "TTFT p50"):
+        table.add_column(f"of the last {WINDOW}", no_wrap=True, width=_BAR + 5)
+        for heading in ("all", "quality", "$/M in, out", "$/1000", "TTFT"):
             table.add_column(heading, justify="right", no_wrap=True)
         shares = self.tally.shares()
         changed = {event.arm: event for event in self._events}
@@ -107,7 +108,7 @@ class LiveView:
                 _quality(row),
                 _price(row),
                 _thousandfold(row),
-                _milliseconds(self.tally.ttft(arm)),
+                _milliseconds(row["ttft_s"]["p50"]),
             )
         lines = [f"{event.at:>6}  {escape(event.title)}" for event in self._events] or ["     0  all is calm"]
         figures = Text(_figures(self.tally), style="bold")
@@ -132,7 +133,7 @@ def _style_of(event: Event | None) -> str:
 def _quality(row: dict[str, Any]) -> str:
     quality = row["quality"]
     half = 0.5 * (quality["high"] - quality["low"])
-    return f"{quality['mean']:.2f} ± {half:.2f}"
+    return f"{quality['mean']:.2f} ±{half:.2f}"
 
 
 def _price(row: dict[str, Any]) -> str:
@@ -141,7 +142,7 @@ def _price(row: dict[str, Any]) -> str:
 
 
 def _thousandfold(row: dict[str, Any]) -> str:
-    cost = row["mean_cost_usd"]
+    cost = row["cost"]["mean_usd"]
     return "-" if cost is None else f"{1000 * cost:.3f}"
 
 

@@ -11,12 +11,15 @@ import numpy as np
 
 from adapters.catalogue import find as find_model
 from adapters.dialect import Dialect
-from adapters.dialects import by_name
+from adapters.dialects import DIALECTS, by_name
 from adapters.pricing import Price, price_of
 from adapters.providers import PROVIDERS, Provider, provider_named
 from bandit import ArmPrior, FloatArray, IntArray
 from proxy.config import ArmConfig, Config, ConfigError, PriceConfig, secret
+from proxy.request import OWN_FIELDS
 from proxy.upstream import Endpoint, head_prefix
+
+_ALIASES = {"openai": "openai_chat", "openai_responses": "responses", "anthropic_messages": "anthropic"}
 
 _FREE = Price(input=0.0, output=0.0)
 """An arm whose price nobody knows is counted as free, and said to be so in the statistics."""
@@ -24,7 +27,9 @@ _FREE = Price(input=0.0, output=0.0)
 
 @dataclass(slots=True)
 class Arm:
-    """One model at one provider. `index` is the bandit's; `capabilities` None means nothing is known."""
+    """One model at one provider. `index` is the bandit's; `capabilities` None means nothing is known;
+    `watched` are the body fields that can't pass to this provider as they are.
+    """
 
     index: int
     name: str
@@ -41,6 +46,7 @@ class Arm:
     capabilities: frozenset[str] | None = None
     parameters: Mapping[str, object] = field(default_factory=dict)
     quality: float | None = None
+    watched: frozenset[str] = frozenset()
     _heads: dict[str, bytes] = field(default_factory=dict)
 
     def head(self, *, stream: bool) -> bytes:
@@ -175,9 +181,13 @@ def build(config: ArmConfig, index: int, environment: Mapping[str, str], now: fl
         raise ConfigError(f"arm {config.name}: the environment variable {config.api_key_env} is not set")
     try:
         endpoint = Endpoint.from_url(base_url)
-        dialect = by_name(config.dialect or row.dialect)
-    except (ValueError, KeyError) as error:
+        dialect = by_name(_ALIASES.get(config.dialect or "", config.dialect) or row.dialect)
+    except ValueError as error:
         raise ConfigError(f"arm {config.name}: {error}") from None
+    except KeyError as error:
+        raise ConfigError(
+            f"arm {config.name}: the dialect {error} is not one of {', '.join(DIALECTS)}"
+        ) from None
     known = find_model(row.prices, config.model)
     price, priced = _price(config, row, now)
     capabilities = (
@@ -191,7 +201,7 @@ def build(config: ArmConfig, index: int, environment: Mapping[str, str], now: fl
         dialect=dialect,
         row=row,
         endpoint=endpoint,
-        headers=tuple(row.headers(key)),
+        headers=((b"content-type", b"application/json"), (b"user-agent", b"meritorder"), *row.headers(key)),
         price=price,
         priced=priced,
         family=config.family or (known.family if known else ""),
@@ -199,6 +209,10 @@ def build(config: ArmConfig, index: int, environment: Mapping[str, str], now: fl
         capabilities=frozenset(capabilities) if capabilities is not None else None,
         parameters=config.parameters,
         quality=config.quality,
+        watched=OWN_FIELDS
+        | row.rejects
+        | frozenset(row.renames)
+        | ({"reasoning_effort"} if row.thinking != "effort" else set()),
     )
 
 

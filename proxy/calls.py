@@ -114,12 +114,11 @@ class Call:
             body = rewrite(
                 request.raw,
                 request.document,
-                model=arm.model,
+                arm=arm,
                 ask_usage=request.stream
                 and not request.wants_usage
                 and arm.row.stream_options
                 and self.client.name == "openai_chat",
-                parameters=arm.parameters,
             )
         else:
             canonical = self._canonical()

@@ -31,7 +31,7 @@ class Refusal(Exception):  # noqa: N818  not every refusal is an error of ours
 
     def body(self, dialect: str = "openai_chat") -> bytes:
         """Returns the error body in the client's dialect."""
-        if dialect == "anthropic_messages":
+        if dialect == "anthropic":
             return orjson.dumps(
                 {
                     "type": "error",

@@ -175,9 +175,7 @@ class Gateway:
 
     def dump(self, body: dict[str, Any], arm: Arm) -> bytes:
         """Encodes a translated request body with the arm's own parameters."""
-        if arm.parameters:
-            body = {**body, **arm.parameters}
-        return orjson.dumps(body)
+        return orjson.dumps(arm.row.adapt({**body, **arm.parameters}))
 
     async def _tick(self) -> None:
         while True:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bandit import ArmPrior, Bandit
+from bandit import ArmPrior, Bandit, Objective
 from proxy.statistics import OURS, Statistics
 from state.records import Decision, Event, Feedback
 from state.store import Store
@@ -39,10 +39,13 @@ class Learner:
     def apply(self, events: Sequence[Event]) -> None:
         """Applies committed rows, in order of `seq`."""
         for event in events:
-            if isinstance(event, Decision):
-                self._decided(event)
-            else:
-                self._judged(event)
+            try:
+                if isinstance(event, Decision):
+                    self._decided(event)
+                else:
+                    self._judged(event)
+            except Exception:  # one row that can't be learnt from must not end all learning
+                log.exception("row %d of the journal can't be learnt from; it is passed over", event.seq)
             self.seq = event.seq
 
     def _arm(self, name: str) -> int:
@@ -69,11 +72,19 @@ class Learner:
             token_s=token_s,
             error=not answered and event.status not in OURS,
             cost_usd=event.cost_usd,
-            propensity=event.propensity,
             budget=event.route,
             now=event.finished_at,
+            **self._targets(event),
         )
         self.statistics.decided(event)
+
+    def _targets(self, event: Decision) -> dict[str, Any]:
+        """Returns what the bandit needs to hold an objective's targets on average; nothing where there are none."""
+        wanted = event.objective
+        if wanted.get("max_usd_per_request") is None and wanted.get("min_quality") is None:
+            return {}
+        candidates = np.array([self._arm(name) for name in event.arms], dtype=np.intp)
+        return {"objective": Objective(**wanted), "candidates": candidates}  # type: ignore[arg-type]
 
     def _judged(self, event: Feedback) -> None:
         if event.metric == "quality" and event.context is not None:

@@ -259,7 +259,7 @@ class Relay:
 
     def cancel(self) -> None:
         """The client is gone: the upstream is told at once."""
-        if self.exchange is not None and not self.ended.done():
+        if self.exchange is not None:
             self.exchange.cancel()
 
     def keep_alive(self, now: float, silence: float) -> None:

@@ -71,7 +71,7 @@ class Server:
             if handler is None:
                 handler, rest = _by_prefix(request.method, path)
             if path.startswith("/v1/messages"):
-                dialect = "anthropic_messages"
+                dialect = "anthropic"
             key = "" if path == "/healthz" else self._gateway.admission.admit(request)
             return await handler(self._gateway, request, key, rest)
         except Refusal as refusal:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import ip_address
 
 from aiohttp.web import BaseRequest
@@ -14,6 +15,7 @@ from proxy.errors import Refusal
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
+@lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Says whether binding to or coming from `host` stays on this machine."""
     if host == "localhost":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,25 @@ from proxy.config import ConfigError, load
 _DEFAULT_CONFIG = Path("meritorder.toml")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+_ELSEWHERE = {
+    "demo": ("proxy.market.demo", "demo"),
+}
+"""Commands whose modules are imported only when they run: (module, attribute)."""
+
+
+class _Group(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *_ELSEWHERE])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        where = _ELSEWHERE.get(cmd_name)
+        if where is None:
+            return super().get_command(ctx, cmd_name)
+        command: click.Command = getattr(import_module(where[0]), where[1])
+        return command
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="meritorder")
 def main() -> None:
     """A self-hosted LLM gateway that learns which model to send each request to."""
@@ -68,5 +87,11 @@ def arms(url: str, by: str | None, as_json: bool, watch: float | None) -> None:
     show_arms(url, os.environ.get("MERITORDER_API_KEY"), by=by, as_json=as_json, watch=watch)
 
 
-if __name__ == "__main__":
-    main()
+@main.command()
+@click.option("--grep", "text", default="", help="Only names that hold this text.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(min=1))
+def models(text: str, limit: int) -> None:
+    """List the models that can be an arm by name, with what they cost today."""
+    from proxy.models_table import show_models  # noqa: PLC0415
+
+    show_models(text, limit)

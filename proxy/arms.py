@@ -19,7 +19,7 @@ from proxy.config import ArmConfig, Config, ConfigError, PriceConfig, secret
 from proxy.request import OWN_FIELDS
 from proxy.upstream import Endpoint, head_prefix
 
-_ALIASES = {"openai": "openai_chat", "openai_responses": "responses", "anthropic_messages": "anthropic"}
+_ALIASES = {"openai": "openai_chat", "responses": "openai_responses", "anthropic": "anthropic_messages"}
 
 _FREE = Price(input=0.0, output=0.0)
 """An arm whose price nobody knows is counted as free, and said to be so in the statistics."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 async def create(gateway: Gateway, http: BaseRequest, key: str, _rest: str) -> Reply | StreamReply:
     """Anthropic's messages."""
     raw, document = await read_json(http)
-    dialect = by_name("anthropic")
+    dialect = by_name("anthropic_messages")
     request, canonical = decoded_request(http, raw, document, dialect)
     return await answer(gateway, http, dialect, request, canonical, key)
 
@@ -28,6 +28,6 @@ async def count_tokens(gateway: Gateway, http: BaseRequest, _key: str, _rest: st
     """An estimate: which model will answer is not decided yet, and each counts differently."""
     raw, document = await read_json(http)
     document.setdefault("max_tokens", 1)
-    request, _ = decoded_request(http, raw, document, by_name("anthropic"))
+    request, _ = decoded_request(http, raw, document, by_name("anthropic_messages"))
     gateway.router.plan(request, gateway.loop.time())
     return json_reply({"input_tokens": request.input_tokens}, head=JSON + b"X-Meritorder-Estimated: true\r\n")

@@ -19,6 +19,6 @@ if TYPE_CHECKING:
 async def create(gateway: Gateway, http: BaseRequest, key: str, _rest: str) -> Reply | StreamReply:
     """OpenAI's responses."""
     raw, document = await read_json(http)
-    dialect = by_name("responses")
+    dialect = by_name("openai_responses")
     request, canonical = decoded_request(http, raw, document, dialect)
     return await answer(gateway, http, dialect, request, canonical, key)

@@ -14,7 +14,8 @@ import orjson
 from proxy.arms import Arm
 from proxy.request import OWN_FIELDS
 
-_MODEL = re.compile(rb'(?<!\\)"model"\s*:\s*"(?:[^"\\]|\\.)*"')
+_KEY = b'"model"'
+_VALUE = re.compile(rb'\s*:\s*"(?:[^"\\]|\\.)*"')
 _USAGE = b',"stream_options":{"include_usage":true}}'
 
 
@@ -22,15 +23,24 @@ def rewrite(raw: bytes, document: dict[str, Any], *, arm: Arm, ask_usage: bool) 
     """Returns the body to send. `document` is `raw` parsed; neither is changed."""
     options = document.get("stream_options") if ask_usage else None
     if not arm.parameters and options is None and arm.watched.isdisjoint(document):
-        found = _MODEL.findall(raw)
-        end = raw.rstrip()
-        if len(found) == 1 and end.endswith(b"}"):
-            name = b'"model":' + orjson.dumps(arm.model)
-            body = end.replace(found[0], name, 1) if found[0] != name else end
-            return body[:-1] + _USAGE if ask_usage else body
+        spliced = _spliced(raw, arm.model)
+        if spliced is not None:
+            return spliced[:-1] + _USAGE if ask_usage else spliced
     changed = {key: value for key, value in document.items() if key not in OWN_FIELDS}
     changed["model"] = arm.model
     if ask_usage:
         changed["stream_options"] = {**(options or {}), "include_usage": True}
     changed.update(arm.parameters)
     return orjson.dumps(arm.row.adapt(changed))
+
+
+def _spliced(raw: bytes, model: str) -> bytes | None:
+    """Returns `raw` with the model replaced, None where that isn't plain: another key of that name somewhere."""
+    start = raw.find(_KEY)
+    if start < 1 or raw[start - 1] == 0x5C or raw.find(_KEY, start + len(_KEY)) >= 0:
+        return None
+    value = _VALUE.match(raw, start + len(_KEY))
+    end = raw.rstrip()
+    if value is None or not end.endswith(b"}"):
+        return None
+    return b"".join((end[:start], b'"model":', orjson.dumps(model), end[value.end() :]))

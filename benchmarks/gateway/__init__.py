@@ -1,0 +1,7 @@
+"""What a gateway costs beside a bare aiohttp proxy, in kernel-accounted CPU time.
+
+`scenarios` (what is asked) → `gateways` (who is asked: the bare proxy, ours, peers) → `processes` (pinned
+processes and their CPU clocks) → `measure` (one run of the load client) → `campaign` (all of them, repeated
+and interleaved) → `records` (medians and spread) → `report`, `plots`. `native/` holds the mock upstream and
+the load client in C, so that neither is the bottleneck.
+"""

@@ -1,0 +1,106 @@
+"""One run of the load client against one gateway, with the gateway's CPU clock read around it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.gateway.gateways import Target
+from benchmarks.gateway.native import Tools
+from benchmarks.gateway.processes import CpuClock, rss_bytes
+from benchmarks.gateway.scenarios import Scenario
+
+
+class LoadError(Exception):
+    """The load client itself failed."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What one run showed. Times in ms, CPU in seconds, memory in bytes."""
+
+    seconds: float
+    requests: int
+    chunks: int
+    cpu: float
+    rss: int
+    load_cpu: float
+    failures: Mapping[str, int]
+    latency: Mapping[str, float]
+    ttft: Mapping[str, float]
+    forward: Mapping[str, float]
+
+    @property
+    def failed(self) -> int:
+        return sum(self.failures.values())
+
+
+def load_argv(tools: Tools, target: Target, scenario: Scenario, bodies: Sequence[Path]) -> list[str]:
+    """Returns the load client's command line."""
+    argv = [str(tools.load), "-p", str(target.port), "-H", target.path(scenario)]
+    argv += ["-c", str(scenario.connections), "-d", str(scenario.seconds)]
+    argv += ["-w", str(scenario.warm_up), "-r", str(scenario.ramp)]
+    argv += ["-N", str(scenario.chunks if scenario.streamed else -1)]
+    headers = [*target.launch.headers]
+    if scenario.dialect == "anthropic":
+        headers.append("anthropic-version: 2023-06-01")
+    for header in headers:
+        argv += ["-x", header]
+    for path in bodies:
+        argv += ["-b", str(path)]
+    return argv
+
+
+def run_load(
+    argv: Sequence[str], cores: tuple[int, ...], gateway: Sequence[int], load: Sequence[int]
+) -> tuple[dict[str, Any], float, float]:
+    """Runs the client; returns its report, and the CPU seconds that `gateway` and `load` (with the client)
+    spent in the measured time. Raises LoadError."""
+    command = ["taskset", "-c", ",".join(map(str, cores)), *argv]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as client:
+        assert client.stderr is not None
+        clocks: list[tuple[CpuClock, CpuClock]] = []
+        complaints = ""
+        for line in client.stderr:
+            if line.strip() in ("measuring", "measured"):
+                clocks.append((CpuClock.read(gateway), CpuClock.read([*load, client.pid])))
+            else:
+                complaints += line
+        assert client.stdout is not None
+        report = client.stdout.read()
+    if client.returncode or len(clocks) != 2:
+        raise LoadError(f"the load client failed ({client.returncode}): {complaints.strip()}")
+    (gateway_from, load_from), (gateway_to, load_to) = clocks
+    return json.loads(report), gateway_to.seconds_since(gateway_from), load_to.seconds_since(load_from)
+
+
+def measure(
+    tools: Tools,
+    target: Target,
+    scenario: Scenario,
+    bodies: Sequence[Path],
+    cores: tuple[int, ...],
+    load: Sequence[int],
+) -> Sample:
+    """Measures one scenario once. `load`: the mock upstream's processes. Raises LoadError, StartError."""
+    family: list[int] = []
+    if target.process is not None:
+        target.process.check()
+        family = target.process.family()
+    report, cpu, load_cpu = run_load(load_argv(tools, target, scenario, bodies), cores, family, load)
+    return Sample(
+        seconds=report["seconds"],
+        requests=report["answered"],
+        chunks=report["chunks"],
+        cpu=cpu,
+        rss=rss_bytes(family),
+        load_cpu=load_cpu,
+        failures=report["failures"],
+        latency=report["latency_ms"],
+        ttft=report["ttft_ms"],
+        forward=report["forward_ms"],
+    )

@@ -1,0 +1,77 @@
+"""Anthropic Messages, `POST /v1/messages`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import orjson
+
+from adapters.canonical import Event, Json, Request
+from adapters.dialect import CostOf, Dialect, Tap
+from adapters.dialects import (
+    anthropic_answer,
+    anthropic_body,
+    anthropic_errors,
+    anthropic_request,
+    anthropic_tap,
+    anthropic_writer,
+)
+from adapters.dialects.event_tap import parsed_body
+from adapters.errors import ErrorKind, ProviderError
+
+COUNT_PATH = "/v1/messages/count_tokens"
+decode_count_request = anthropic_request.decode_count_request
+encode_count_request = anthropic_body.encode_count_request
+
+
+def encode_count(input_tokens: int) -> bytes:
+    """Returns the answer of count_tokens."""
+    return orjson.dumps({"input_tokens": input_tokens})
+
+
+def decode_count(body: bytes) -> int:
+    """Reads the answer of count_tokens. Raises ProviderError."""
+    raw = parsed_body(body)
+    number = raw.get("input_tokens")
+    if not isinstance(number, int):
+        raise ProviderError(ErrorKind.UPSTREAM, "The provider counted no tokens.", 200)
+    return number
+
+
+class _AnthropicMessages:
+    name = anthropic_request.NAME
+
+    def path(self, model: str, *, stream: bool) -> str:
+        del model, stream
+        return "/v1/messages"
+
+    def encode_request(self, request: Request) -> Json:
+        return anthropic_body.encode_request(request)
+
+    def stream_decoder(self) -> anthropic_answer.StreamDecoder:
+        return anthropic_answer.StreamDecoder()
+
+    def decode_answer(self, body: bytes) -> list[Event]:
+        return anthropic_answer.decode_answer(body)
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+        return anthropic_errors.decode_error(status, headers, body)
+
+    def decode_request(self, body: Json) -> Request:
+        return anthropic_request.decode_request(body)
+
+    def stream_encoder(self, request: Request, cost_of: CostOf) -> anthropic_writer.StreamEncoder:
+        return anthropic_writer.StreamEncoder(request, cost_of)
+
+    def encode_answer(self, events: Sequence[Event], request: Request, cost_of: CostOf) -> bytes:
+        return anthropic_writer.encode_answer(events, request, cost_of)
+
+    def encode_error(self, error: ProviderError) -> bytes:
+        return orjson.dumps(anthropic_errors.error_object(error))
+
+    def tap(self, *, stream: bool, keep_usage: bool, cost_of: CostOf) -> Tap:
+        del keep_usage  # the counts ride on events that every client needs
+        return anthropic_tap.StreamTap(cost_of) if stream else anthropic_tap.AnswerTap(cost_of)
+
+
+ANTHROPIC_MESSAGES: Dialect = _AnthropicMessages()

@@ -1,0 +1,181 @@
+"""Watching server-sent events that pass through unparsed, whatever the dialect.
+
+Whole events pass as they are; only one that isn't complete yet is held back, because it could be the one
+that carries the counts or an error.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from typing import Any
+
+import orjson
+
+from adapters.canonical import Json, Usage
+from adapters.dialect import CostOf
+from adapters.errors import ErrorKind, ProviderError, Truncated
+from adapters.sse import MAX_EVENT_BYTES
+
+_BOUNDARY = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_MAX_BODY_BYTES = 128 * 1024 * 1024
+
+
+class Watch:
+    """What the ledger must know of one answer."""
+
+    def __init__(self, cost_of: CostOf) -> None:
+        self.id: str | None = None
+        self.model: str | None = None
+        self.usage: Usage | None = None
+        self.finish: str | None = None
+        self.content = False
+        self.done = False
+        self.cost_of = cost_of
+
+    def price(self, usage: Usage | None, raw: Any) -> bool:
+        """Notes `usage`, read from its object `raw`, and adds the cost to `raw`; False if it stays as it is."""
+        if usage is None or not isinstance(raw, dict):
+            return False
+        self.usage = usage
+        if usage.cost_usd is not None or (cost := self.cost_of(usage)) is None:
+            return False
+        raw["cost"] = cost
+        return True
+
+
+class EventTap(Watch, ABC):
+    """An error that follows good events in one read is raised by the next call, so that those aren't lost."""
+
+    def __init__(self, cost_of: CostOf) -> None:
+        super().__init__(cost_of)
+        self._held = b""
+        self._failure: ProviderError | None = None
+
+    @abstractmethod
+    def event(self, raw: Json) -> bool:
+        """Reads one event; True if `raw` was changed. Raises ProviderError for an error event."""
+
+    @abstractmethod
+    def is_telling(self, data: bytes) -> bool:
+        """May whole events `data`, after the first content, hold anything but content?"""
+
+    def feed(self, data: bytes) -> bytes:
+        if self._failure is not None:
+            raise self._failure
+        if (
+            not self._held
+            and self.content
+            and data.endswith((b"\n\n", b"\r\n\r\n"))
+            and not self.is_telling(data)
+        ):
+            return data
+        joined = self._held + data if self._held else data
+        cut = _last_boundary(joined)
+        if len(joined) - cut > MAX_EVENT_BYTES:
+            raise ProviderError(ErrorKind.UPSTREAM, "An event of the stream is too large.")
+        self._held = joined[cut:]
+        whole = joined if cut == len(joined) else joined[:cut]
+        if self.content and not self.is_telling(whole):
+            return whole
+        return self._read(whole)
+
+    def close(self) -> bytes:
+        if self._failure is not None:
+            raise self._failure
+        # Many servers omit the last blank line.
+        rest, self._held = self._held, b""
+        out = self._read(rest) if rest.strip() else rest
+        if self._failure is not None:
+            raise self._failure
+        if not self.done and self.finish is None:
+            raise Truncated("The stream ended without a finish reason.")
+        return out
+
+    def _read(self, whole: bytes) -> bytes:
+        out: list[bytes] = []
+        changed = False
+        at = 0
+        while at < len(whole):
+            found = _BOUNDARY.search(whole, at)
+            end = found.end() if found else len(whole)
+            piece = whole[at:end]
+            at = end
+            raw = _payload(piece)
+            try:
+                if raw is not None and self.event(raw):
+                    piece = _with_payload(piece, raw)
+                    changed = True
+            except ProviderError as error:
+                if not out:
+                    raise
+                self._failure = error
+                return b"".join(out)
+            out.append(piece)
+        return b"".join(out) if changed else whole
+
+
+class BodyTap(Watch, ABC):
+    """Holds a whole answer back: its status is believed only when its body is no error."""
+
+    def __init__(self, cost_of: CostOf) -> None:
+        super().__init__(cost_of)
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    @abstractmethod
+    def answer(self, raw: Json) -> bool:
+        """Reads the answer; True if `raw` was changed. Raises ProviderError for an error body."""
+
+    def feed(self, data: bytes) -> bytes:
+        self._pieces.append(data)
+        self._size += len(data)
+        if self._size > _MAX_BODY_BYTES:
+            raise ProviderError(ErrorKind.UPSTREAM, "The answer is too large.")
+        return b""
+
+    def close(self) -> bytes:
+        body = b"".join(self._pieces)
+        self._pieces.clear()
+        raw = parsed_body(body)
+        changed = self.answer(raw)
+        self.content = self.done = True
+        return orjson.dumps(raw) if changed else body
+
+
+def parsed_body(body: bytes) -> Json:
+    """Raises Truncated for the beginning of a JSON object, ProviderError for anything that is none."""
+    try:
+        raw = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        if not body.strip() or body.lstrip().startswith(b"{"):
+            raise Truncated("The answer's JSON is not whole.") from error
+        raise ProviderError(ErrorKind.UPSTREAM, "The answer is not JSON.", 200) from error
+    if not isinstance(raw, dict):
+        raise ProviderError(ErrorKind.UPSTREAM, "The answer is not a JSON object.", 200)
+    return raw
+
+
+def _last_boundary(data: bytes) -> int:
+    """Returns the position after the last whole event, 0 if there is none."""
+    line = data.rfind(b"\n\n")
+    crlf = data.rfind(b"\r\n\r\n")
+    return max(line + 2 if line >= 0 else 0, crlf + 4 if crlf >= 0 else 0)
+
+
+def _payload(piece: bytes) -> Json | None:
+    """Returns the JSON object of one raw event; None for comments, and for what is no JSON object."""
+    lines = [line[5:].strip() for line in piece.splitlines() if line.startswith(b"data:")]
+    if not lines:
+        return None
+    try:
+        raw = orjson.loads(b"\n".join(lines))
+    except orjson.JSONDecodeError:
+        return None
+    return raw if isinstance(raw, dict) else None
+
+
+def _with_payload(piece: bytes, raw: Json) -> bytes:
+    ending = b"\r\n" if b"\r\n" in piece else b"\n"
+    kept = [line for line in piece.splitlines() if line and not line.startswith(b"data:")]
+    return ending.join((*kept, b"data: " + orjson.dumps(raw), b"", b""))

@@ -13,9 +13,10 @@ engine     `Bandit`, which puts them together
 """
 
 from bandit.arrays import FloatArray, IntArray
-from bandit.engine import ArmPrior, Bandit, Decision, Estimate, Settings
+from bandit.engine import Bandit, Decision, Estimate, Settings
 from bandit.features import DIMENSION, Context, RequestFacts
 from bandit.objective import PRESETS, Objective, Quote
+from bandit.priors import ArmPrior
 
 __all__ = [
     "DIMENSION",

@@ -9,12 +9,24 @@ from typing import Any
 import numpy as np
 
 from bandit.arrays import FloatArray, IntArray, with_row
-from bandit.features import DIMENSION, Context, RequestFacts, context_vector, slot_of
+from bandit.bias import FeedbackBias
+from bandit.features import (
+    DIMENSION,
+    KINDS,
+    Context,
+    RequestFacts,
+    column_groups,
+    context_vector,
+    kind_of,
+)
 from bandit.objective import Objective, Quote
 from bandit.outcomes import ErrorRates, LogMeans
+from bandit.pacing import Pacer
+from bandit.priors import ArmPrior
 from bandit.quality import QualityModel, QualitySettings
 from bandit.tasks import TASK_COLUMNS, TaskRegistry, recognise_task
-from bandit.thompson import best_probabilities, draw, tilt_until, with_floor
+from bandit.thompson import best_probabilities, draw, with_floor
+from bandit.topics import TOPICS
 
 _Z95 = 1.959964
 _ONE_ARM = np.ones(1)
@@ -29,40 +41,21 @@ class Settings:
 
     floor               least probability of an eligible arm
     floor_total         least probability of all arms together that is spent on floors, at most
-    exploration         factor on the posterior standard deviation when sampling; 1 is Thompson's
+    broad, narrow       factors on the posterior standard deviation of quality when sampling, for what
+                        concerns all traffic and for the rest; 1 is Thompson's
     token_half_life_s   of output lengths
     latency_half_life_s of TTFT and time per token
     error_half_life_s   of the error rate
     """
 
     quality: QualitySettings = field(default_factory=QualitySettings)
-    floor: float = 0.01
-    floor_total: float = 0.06
-    exploration: float = 1.0
+    floor: float = 0.001
+    floor_total: float = 0.004
+    broad: float = 0.8
+    narrow: float = 0.1
     token_half_life_s: float = 7 * 86400.0
     latency_half_life_s: float = 3600.0
     error_half_life_s: float = 600.0
-
-
-@dataclass(frozen=True, slots=True)
-class ArmPrior:
-    """What is believed of an arm before any feedback.
-
-    quality       mean, in [0, 1]
-    strength      feedbacks that this belief counts as; None for the learner's default
-    model         arms of one model share quality, whoever serves it
-    family        models of one family share a little
-    provider      arms of one provider share what is known of latency and errors
-    usd_per_mtok  list price, mean of input and output, US dollars per million tokens: dearer models tend to
-                  be better
-    """
-
-    quality: float | None = None
-    strength: float | None = None
-    model: str = ""
-    family: str = ""
-    provider: str = ""
-    usd_per_mtok: float | None = None
 
 
 @dataclass(slots=True)
@@ -115,15 +108,15 @@ class Bandit:
         self._index: dict[str, int] = {}
         self._priors: list[ArmPrior] = []
         self._tasks = TaskRegistry()
-        self._quality = QualityModel(DIMENSION, self.settings.quality)
-        self._tokens = LogMeans(
-            cells=TASK_COLUMNS, typical=250.0, half_life_s=self.settings.token_half_life_s
-        )
+        self._quality = QualityModel(column_groups(), self.settings.quality)
+        self._tokens = LogMeans(cells=KINDS, typical=250.0, half_life_s=self.settings.token_half_life_s)
         self._ttft = LogMeans(cells=1, typical=0.6, half_life_s=self.settings.latency_half_life_s)
         self._token_s = LogMeans(cells=1, typical=0.015, half_life_s=self.settings.latency_half_life_s)
         self._errors = ErrorRates(half_life_s=self.settings.error_half_life_s)
+        self._bias = FeedbackBias(KINDS)
+        self._pacer = Pacer()
         # Sum of contexts and number of them, by arm and task: what "on average" means in a report.
-        self._contexts = np.zeros((0, TASK_COLUMNS, DIMENSION + 1))
+        self._contexts = np.zeros((0, KINDS, DIMENSION + 1))
 
     def index(self, arm: str) -> int:
         """Returns the index of `arm`. Raises KeyError for an arm never added."""
@@ -135,14 +128,11 @@ class Bandit:
         if known is not None:
             return known
         prior = prior or ArmPrior()
-        quality = 0.6 if prior.quality is None else prior.quality
-        if not 0.0 <= quality <= 1.0:
-            raise ValueError(f"prior quality of {name} must be in [0, 1], not {quality}")
         self._index[name] = len(self.arms)
         self.arms.append(name)
         self._priors.append(prior)
-        self._quality.add_arm(quality)
-        for part in (self._tokens, self._ttft, self._token_s, self._errors):
+        self._quality.add_arm(name, prior)
+        for part in (self._tokens, self._ttft, self._token_s, self._errors, self._bias):
             part.add_arm()
         self._contexts = with_row(self._contexts, 0.0)
         return self._index[name]
@@ -150,7 +140,11 @@ class Bandit:
     def context(self, facts: RequestFacts) -> Context:
         """Returns the context of a request. Reads only; a task never met has no column until it is observed."""
         task = recognise_task(facts)
-        return Context(context_vector(facts, self._tasks.find(task)), task)
+        x = context_vector(facts, self._tasks.find(task) if task else None)
+        if not task:
+            kind = kind_of(x) - TASK_COLUMNS
+            task = f"topic:{TOPICS[kind]}" if kind < len(TOPICS) else facts.route
+        return Context(x, task)
 
     def tasks(self) -> list[str]:
         """Returns the tasks that have a column of their own, in the order they were met."""
@@ -174,7 +168,7 @@ class Bandit:
         names whose spending the objective's targets are held for (a route, a key). Reads only.
         """
         mean, sd = self._quality.predict(x)
-        slot = slot_of(x)
+        slot = kind_of(x)
         tokens, tokens_error = self._tokens.predict(slot)
         ttft, ttft_error = self._ttft.predict(0)
         token_s, _ = self._token_s.predict(0)
@@ -190,7 +184,10 @@ class Bandit:
         waiting_error = objective.second_usd * seconds * ttft_error[candidates]
         if objective.whole_answer:
             seconds = seconds + tokens * token_s[candidates]
-        worth = objective.value_usd * (1.0 - error)
+        value_usd = objective.value_usd
+        if objective.min_quality is not None:
+            value_usd = self._pacer.value(budget, value_usd)
+        worth = value_usd * (1.0 - error)
         utility = worth * quality - cost - objective.second_usd * seconds
         utility_sd = np.sqrt(
             (worth * quality_sd) ** 2
@@ -203,16 +200,10 @@ class Bandit:
         else:
             # Sampled around the unclipped mean: clipping would hide how far apart two good arms are.
             centre = utility + worth * (mean[candidates] - quality)
-            probabilities = best_probabilities(centre, self.settings.exploration * utility_sd)
-            if objective.min_quality is not None:
-                cheap = best_probabilities(-cost - objective.second_usd * seconds, utility_sd * 1e-3 + 1e-12)
-                probabilities = tilt_until(
-                    cheap,
-                    quality * (1.0 - error),
-                    objective.min_quality * float((quality * (1.0 - error)).max()),
-                )
             if objective.max_usd_per_request is not None:
-                probabilities = tilt_until(probabilities, -cost, -objective.max_usd_per_request)
+                centre -= cost * self._pacer.money_price(budget, value_usd, objective.max_usd_per_request)
+            curiosity = self._quality.curiosity(sd, self.settings.broad, self.settings.narrow)[candidates]
+            probabilities = best_probabilities(centre, worth * curiosity + 1e-12)
             probabilities = with_floor(probabilities, self.settings.floor, self.settings.floor_total)
         return Decision(
             candidates=candidates,
@@ -240,21 +231,28 @@ class Bandit:
         error: bool,
         now: float,
         cost_usd: float | None = None,
-        propensity: float = 1.0,
         budget: str | None = None,
         objective: Objective | None = None,
         candidates: IntArray | None = None,
     ) -> None:
         """Takes the end of one call; None where it said nothing (no usage, no content).
 
-        `x` and `task` are those of `context`; `propensity`, `budget`, `objective` and `candidates` those of
+        `x` and `task` are those of `context`; `budget`, `objective` and `candidates` those of
         the decision, needed where the objective has targets to hold on average.
         """
-        self._tasks.slot(task)
+        if task and not task.startswith("topic:") and task != "auto":
+            self._tasks.slot(task)
         self._errors.observe(arm, error=error, now=now)
+        if objective is not None and cost_usd is not None and objective.max_usd_per_request is not None:
+            self._pacer.spent(budget, cost_usd, objective.max_usd_per_request)
         if error:
             return
-        slot = slot_of(x)
+        if objective is not None and objective.min_quality is not None:
+            mean, _ = self._quality.predict(x)
+            eligible = list(range(len(self.arms))) if candidates is None else candidates.tolist()
+            self._pacer.answered(budget, arm, mean, eligible, objective.min_quality)
+        slot = kind_of(x)
+        self._bias.answered(arm, slot)
         cell = self._contexts[arm, slot]
         cell[:-1] += x
         cell[-1] += 1.0
@@ -277,25 +275,41 @@ class Bandit:
         `labelled` marks an example from a file that warms the bandit up: prior knowledge, which counts less
         than traffic and is dropped when traffic contradicts it. `at` is when it was taken in (epoch seconds); calls must come in the order of `at`.
         """
-        return self._quality.observe(arm, x, value, at=at, weight=weight)
+        if not labelled:
+            self._bias.judged(arm, kind_of(x), value)
+        return self._quality.observe(arm, x, value, at=at, weight=weight, labelled=labelled)
 
     def retract_quality(
         self, arm: int, x: FloatArray, value: float, *, at: float, weight: float = 1.0
     ) -> None:
         """Takes an observation back exactly; the arguments are those it was observed with."""
+        self._bias.judged(arm, kind_of(x), value, -1.0)
         self._quality.retract(arm, x, value, at=at, weight=weight)
 
     def feedback_weight(self, arm: int, x: FloatArray, value: float, *, source: str, now: float) -> float:
-        """Returns the weight to observe a feedback with: it corrects for who bothers to give any. Reads only."""
-        return 1.0
+        """Returns the weight to observe a feedback with: it corrects for who bothers to give any. Reads only.
+
+        Feedback of source "audit" was asked for at random and needs no correction.
+        """
+        del arm, x, now
+        return 1.0 if source == "audit" else self._bias.weight(value)
 
     def feedback_count(self, arm: int, task: str | None = None) -> int:
         """Returns the number of feedbacks in force for `arm`, of all traffic or of one task."""
-        return self._quality.counts[arm]
+        if task is None:
+            return self._quality.counts[arm]
+        kind = self._kind_named(task)
+        return 0 if kind is None else self._bias.count(arm, kind)
 
     def reopened(self, arm: int) -> int:
         """Returns how many changes of quality were detected on `arm`."""
         return self._quality.reopened(arm)
+
+    def _kind_named(self, task: str) -> int | None:
+        name = task.removeprefix("topic:")
+        if name != task and name in TOPICS:
+            return TASK_COLUMNS + TOPICS.index(name)
+        return self._tasks.find(task)
 
     def posterior(self, arm: int, now: float) -> tuple[FloatArray, FloatArray]:
         """Returns mean (DIMENSION,) and covariance (DIMENSION, DIMENSION) of the quality coefficients."""
@@ -306,7 +320,7 @@ class Bandit:
 
         The same contexts are used for every arm, so that two arms' estimates can be compared.
         """
-        slot = None if task is None else self._tasks.find(task)
+        slot = None if task is None else self._kind_named(task)
         contexts = self._contexts.sum(axis=0)
         total = contexts.sum(axis=0) if slot is None else contexts[slot]
         if total[-1]:
@@ -330,6 +344,7 @@ class Bandit:
             "arms": list(self.arms),
             "priors": [asdict(prior) for prior in self._priors],
             "tasks": self._tasks.names(),
+            "budgets": self._pacer.snapshot(),
         }
         arrays = {
             **self._quality.snapshot(),
@@ -338,6 +353,7 @@ class Bandit:
             **self._token_s.snapshot("token_s"),
             **self._errors.snapshot("errors"),
             "contexts": self._contexts.copy(),
+            "feedback": self._bias.snapshot(),
         }
         return meta, arrays
 
@@ -358,8 +374,10 @@ class Bandit:
         for name, prior in zip(meta["arms"], meta["priors"], strict=True):
             self.add_arm(name, ArmPrior(**prior))
         self._tasks = TaskRegistry(meta["tasks"])
+        self._pacer.restore(meta["budgets"])
+        self._bias.restore(arrays["feedback"])
         contexts = arrays["contexts"]
-        if contexts.shape != (len(self.arms), TASK_COLUMNS, DIMENSION + 1):
+        if contexts.shape != (len(self.arms), KINDS, DIMENSION + 1):
             raise ValueError(f"contexts have shape {contexts.shape}")
         self._contexts = contexts.copy()
         self._quality.restore(arrays)

@@ -11,17 +11,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bandit.arrays import FloatArray
+from bandit.arrays import FloatArray, IntArray
 from bandit.tasks import TASK_COLUMNS
+from bandit.topics import TOPICS, topic_weights
 
-_STATISTICS = 10
-_FIRST_STATISTIC = 1 + TASK_COLUMNS
+_STATISTICS = 11
+FIRST_TOPIC = 1 + TASK_COLUMNS
+FIRST_STATISTIC = FIRST_TOPIC + len(TOPICS)
 
-DIMENSION = 1 + TASK_COLUMNS + _STATISTICS
-"""Length of a context vector: intercept, task columns, statistics."""
+DIMENSION = FIRST_STATISTIC + _STATISTICS
+"""Length of a context vector: intercept, task columns, topics, statistics."""
 
-_OTHER, _DIGIT, _MATHS, _CODE, _FOREIGN = range(5)
-_CLASSES = 5
+KINDS = TASK_COLUMNS + len(TOPICS) + 1
+"""Kinds of work that `kind_of` tells apart."""
+
+_READ = 4000
+"""Bytes of the text that are looked at: the rest of a long one seldom changes the subject."""
+
+_OTHER, _DIGIT, _MATHS, _CODE, _FOREIGN, _LINE = range(6)
+_CLASSES = 6
 
 
 def _byte_classes() -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
@@ -29,6 +37,7 @@ def _byte_classes() -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
     classes[list(b"0123456789")] = _DIGIT
     classes[list(b"+=^*/<>\\%$")] = _MATHS
     classes[list(b"{}[]();_`#")] = _CODE
+    classes[list(b"\n")] = _LINE
     classes[128:] = _FOREIGN
     return classes
 
@@ -65,14 +74,18 @@ class RequestFacts:
 def context_vector(facts: RequestFacts, slot: int | None) -> FloatArray:
     """Returns the context of a request: shape (DIMENSION,), entry 0 is 1, the others lie in [-1, 2].
 
-    `slot` is the task's column, from `TaskRegistry.slot`, in [0, TASK_COLUMNS);
-    None for a task not met before.
+    `slot` is the task's column, from `TaskRegistry`, in [0, TASK_COLUMNS); None for none.
     """
-    x = np.zeros(DIMENSION)
+    x = np.zeros(
+        DIMENSION, dtype=np.float32
+    )  # as the journal keeps it: a replay must see what was decided on
     x[0] = 1.0
     if slot is not None:
         x[1 + slot] = 1.0
-    raw = facts.text.encode("utf-8", "replace")
+    raw = facts.text[:_READ].encode("utf-8", "replace")
+    for topic, weight in topic_weights(raw):
+        x[FIRST_TOPIC + topic] = weight
+    digits = maths = code = foreign = lines = 0.0
     if raw:
         counts = np.bincount(_CLASS_OF_BYTE[np.frombuffer(raw, np.uint8)], minlength=_CLASSES).tolist()
         scale = 1.0 / len(raw)
@@ -81,25 +94,38 @@ def context_vector(facts: RequestFacts, slot: int | None) -> FloatArray:
         maths = min(1.0, 10.0 * counts[_MATHS] * scale)
         code = min(1.0, 10.0 * counts[_CODE] * scale)
         foreign = min(1.0, 2.0 * counts[_FOREIGN] * scale)
-    else:
-        digits = maths = code = foreign = 0.0
-    x[_FIRST_STATISTIC:] = (
+        lines = min(1.0, 10.0 * counts[_LINE] * scale)
+    x[FIRST_STATISTIC:] = (
         # 150 characters is an ordinary question; one unit is a factor of about 20.
         min(2.0, max(-1.0, (math.log1p(facts.characters) - 5.0) / 3.0)),
         min(1.0, math.log(max(1, facts.turns)) / 3.0),
         facts.has_tools,
         facts.has_schema,
-        facts.has_images,
+        facts.has_images or facts.has_audio,
         bool(facts.system),
         digits,
         maths,
         code,
         foreign,
+        lines,
     )
-    # The journal keeps float32; a replay must see exactly what was decided on.
-    return x.astype(np.float32).astype(np.float64)
+    return x.astype(np.float64)
 
 
-def slot_of(x: FloatArray) -> int:
-    """Returns the task slot that `context_vector` put into `x`."""
-    return int(x[1 : 1 + TASK_COLUMNS].argmax())
+def kind_of(x: FloatArray) -> int:
+    """Returns the kind of work in [0, KINDS): the task's slot, else the strongest topic, else the last."""
+    columns = x[1:FIRST_STATISTIC]
+    task = int(columns[:TASK_COLUMNS].argmax())
+    if columns[task] > 0.0:
+        return task
+    topic = int(columns.argmax())
+    return topic if columns[topic] > 0.0 else KINDS - 1
+
+
+def column_groups() -> IntArray:
+    """Returns the group of each column, shape (DIMENSION,): 0 intercept, 1 tasks, 2 topics, 3 statistics."""
+    groups = np.full(DIMENSION, 3, dtype=np.intp)
+    groups[0] = 0
+    groups[1:FIRST_TOPIC] = 1
+    groups[FIRST_TOPIC:FIRST_STATISTIC] = 2
+    return groups

@@ -1,9 +1,9 @@
-"""Posterior of answer quality: one Bayesian linear regression per arm over the context.
+"""Posterior of answer quality: one Bayesian linear regression per arm over the context, joined by a hierarchy.
 
-For arm a with observations (x_i, y_i) made at times t_i, and m_a the arm's prior quality:
+For arm a with observations (x_i, y_i) made at times t_i, and prior N(μ_a, D) from `hierarchy`:
 
-    precision  A(t) = P₀ + γ(t) Σ w_i x_i x_iᵀ / σ²        w_i  = exp((t_i − L) / τ)
-    mean       θ(t) = A(t)⁻¹ γ(t) Σ w_i x_i (y_i − m_a) / σ²   γ(t) = exp(−(t − L) / τ)
+    precision  A(t) = D⁻¹ + γ(t) Σ w_i x_i x_iᵀ / σ²            w_i  = exp((t_i − L) / τ)
+    mean       θ(t) = μ_a + A(t)⁻¹ γ(t) Σ w_i x_i (y_i − x_iᵀμ_a) / σ²   γ(t) = exp(−(t − L) / τ)
 
 so an observation's weight halves every half-life, and without data the posterior returns to the prior. The
 sums are additive: an observation can be taken back exactly, and the sums of two processes can be added.
@@ -23,30 +23,48 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bandit.arrays import FloatArray, with_row
+from bandit.arrays import FloatArray, IntArray, with_row
 from bandit.drift import FALL, RISE, Cusum
+from bandit.hierarchy import Beliefs, Hyper, fit
+from bandit.priors import ArmPrior, LabelTrust, enough_contradicted, intercepts, kinship
+from bandit.sums import Sums
 
 _REBASE_AT = 60.0
 """Largest exponent of a weight before the landmark moves: exp(60) squared is far from overflow."""
 
-_EXACT_EVERY = 256
-"""Rank-one updates of a covariance between exact inversions; keeps rounding below 1e-12."""
+_FIRST_FIT, _LAST_FIT = 8, 256
+"""Observations between two fits of the hierarchy: an eighth of all so far, within these bounds. The upper
+one also bounds the rank-one updates of a covariance between exact inversions."""
+
+_SETTLED, _TRIED = 300, 30
+"""Observations from which on an untried arm is a newcomer; observations of an arm to compare it with."""
 
 
 @dataclass(frozen=True, slots=True)
 class QualitySettings:
     """Constants of the quality posterior.
 
-    noise_variance   variance of a feedback around the mean; 0.2 is close to that of a yes/no answer
-    intercept_sd     prior standard deviation of an arm's mean quality
-    slope_sd         prior standard deviation of every other coefficient
+    noise_variance   prior guess of the variance of a feedback; noise_strength: observations it counts as
+    common_mean      prior mean quality of an arm; common_sd: of the intercept and the slopes they share
+    arm_sd, task_sd, topic_sd, statistic_sd
+                     prior guess of how far arms differ: in the mean, and by task, topic and statistic
+    spread_strength  coefficients that these guesses count as
+    price_slope      quality per factor of ten in list price
     half_life_s      seconds after which an observation counts half
     reopened_weight  observations that what came before a change still counts as
     """
 
-    noise_variance: float = 0.2
-    intercept_sd: float = 0.3
+    noise_variance: float = 0.15
+    noise_strength: float = 20.0
+    common_mean: float = 0.6
+    common_sd: float = 0.3
     slope_sd: float = 0.15
+    arm_sd: float = 0.1
+    task_sd: float = 0.05
+    topic_sd: float = 0.04
+    statistic_sd: float = 0.03
+    spread_strength: float = 30.0
+    price_slope: float = 0.1
     half_life_s: float = 14 * 86400.0
     reopened_weight: float = 4.0
 
@@ -59,156 +77,221 @@ class Reopening:
     kept: float
 
 
-class _Sums:
-    """Σ w x xᵀ, Σ w x y and Σ w of some observations of one arm."""
-
-    __slots__ = ("outer", "response", "weight")
-
-    def __init__(self, dimension: int) -> None:
-        self.outer = np.zeros((dimension, dimension))
-        self.response = np.zeros(dimension)
-        self.weight = 0.0
-
-    def add(self, outer: FloatArray, response: FloatArray, weight: float) -> None:
-        self.outer += outer
-        self.response += response
-        self.weight += weight
-
-    def scale(self, factor: float) -> None:
-        self.outer *= factor
-        self.response *= factor
-        self.weight *= factor
-
-    def clear(self) -> None:
-        if self.weight:
-            self.scale(0.0)
-
-    def packed(self) -> FloatArray:
-        return np.concatenate([self.outer.ravel(), self.response, [self.weight]])
-
-    def unpack(self, packed: FloatArray) -> None:
-        size = self.response.shape[0]
-        if packed.shape != (size * size + size + 1,):
-            raise ValueError(f"sums of another dimension: {packed.shape}")
-        self.outer = packed[: size * size].reshape(size, size).copy()
-        self.response = packed[size * size : -1].copy()
-        self.weight = float(packed[-1])
-
-
 class QualityModel:
     """The posteriors of all arms, their covariances kept ready for the next decision."""
 
-    def __init__(self, dimension: int, settings: QualitySettings) -> None:
+    def __init__(self, groups: IntArray, settings: QualitySettings) -> None:
+        dimension = groups.shape[0]
         self._settings = settings
         self._tau = settings.half_life_s / math.log(2.0)
         self._tick = self._tau / 256.0
-        prior_sd = np.full(dimension, settings.slope_sd)
-        prior_sd[0] = settings.intercept_sd
-        self._prior_precision = np.diag(prior_sd**-2.0)
-        self._prior_covariance = np.diag(prior_sd**2.0)
         self._dimension = dimension
+        common_sd = np.full(dimension, settings.slope_sd)
+        common_sd[0] = settings.common_sd
+        common_mean = np.zeros(dimension)
+        common_mean[0] = settings.common_mean
+        sds = np.array([settings.arm_sd, settings.task_sd, settings.topic_sd, settings.statistic_sd])
+        self._beliefs = Beliefs(
+            common_mean=common_mean,
+            common_sd=common_sd,
+            spread=(sds**2)[groups],
+            group=groups,
+            spread_strength=settings.spread_strength,
+            noise=settings.noise_variance,
+            noise_strength=settings.noise_strength,
+        )
+        self._hyper = Hyper(common_mean, self._beliefs.spread, settings.noise_variance)
         self._landmark: float | None = None
         self._reference = 0.0  # the time that the cached posteriors are for
-        self._sums: list[_Sums] = []
-        self._recent: list[tuple[_Sums, _Sums]] = []  # since the last zero of the rising and falling sum
+        self._total = 0  # observations ever
+        self._since = 0  # of these after the last fit
+        self._due = _FIRST_FIT
+        self._names: list[str] = []
+        self._priors: list[ArmPrior] = []
+        self._kin: list[list[tuple[int, float]]] = []
+        self._sums: list[Sums] = []
+        self._labels: list[Sums] = []
+        self._trust: list[LabelTrust] = []
+        self._recent: list[tuple[Sums, Sums]] = []  # since the last zero of the rising and falling sum
         self._cusum: list[Cusum] = []
         self._reopenings: list[list[Reopening]] = []
-        self._updates: list[int] = []
         self.counts: list[int] = []  # observations in force
-        self.prior_mean = np.zeros(0)
-        self._covariance = np.zeros((0, dimension, dimension))
+        self._told = np.zeros((0, dimension))  # what the labels alone say, fixed at the first feedback
+        self._hope = np.zeros(0)  # added to the prior mean of an arm that joined late
+        self._mean = np.zeros((0, dimension))
         self._theta = np.zeros((0, dimension))
+        self._covariance = np.zeros((0, dimension, dimension))
+        self._centre = np.zeros(dimension)  # mean context of all observations at the last fit
+        self._centre[0] = 1.0
+        self._broad = np.zeros(0)  # variance of an arm's quality at the mean context
 
-    def add_arm(self, prior_quality: float) -> None:
-        """Adds an arm that knows only its prior mean, in [0, 1]."""
-        self._sums.append(_Sums(self._dimension))
-        self._recent.append((_Sums(self._dimension), _Sums(self._dimension)))
+    def add_arm(self, name: str, prior: ArmPrior) -> None:
+        """Adds an arm that knows only its prior, and what its siblings have seen."""
+        arm = len(self._priors)
+        size = self._dimension
+        kin = kinship(prior, self._priors)
+        sums = Sums(size)
+        for sibling, share in kin:
+            self._kin[sibling].append((arm, share))
+            sums.add(self._sums[sibling], share)
+        self._names.append(name)
+        self._priors.append(prior)
+        self._kin.append(kin)
+        self._sums.append(sums)
+        self._labels.append(Sums(size))
+        self._trust.append(LabelTrust())
+        self._recent.append((Sums(size), Sums(size)))
         self._cusum.append(Cusum())
         self._reopenings.append([])
-        self._updates.append(0)
         self.counts.append(0)
-        self.prior_mean = with_row(self.prior_mean, prior_quality)
-        self._covariance = with_row(self._covariance, self._prior_covariance)
+        self._told = with_row(self._told, math.nan)
+        self._hope = with_row(self._hope, 0.0)
+        self._mean = with_row(self._mean, 0.0)
         self._theta = with_row(self._theta, 0.0)
+        self._covariance = with_row(self._covariance, 0.0)
+        self._broad = with_row(self._broad, 0.0)
+        self._welcome()
+        self._solve_all()
 
     def predict(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Returns posterior mean and standard deviation of E[quality | x], each of shape (n,).
 
         They are for the time of the latest observation: a decision must not move the learner's clock.
         """
-        variance = (self._covariance @ x) @ x
-        return self.prior_mean + self._theta @ x, np.sqrt(np.maximum(variance, 1e-12))
+        support = x.nonzero()[0]
+        values = x[support]
+        block = self._covariance[:, support[:, None], support]
+        variance = (block @ values) @ values
+        return self._theta[:, support] @ values, np.sqrt(np.maximum(variance, 1e-12))
 
-    def observe(self, arm: int, x: FloatArray, value: float, *, at: float, weight: float) -> bool:
+    def curiosity(self, sd: FloatArray, broad: float, narrow: float) -> FloatArray:
+        """Returns the standard deviation to explore with, shape (n,), from the posterior's `sd` at a context.
+
+        What is uncertain at the mean context concerns all traffic and counts `broad`; the rest, which only
+        helps requests like this one, counts `narrow`.
+        """
+        rest = np.maximum(sd * sd - self._broad, 0.0)
+        return np.sqrt(broad**2 * self._broad + narrow**2 * rest + 1e-12)
+
+    def observe(
+        self, arm: int, x: FloatArray, value: float, *, at: float, weight: float, labelled: bool
+    ) -> bool:
         """Takes one feedback; returns whether it made the change detector alarm.
 
         `at` is when the feedback was taken in, epoch seconds, not decreasing from call to call.
         """
         self._advance(at)
         assert self._landmark is not None
-        noise = self._settings.noise_variance
-        centred = value - float(self.prior_mean[arm])
-        spread = self._covariance[arm] @ x
-        variance = float(spread @ x)
-        residual = centred - float(self._theta[arm] @ x)
+        support = x.nonzero()[0]
+        values = x[support]
         scaled = weight * math.exp((at - self._landmark) / self._tau)
-        outer, response = np.outer(scaled * x, x), (scaled * centred) * x
-        self._sums[arm].add(outer, response, scaled)
+        self._total += 1
+        self._since += 1
         self.counts[arm] += 1
-
-        cusum = self._cusum[arm]
-        alarm = cusum.step(residual / math.sqrt(noise + variance), at)
-        for recent, level in zip(self._recent[arm], (cusum.rise, cusum.fall), strict=True):
-            if level > 0.0:
-                recent.add(outer, response, scaled)
-            else:
-                recent.clear()
+        alarm = None
+        if labelled:
+            self._labels[arm].add_one(support, values, value, scaled)
+        else:
+            self._sums[arm].add_one(support, values, value, scaled)
+            self._check_labels(arm, support, values, value)
+            alarm = self._watch(arm, support, values, value, scaled, at)
         if alarm is not None:
             self._reopen(arm, alarm, at)
-            return True
-
-        self._updates[arm] += 1
-        if self._updates[arm] >= _EXACT_EVERY:
-            self._solve(arm)
         else:
-            strength = weight * math.exp((at - self._reference) / self._tau) / noise
-            gain = strength / (1.0 + strength * variance)
-            self._covariance[arm] -= np.outer(gain * spread, spread)
-            self._theta[arm] += (gain * residual) * spread
-        return False
+            self._update(arm, support, values, value, weight, at)
+        for sibling, share in self._kin[arm]:
+            target = self._labels if labelled else self._sums
+            target[sibling].add_one(support, values, value, share * scaled)
+            self._update(sibling, support, values, value, share * weight, at)
+        if self._since >= self._due:
+            self._fit()
+        return alarm is not None
+
+    def _watch(
+        self, arm: int, support: IntArray, values: FloatArray, value: float, scaled: float, at: float
+    ) -> int | None:
+        block = self._covariance[arm][support[:, None], support]
+        variance = float(values @ block @ values)
+        residual = value - float(self._theta[arm, support] @ values)
+        cusum = self._cusum[arm]
+        alarm = cusum.step(residual / math.sqrt(self._hyper.noise + variance), at)
+        for recent, level in zip(self._recent[arm], (cusum.rise, cusum.fall), strict=True):
+            if level > 0.0:
+                recent.add_one(support, values, value, scaled)
+            else:
+                recent.clear()
+        return alarm
+
+    def _update(
+        self, arm: int, support: IntArray, values: FloatArray, value: float, weight: float, at: float
+    ) -> None:
+        covariance, theta = self._covariance[arm], self._theta[arm]
+        spread = covariance[:, support] @ values
+        variance = float(spread[support] @ values)
+        residual = value - float(theta[support] @ values)
+        strength = weight * math.exp((at - self._reference) / self._tau) / self._hyper.noise
+        gain = strength / (1.0 + strength * variance)
+        covariance -= (gain * spread)[:, None] * spread
+        theta += (gain * residual) * spread
+        self._broad[arm] -= gain * float(self._centre @ spread) ** 2
+
+    def _check_labels(self, arm: int, support: IntArray, values: FloatArray, value: float) -> None:
+        labels, trust = self._labels[arm], self._trust[arm]
+        if not trust.trusted or labels.weight <= 0.0:
+            return
+        noise = self._hyper.noise
+        scale = self._decay(self._reference)
+        if math.isnan(self._told[arm, 0]):
+            self._told[arm] = self._solution(arm, labels.outer, labels.response, scale)[0]
+        residual = value - float(self._told[arm, support] @ values)
+        if not trust.contradicts(residual, noise, labels.weight * scale):
+            return
+        trust.trusted = False
+        if enough_contradicted(self._trust):
+            for other in self._trust:
+                other.trusted = False
+        # What the arms have in common came from the labels too.
+        self._fit()
 
     def retract(self, arm: int, x: FloatArray, value: float, *, at: float, weight: float) -> None:
         """Takes back an observation exactly: same arguments as it was observed with."""
         if self._landmark is None:
             raise ValueError("nothing was observed yet")
+        support = x.nonzero()[0]
+        values = x[support]
         scaled = weight * math.exp((at - self._landmark) / self._tau)
-        centred = value - float(self.prior_mean[arm])
         cusum = self._cusum[arm]
         for recent, since in zip(self._recent[arm], (cusum.rise_since, cusum.fall_since), strict=True):
             if recent.weight > 0.0 and at > since:
-                recent.add(np.outer(-scaled * x, x), (-scaled * centred) * x, -scaled)
-        for reopening in self._reopenings[arm]:
-            if at <= reopening.before:
-                scaled *= reopening.kept
-        self._sums[arm].add(np.outer(-scaled * x, x), (-scaled * centred) * x, -scaled)
+                recent.add_one(support, values, value, -scaled)
         self.counts[arm] -= 1
-        self._solve(arm)
+        for other, share in ((arm, 1.0), *self._kin[arm]):
+            taken = share * scaled
+            for reopening in self._reopenings[other]:
+                if at <= reopening.before:
+                    taken *= reopening.kept
+            self._sums[other].add_one(support, values, value, -taken)
+            self._solve(other)
 
     def effective_samples(self, arm: int, now: float) -> float:
         """Returns the decayed number of observations that the posterior of `arm` rests on at `now`."""
         if self._landmark is None:
             return 0.0
-        return max(0.0, self._sums[arm].weight * self._decay(now))
+        weight = self._sums[arm].weight
+        if self._trust[arm].trusted:
+            weight += self._labels[arm].weight
+        return max(0.0, weight * self._decay(now))
 
     def reopened(self, arm: int) -> int:
         """Returns how many changes were detected on `arm`."""
         return len(self._reopenings[arm])
 
     def posterior(self, arm: int, now: float) -> tuple[FloatArray, FloatArray]:
-        """Returns (θ + prior mean on the intercept, covariance) at exactly `now`, solved afresh."""
-        theta, covariance = self._solved(arm, now)
-        theta[0] += self.prior_mean[arm]
-        return theta, covariance
+        """Returns (θ, covariance) at exactly `now`, solved afresh."""
+        if self._landmark is None:
+            return self._mean[arm].copy(), self._covariance[arm].copy()
+        sums = self._known(arm)
+        return self._solution(arm, sums.outer, sums.response, self._decay(now))
 
     def _reopen(self, arm: int, direction: int, at: float) -> None:
         cusum, sums = self._cusum[arm], self._sums[arm]
@@ -216,9 +299,10 @@ class QualityModel:
         before = (cusum.rise_since, cusum.fall_since)[direction]
         old = (sums.weight - recent.weight) * self._decay(at)
         kept = min(1.0, self._settings.reopened_weight / max(old, 1e-9))
-        sums.add(-recent.outer, -recent.response, -recent.weight)
+        sums.add(recent, -1.0)
         sums.scale(kept)
-        sums.add(recent.outer, recent.response, recent.weight)
+        sums.add(recent)
+        self._trust[arm].trusted = False
         self._reopenings[arm].append(Reopening(before, kept))
         for part in self._recent[arm]:
             part.clear()
@@ -239,66 +323,158 @@ class QualityModel:
             self._landmark = reference
         elif (reference - self._landmark) / self._tau > _REBASE_AT:
             factor = self._decay(reference)
-            for sums, recent in zip(self._sums, self._recent, strict=True):
-                for part in (sums, *recent):
+            for sums, labels, recent in zip(self._sums, self._labels, self._recent, strict=True):
+                for part in (sums, labels, *recent):
                     part.scale(factor)
             self._landmark = reference
-        for arm, sums in enumerate(self._sums):
-            if sums.weight:
-                self._solve(arm)
+        self._fit()
 
-    def _solved(self, arm: int, now: float) -> tuple[FloatArray, FloatArray]:
-        sums = self._sums[arm]
-        if self._landmark is None or not sums.weight:
-            return np.zeros(self._dimension), self._prior_covariance.copy()
-        scale = self._decay(now) / self._settings.noise_variance
-        covariance = np.linalg.inv(self._prior_precision + scale * sums.outer)
+    def _known(self, arm: int) -> Sums:
+        sums, labels = self._sums[arm], self._labels[arm]
+        if not (self._trust[arm].trusted and labels.weight):
+            return sums
+        both = Sums(self._dimension)
+        both.add(sums)
+        both.add(labels)
+        return both
+
+    def _own(self, arm: int) -> float:
+        strength = self._priors[arm].strength
+        if strength is None:
+            return 1.0
+        return self._hyper.noise / strength / float(self._hyper.spread[0])
+
+    def _fit(self) -> None:
+        self._since = 0
+        self._due = min(_LAST_FIT, max(_FIRST_FIT, self._total // 8))
+        active = [arm for arm in range(len(self._priors)) if self._known(arm).weight > 0.0]
+        if active:
+            scale = self._decay(self._reference)
+            known = [self._known(arm) for arm in active]
+            offset, pooled = intercepts(self._names, self._priors, self._settings.price_slope)
+            self._hyper = fit(
+                scale * np.array([sums.outer for sums in known]),
+                scale * np.array([sums.response for sums in known]),
+                scale * np.array([sums.square for sums in known]),
+                scale * np.array([sums.weight for sums in known]),
+                (offset + self._hope)[active],
+                pooled[active],
+                np.array([self._own(arm) for arm in active]),
+                self._hyper,
+                self._beliefs,
+            )
+            self._welcome()
+            centre = np.sum([sums.outer[0] for sums in known], axis=0)
+            self._centre = centre / centre[0]
+        self._solve_all()
+
+    def _welcome(self) -> None:
+        """Gives arms that joined late the benefit of the doubt: a prior mean as good as the best arm's.
+
+        Else an average prior would keep a newcomer from being tried where a good arm is known already. Only
+        while they are few: with many untried arms, hope for each of them would cost more than it finds.
+        """
+        untried = [
+            arm for arm, sums in enumerate(self._sums) if self._known(arm).weight == 0.0 == sums.weight
+        ]
+        if self._total < _SETTLED or not untried or len(untried) > max(1, len(self._sums) // 10):
+            return
+        tried = [sums for arm, sums in enumerate(self._sums) if self.counts[arm] >= _TRIED]
+        if not tried:
+            return
+        best = max(float(sums.response[0]) / float(sums.outer[0, 0]) for sums in tried if sums.weight > 0.0)
+        contexts = np.sum([sums.outer[0] for sums in tried], axis=0)
+        offset, pooled = intercepts(self._names, self._priors, self._settings.price_slope)
+        typical = float(self._hyper.common[1:] @ contexts[1:]) / float(contexts[0])
+        for arm in untried:
+            expected = pooled[arm] * float(self._hyper.common[0]) + offset[arm] + typical
+            self._hope[arm] = max(0.0, best - expected) if pooled[arm] else 0.0
+
+    def _solve_all(self) -> None:
+        offset, pooled = intercepts(self._names, self._priors, self._settings.price_slope)
+        self._mean[:] = self._hyper.common
+        self._mean[:, 0] = pooled * self._hyper.common[0] + offset + self._hope
+        for arm in range(len(self._priors)):
+            self._solve(arm)
+
+    def _solution(
+        self, arm: int, outer: FloatArray, response: FloatArray, scale: float
+    ) -> tuple[FloatArray, FloatArray]:
+        spread = self._hyper.spread.copy()
+        spread[0] *= self._own(arm)
+        mean = self._mean[arm]
+        scale /= self._hyper.noise
+        covariance = np.linalg.inv(np.diag(1.0 / spread) + scale * outer)
         covariance = 0.5 * (covariance + covariance.T)
-        return covariance @ (scale * sums.response), covariance
+        return mean + covariance @ (scale * (response - outer @ mean)), covariance
 
     def _solve(self, arm: int) -> None:
-        self._theta[arm], self._covariance[arm] = self._solved(arm, self._reference)
-        self._updates[arm] = 0
+        sums = self._known(arm)
+        if self._landmark is None or sums.weight <= 0.0:
+            self._theta[arm] = self._mean[arm]
+            spread = self._hyper.spread.copy()
+            spread[0] *= self._own(arm)
+            self._covariance[arm] = np.diag(spread)
+        else:
+            self._theta[arm], self._covariance[arm] = self._solution(
+                arm, sums.outer, sums.response, self._decay(self._reference)
+            )
+        self._broad[arm] = float(self._centre @ self._covariance[arm] @ self._centre)
 
     def snapshot(self) -> dict[str, FloatArray]:
         """Returns copies of the whole state, keys beginning with `quality`."""
         reopenings = [(arm, r.before, r.kept) for arm, found in enumerate(self._reopenings) for r in found]
-        width = self._dimension * self._dimension + self._dimension + 1
+        width = self._dimension * self._dimension + self._dimension + 2
+        clock = (math.nan if self._landmark is None else self._landmark, self._reference)
         return {
             "quality.sums": np.array([s.packed() for s in self._sums]).reshape(-1, width),
+            "quality.labels": np.array([s.packed() for s in self._labels]).reshape(-1, width),
             "quality.recent": np.array([[r.packed() for r in pair] for pair in self._recent]).reshape(
                 -1, 2, width
             ),
             "quality.cusum": np.array(
                 [(c.rise, c.fall, c.rise_since, c.fall_since) for c in self._cusum]
             ).reshape(-1, 4),
+            "quality.trust": np.array([(t.trusted, t.seen, t.residuals) for t in self._trust]).reshape(-1, 3),
+            "quality.told": np.nan_to_num(self._told, nan=0.0),
+            "quality.told_known": np.isfinite(self._told[:, 0]).astype(np.float64),
+            "quality.centre": self._centre.copy(),
+            "quality.hope": self._hope.copy(),
             "quality.reopenings": np.array(reopenings, dtype=np.float64).reshape(-1, 3),
             "quality.counts": np.array(self.counts, dtype=np.float64),
-            "quality.prior_mean": self.prior_mean.copy(),
-            "quality.landmark": np.array([math.nan if self._landmark is None else self._landmark]),
+            "quality.hyper": np.concatenate([self._hyper.common, self._hyper.spread, [self._hyper.noise]]),
+            "quality.progress": np.array([self._total, self._since, self._due], dtype=np.float64),
+            "quality.clock": np.array([*np.nan_to_num(clock, nan=0.0), self._landmark is not None]),
         }
 
     def restore(self, arrays: Mapping[str, FloatArray]) -> None:
-        """Takes what `snapshot` gave. Raises KeyError or ValueError if it doesn't fit or isn't finite."""
-        sums = arrays["quality.sums"]
-        if not (np.isfinite(sums).all() and np.isfinite(arrays["quality.recent"]).all()):
-            raise ValueError("quality sums aren't finite")
-        self._sums, self._recent, self._cusum = [], [], []
-        self._reopenings, self._updates, self.counts = [], [], []
-        self.prior_mean = np.zeros(0)
-        self._covariance = np.zeros((0, self._dimension, self._dimension))
-        self._theta = np.zeros((0, self._dimension))
-        for arm, prior in enumerate(arrays["quality.prior_mean"]):
-            self.add_arm(float(prior))
-            self._sums[arm].unpack(sums[arm])
+        """Takes what `snapshot` gave into a model with the same arms, nothing observed yet.
+
+        Raises KeyError or ValueError if it doesn't fit.
+        """
+        size = self._dimension
+        hyper = arrays["quality.hyper"]
+        if hyper.shape != (2 * size + 1,) or hyper[size:].min() <= 0.0:
+            raise ValueError("hyperparameters don't fit")
+        self._hyper = Hyper(hyper[:size].copy(), hyper[size:-1].copy(), float(hyper[-1]))
+        self._told = np.where(arrays["quality.told_known"][:, None] > 0.0, arrays["quality.told"], math.nan)
+        self._hope = arrays["quality.hope"].copy()
+        self._centre = arrays["quality.centre"].copy()
+        if self._told.shape != (len(self._priors), size) or self._hope.shape != (len(self._priors),):
+            raise ValueError("priors don't fit")
+        for arm in range(len(self._priors)):
+            self._sums[arm].unpack(arrays["quality.sums"][arm])
+            self._labels[arm].unpack(arrays["quality.labels"][arm])
             for direction in (RISE, FALL):
                 self._recent[arm][direction].unpack(arrays["quality.recent"][arm, direction])
             self._cusum[arm] = Cusum(*(float(v) for v in arrays["quality.cusum"][arm]))
+            trusted, seen, residuals = arrays["quality.trust"][arm].tolist()
+            self._trust[arm] = LabelTrust(bool(trusted), seen, residuals)
             self.counts[arm] = int(arrays["quality.counts"][arm])
         for found, before, kept in arrays["quality.reopenings"]:
             self._reopenings[int(found)].append(Reopening(float(before), float(kept)))
-        landmark = float(arrays["quality.landmark"][0])
-        self._landmark = None if math.isnan(landmark) else landmark
-        self._reference = 0.0
-        if self._landmark is not None:
-            self._advance(self._landmark)
+        self._total, self._since, self._due = (int(v) for v in arrays["quality.progress"])
+        landmark, reference, observed = arrays["quality.clock"].tolist()
+        self._landmark = landmark if observed else None
+        self._reference = reference
+        self._solve_all()

@@ -55,7 +55,7 @@ class TaskRegistry:
 
 
 def recognise_task(facts: RequestFacts) -> str:
-    """Names the kind of work: the declared task, else the system prompt's fingerprint, else the route.
+    """Names the kind of work: the declared task, else the system prompt's fingerprint, else nothing ("").
 
     Applications send the same system prompt for the same job, so its fingerprint is a task label that
     nobody had to declare. Digits are left out of it: dates and counters don't make a new job.
@@ -65,7 +65,7 @@ def recognise_task(facts: RequestFacts) -> str:
     if facts.system:
         stable = facts.system[:2000].translate(_NO_DIGITS).encode("utf-8", "replace")
         return f"system:{zlib.crc32(stable):08x}"
-    return facts.route
+    return ""
 
 
 _NO_DIGITS = {ord(digit): None for digit in "0123456789"}

@@ -1,0 +1,77 @@
+"""Who gives feedback: the probability of it, for bad and for good answers.
+
+Whoever complains more often than he praises makes every arm look worse, and the best one most of all in
+relation to its price. If bad answers get feedback with probability p₀ and good ones with p₁, the same for
+all arms, then in every cell c (arm and kind of work) of N answers with n₀ bad and n₁ good feedbacks
+
+    n₀ / p₀ + n₁ / p₁ = N   on average,
+
+and cells of different quality tell p₀ from p₁. With ᾱ = N/n over all cells, 1/p₀ = ᾱ(1 + r n₁/n) and
+1/p₁ = ᾱ(1 − r n₀/n) satisfy the total, and r is a regression through the origin, shrunk towards 0.
+
+Reference: D. Horvitz and D. Thompson (1952), weighting by the inverse probability of being seen.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bandit.arrays import FloatArray, with_row
+
+_RATIO_SD = 1.0
+"""Prior spread of r; r = −1.8 if bad answers get five times the feedback of good ones."""
+
+_LEAST, _MOST = 0.2, 5.0
+_ENOUGH = 100
+
+
+class FeedbackBias:
+    """Counts of answers, of bad and of good feedback, by arm and kind of work."""
+
+    def __init__(self, kinds: int) -> None:
+        self._counts = np.zeros((0, kinds, 3))
+
+    def add_arm(self) -> None:
+        """Adds an arm without answers."""
+        self._counts = with_row(self._counts, 0.0)
+
+    def answered(self, arm: int, kind: int) -> None:
+        """Counts one answer."""
+        self._counts[arm, kind, 0] += 1.0
+
+    def judged(self, arm: int, kind: int, value: float, count: float = 1.0) -> None:
+        """Counts one feedback in [0, 1]; a negative count takes it back."""
+        cell = self._counts[arm, kind]
+        cell[1] += count * (1.0 - value)
+        cell[2] += count * value
+
+    def count(self, arm: int, kind: int) -> int:
+        """Returns the number of feedbacks in force in one cell."""
+        return round(float(self._counts[arm, kind, 1:].sum()))
+
+    def weight(self, value: float) -> float:
+        """Returns the weight of a feedback: 1 on average, more for the kind that comes too seldom."""
+        answers, bad, good = self._counts.reshape(-1, 3).T
+        total, n_bad, n_good = float(answers.sum()), float(bad.sum()), float(good.sum())
+        judged = n_bad + n_good
+        if judged < _ENOUGH or judged > 0.9 * total:
+            return 1.0
+        mean = total / judged
+        response = answers - mean * (bad + good)
+        regressor = mean * (bad * n_good - good * n_bad) / judged
+        scale = 1.0 / np.maximum(mean * answers, 1.0)
+        ratio = float((scale * regressor) @ response) / (
+            float((scale * regressor) @ regressor) + _RATIO_SD**-2.0
+        )
+        weight = (1.0 - value) * (1.0 + ratio * n_good / judged) + value * (1.0 - ratio * n_bad / judged)
+        return min(_MOST, max(_LEAST, weight))
+
+    def snapshot(self) -> FloatArray:
+        """Returns a copy of the counts."""
+        return self._counts.copy()
+
+    def restore(self, counts: FloatArray) -> None:
+        """Takes what `snapshot` gave. Raises ValueError if it doesn't fit."""
+        if counts.shape != self._counts.shape:
+            raise ValueError(f"feedback counts have shape {counts.shape}")
+        self._counts = counts.copy()

@@ -1,0 +1,142 @@
+"""What is known of an arm before traffic: hints of the catalogue, kinship, labelled examples.
+
+Labelled examples are trusted until traffic contradicts them. Per arm, with r̄ the mean residual of n
+feedbacks against what the labels alone predict, the odds of "this arm is elsewhere" are
+
+    N(r̄; 0, v₀ + s² + σ²/n) / N(r̄; 0, v₀ + σ²/n)
+
+with s the spread of arms and v₀ the labels' own error. An arm whose odds pass e⁴ loses its labels; when two
+have, the file describes other arms than these, and all lose theirs.
+
+Reference: R. Kass and A. Raftery (1995), "Bayes factors": beyond 3 to 5 (natural logarithm) is strong.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bandit.arrays import FloatArray
+
+_ODDS = 4.0
+_SPREAD = 0.25
+_LABEL_ERROR = 0.03**2
+"""Variance that contexts unlike the labelled ones add to a prediction."""
+
+_CONTRADICTED = 2
+
+_TIER = 0.08
+"""Quality that a tier of a model's name is worth: a vendor's large model against its middle one."""
+
+_PARAMETERS = re.compile(r"(?<![a-z0-9.])(?:(\d+)x)?(\d+(?:\.\d+)?)b(?![a-z0-9])")
+_SMALL = re.compile(r"(?<![a-z])(mini|small|tiny|nano|lite|micro|haiku|instant|edge)(?![a-z])")
+_LARGE = re.compile(r"(?<![a-z])(pro|large|ultra|opus|max|sonnet)(?![a-z])|4o(?!-mini)")
+
+_SAME_MODEL, _SAME_FAMILY = 0.5, 0.05
+"""What an observation of a sibling counts as. One model answers alike wherever it runs, but providers
+quantise and truncate, so half; siblings of a family only share a style."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArmPrior:
+    """What is believed of an arm before any feedback.
+
+    quality       mean, in [0, 1]; None: that of the other arms
+    strength      feedbacks that this belief counts as; None for the learner's default
+    model         arms of one model share quality, whoever serves it
+    family        models of one family share a little
+    provider      arms of one provider share what is known of latency and errors
+    usd_per_mtok  list price, mean of input and output, US dollars per million tokens: dearer models tend to
+                  be better
+    """
+
+    quality: float | None = None
+    strength: float | None = None
+    model: str = ""
+    family: str = ""
+    provider: str = ""
+    usd_per_mtok: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.quality is not None and not 0.0 <= self.quality <= 1.0:
+            raise ValueError(f"prior quality must be in [0, 1], not {self.quality}")
+        if self.strength is not None and not 0.0 < self.strength < math.inf:
+            raise ValueError(f"prior strength must be positive, not {self.strength}")
+        if self.usd_per_mtok is not None and not 0.0 <= self.usd_per_mtok < math.inf:
+            raise ValueError(f"price must be at least 0, not {self.usd_per_mtok}")
+
+
+def kinship(prior: ArmPrior, others: Sequence[ArmPrior]) -> list[tuple[int, float]]:
+    """Returns (position in `others`, what its observations count as) of an arm's siblings."""
+    found = []
+    for position, other in enumerate(others):
+        if prior.model and prior.model == other.model:
+            found.append((position, _SAME_MODEL))
+        elif prior.family and prior.family == other.family:
+            found.append((position, _SAME_FAMILY))
+    return found
+
+
+def tier(name: str) -> int:
+    """Returns -1, 0 or 1 for a small, middle or large model, as its name says: parameters, else the word."""
+    name = name.lower().replace("_", "-")
+    found = _PARAMETERS.search(name)
+    if found is not None:
+        billions = float(found[2]) * float(found[1] or 1)
+        return -1 if billions < 20.0 else 0 if billions < 65.0 else 1
+    if _SMALL.search(name):
+        return -1
+    return 1 if _LARGE.search(name) else 0
+
+
+def intercepts(
+    names: Sequence[str], priors: Sequence[ArmPrior], slope: float
+) -> tuple[FloatArray, FloatArray]:
+    """Returns (offset (n,), pooled (n,)): the prior mean quality of an arm is pooled · θ₀ + offset.
+
+    `slope` is quality per factor of ten in price, counted from the geometric mean price of the arms; tiers
+    are counted from their mean. The model's name is taken if the prior has one, else the arm's.
+    """
+    logs = [
+        math.log10(max(prior.usd_per_mtok, 0.01)) if prior.usd_per_mtok is not None else None
+        for prior in priors
+    ]
+    known = [value for value in logs if value is not None]
+    middle = sum(known) / len(known) if known else 0.0
+    tiers = [tier(prior.model or name) for name, prior in zip(names, priors, strict=True)]
+    level = sum(tiers) / max(1, len(tiers))
+    offset = np.array([_TIER * (own - level) for own in tiers])
+    pooled = np.ones(len(priors))
+    for arm, (prior, value) in enumerate(zip(priors, logs, strict=True)):
+        if prior.quality is not None:
+            offset[arm], pooled[arm] = prior.quality, 0.0
+        elif value is not None:
+            offset[arm] += slope * (value - middle)
+    return offset, pooled
+
+
+@dataclass(slots=True)
+class LabelTrust:
+    """Whether one arm's labelled examples are still believed."""
+
+    trusted: bool = True
+    seen: float = 0.0
+    residuals: float = 0.0
+
+    def contradicts(self, residual: float, noise: float, labels: float) -> bool:
+        """Takes one residual against the labels' prediction (from `labels` examples); True beyond the odds."""
+        self.seen += 1.0
+        self.residuals += residual
+        error = _LABEL_ERROR + noise / max(labels, 1.0) + noise / self.seen
+        wide = error + _SPREAD**2
+        squared = (self.residuals / self.seen) ** 2
+        return 0.5 * (squared / error - squared / wide - math.log(wide / error)) > _ODDS
+
+
+def enough_contradicted(trusts: Sequence[LabelTrust]) -> bool:
+    """Says whether so many arms' labels were contradicted that none deserves trust."""
+    return sum(not trust.trusted for trust in trusts) >= _CONTRADICTED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -188,6 +188,8 @@ def build(config: ArmConfig, index: int, environment: Mapping[str, str], now: fl
         raise ConfigError(
             f"arm {config.name}: the dialect {error} is not one of {', '.join(DIALECTS)}"
         ) from None
+    if dialect.name != row.dialect:
+        row = replace(row, dialect=dialect.name)  # what the row adapts are bodies of its own dialect
     known = find_model(row.prices, config.model)
     price, priced = _price(config, row, now)
     capabilities = (

@@ -89,7 +89,7 @@ class Gateway:
             if name.startswith(ARM):
                 arm = ArmConfig.model_validate(value)
                 self._arm_configs.setdefault(arm.name, arm)
-        await self.learner.load(self.store)
+        await self.learner.load(self.store, list(self._arm_configs))
         for arm in self._arm_configs.values():
             self._install(arm)
         self._apply_prices()
@@ -109,7 +109,11 @@ class Gateway:
 
     def _prior_of(self, name: str) -> ArmPrior | None:
         arm = self.arms.by_name.get(name)
-        return arm.prior if arm is not None else None
+        if arm is not None:
+            return arm.prior
+        # The journal is read before the arms are installed, and must find the same priors as when it was written.
+        config = self._arm_configs.get(name)
+        return None if config is None else build(config, -1, self._environment, time.time()).prior
 
     def _install(self, config: ArmConfig) -> Arm:
         arm = build(config, -1, self._environment, time.time())

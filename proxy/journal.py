@@ -23,6 +23,8 @@ SNAPSHOT_S = 15.0
 POLL_S = 0.25
 """How often other workers' rows are looked for."""
 
+Waiting = list[tuple[list[Feedback], asyncio.Future[list[FeedbackResult]]]]
+
 
 class Journal:
     """The one writer of a worker."""
@@ -32,7 +34,7 @@ class Journal:
         self._learner = learner
         self._shared = shared
         self._decisions: list[Decision] = []
-        self._feedback: list[tuple[list[Feedback], asyncio.Future[list[FeedbackResult]]]] = []
+        self._feedback: Waiting = []
         self._wake = asyncio.Event()
         self._closing = False
         self._saved = 0
@@ -50,21 +52,27 @@ class Journal:
     def decided(self, decision: Decision) -> None:
         """Takes a finished request; it is committed soon."""
         if len(self._decisions) >= MOST_WAITING:
-            del self._decisions[: MOST_WAITING // 10]
-            self.dropped += MOST_WAITING // 10
+            lost = MOST_WAITING // 10
+            del self._decisions[:lost]
+            self.dropped += lost
+            log.error("the store has refused rows for too long: %d decisions are lost so far", self.dropped)
         self._decisions.append(decision)
         self._wake.set()
 
     async def judged(self, feedback: list[Feedback]) -> list[FeedbackResult]:
         """Commits feedback; it counts after a crash once this returns. Raises StoreError."""
+        if self._writer.done():
+            raise StoreError("the gateway is ending: nothing is taken in any more")
         done: asyncio.Future[list[FeedbackResult]] = asyncio.get_running_loop().create_future()
         self._feedback.append((feedback, done))
         self._wake.set()
         return await done
 
     async def flush(self) -> None:
-        """Returns when everything handed over so far is committed and learnt."""
+        """Returns when everything handed over so far, and what other workers committed, is learnt."""
         await self.judged([])
+        if self._shared:
+            await self._learner.catch_up(self._store)
 
     async def close(self) -> None:
         """Commits what is left and saves a snapshot."""
@@ -84,41 +92,62 @@ class Journal:
             self._wake.clear()
             decisions, self._decisions = self._decisions, []
             waiting, self._feedback = self._feedback, []
-            if not decisions and not waiting:
-                continue
             try:
                 await self._commit(decisions, waiting)
             except StoreError as error:
                 self.failing = str(error)
                 log.error("the journal can't be written: %s", error)  # noqa: TRY400  the message is whole
-                for _, done in waiting:
-                    if not done.done():
-                        done.set_exception(error)
+                _refuse(waiting, error)
                 if self._closing:
+                    log.error("%d decisions are lost", len(decisions))  # noqa: TRY400
                     return
                 self._decisions[:0] = decisions
                 await asyncio.sleep(RETRY_S)
                 self._wake.set()
+            except Exception as error:  # one row that can't be written must not end all writing
+                log.exception("a batch of the journal can't be written")
+                _refuse(waiting, StoreError(f"the journal could not take it: {error!r}"))
+                await self._one_by_one(decisions)
 
-    async def _commit(
-        self,
-        decisions: list[Decision],
-        waiting: list[tuple[list[Feedback], asyncio.Future[list[FeedbackResult]]]],
-    ) -> None:
+    async def _one_by_one(self, decisions: list[Decision]) -> None:
+        for at, decision in enumerate(decisions):
+            try:
+                await self._commit([decision], [])
+            except StoreError:
+                self._decisions[:0] = decisions[at:]
+                self._wake.set()
+                return
+            except Exception:
+                log.exception("the decision %s can't be written; it is passed over", decision.request_id)
+
+    async def _commit(self, decisions: list[Decision], waiting: Waiting) -> None:
         feedback = [item for items, _ in waiting for item in items]
-        first, results = await self._store.append(decisions, feedback)
-        self.failing = None
-        rows: list[Event] = [*decisions]
-        rows += [r.feedback for r in results if r.status in ("new", "corrected") and r.feedback is not None]
-        if rows and first == self._learner.seq + 1:
-            self._learner.apply(rows)
-        elif rows:
-            await self._learner.catch_up(self._store)
+        results: list[FeedbackResult] = []
+        if decisions or feedback:
+            first, results = await self._store.append(decisions, feedback)
+            self.failing = None
+            rows: list[Event] = [*decisions]
+            rows += [
+                r.feedback for r in results if r.status in ("new", "corrected") and r.feedback is not None
+            ]
+            if rows:
+                await self._learn(rows, first)
         at = 0
         for items, done in waiting:
             if not done.done():
                 done.set_result(results[at : at + len(items)])
             at += len(items)
+
+    async def _learn(self, rows: list[Event], first: int) -> None:
+        learner = self._learner
+        try:
+            # What other workers committed in between comes first; our own rows need no reading.
+            await learner.catch_up(self._store, until=first - 1)
+        except StoreError as error:
+            # It is committed all the same, and the next catching up learns from it.
+            log.warning("the journal can't be read: %s", error)
+            return
+        learner.apply([row for row in rows if row.seq > learner.seq])
 
     async def _keep_snapshots(self) -> None:
         while True:
@@ -126,8 +155,9 @@ class Journal:
             if self._learner.seq == self._saved:
                 continue
             try:
+                seq = self._learner.seq
                 await self._learner.save(self._store)
-                self._saved = self._learner.seq
+                self._saved = seq
             except StoreError as error:
                 log.warning("no snapshot: %s", error)
 
@@ -139,3 +169,9 @@ class Journal:
                     await self._learner.catch_up(self._store)
             except StoreError as error:
                 log.warning("other workers' rows can't be read: %s", error)
+
+
+def _refuse(waiting: Waiting, error: StoreError) -> None:
+    for _, done in waiting:
+        if not done.done():
+            done.set_exception(error)

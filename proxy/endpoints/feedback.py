@@ -1,78 +1,118 @@
-"""`POST /v1/feedback`: one value or a list, acknowledged when committed."""
+"""`POST /v1/feedback`: one value or a list, about answers or whole sessions, acknowledged when committed."""
 
 from __future__ import annotations
 
-import asyncio
-import math
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from aiohttp.web import BaseRequest
+from aiohttp.web import BaseRequest, HTTPRequestEntityTooLarge
 
+from proxy.credit import credit
 from proxy.errors import Refusal, invalid, unprocessable
 from proxy.reply import Reply, json_reply
-from state.records import Feedback, FeedbackResult
+from state.records import Feedback
 
 if TYPE_CHECKING:
     from proxy.gateway import Gateway
 
 _MOST = 1000
 _LONGEST = 4000
+_LONGEST_NAME = 256
 _METRICS = frozenset({"quality"})
-_UNDER_WAY_S = 10.0
-_ELSEWHERE_S = 0.3
+_NAMES = ("id", "generation_id", "session_id")
 
 
 async def post(gateway: Gateway, http: BaseRequest, _key: str, _rest: str) -> Reply:
     """200 when all of it counts; 404 for a single unknown id; a list says so item by item."""
-    raw = await http.read()
-    try:
-        document = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise invalid(f"The body is not valid JSON: {error}") from None
+    document = await _document(http)
     many = isinstance(document, list)
+    items: list[Any] = document if isinstance(document, list) else [document]
     if not many and not isinstance(document, dict):
         raise invalid("The body must be a feedback object or a list of them.")
-    items: list[Any] = document if many else [document]
     if not items:
         raise invalid("The list is empty.")
     if len(items) > _MOST:
         raise Refusal(413, f"At most {_MOST} items in one list, not {len(items)}.", code="too_many_items")
     key = http.headers.get("Idempotency-Key")
+    if key is not None and not 0 < len(key) <= _LONGEST_NAME:
+        raise invalid("`Idempotency-Key` must have 1 to 256 characters.", "Idempotency-Key")
     now = time.time()
-    feedback = [
-        _read(item, f"[{n}]." if many else "", now, key and f"{key}/{n}") for n, item in enumerate(items)
-    ]
-    await _weigh(gateway, feedback)
-    results = await gateway.journal.judged(feedback)
-    results = await _again(gateway, feedback, results)
-    if not many and results[0].status == "unknown":
+    feedback, sessions = [], []
+    for n, item in enumerate(items):
+        prefix = f"[{n}]." if many else ""
+        row, of_session = _read(item, prefix, now, key and f"{key}/{n}")
+        feedback.append(row)
+        sessions.append(row.id if of_session else None)
+    outcomes = await credit(gateway, feedback, sessions)
+    rows: list[dict[str, object]] = []
+    for row, session, outcome in zip(feedback, sessions, outcomes, strict=True):
+        named: dict[str, object] = {"id": row.id} if session is None else {"session_id": session}
+        rows.append({**named, "status": outcome.status, "metric": row.metric, "value": outcome.value})
+        if session is not None:
+            rows[-1]["answers"] = outcome.answers
+    if many:
+        return json_reply({"object": "list", "data": rows})
+    if outcomes[0].status == "unknown":
+        if sessions[0] is not None:
+            raise Refusal(
+                404,
+                f"The session {sessions[0]!r} has no answer that was not judged by itself.",
+                code="session_not_found",
+                param="session_id",
+            )
         raise Refusal(
             404, f"No answer has the id {feedback[0].id!r}.", code="generation_not_found", param="id"
         )
-    rows = [
-        {"id": item.id, "status": result.status, "metric": item.metric, "value": item.value}
-        for item, result in zip(feedback, results, strict=True)
-    ]
-    return json_reply({"object": "list", "data": rows} if many else rows[0])
+    return json_reply(rows[0])
 
 
-def _read(item: object, prefix: str, now: float, key: str | None) -> Feedback:
+async def _document(http: BaseRequest) -> object:
+    try:
+        raw = await http.read()
+    except HTTPRequestEntityTooLarge as error:
+        raise Refusal(
+            413, f"The body is larger than {error.headers.get('X-Limit', 'allowed')}.", code="too_large"
+        ) from None
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        # Python's own encoder writes NaN, which is no JSON; but the field at fault is worth naming.
+        if b"NaN" in raw or b"Infinity" in raw:
+            try:
+                return json.loads(raw)
+            except (ValueError, RecursionError):
+                pass
+        raise invalid(f"The body is not valid JSON: {error}") from None
+
+
+def _read(item: object, prefix: str, now: float, key: str | None) -> tuple[Feedback, bool]:
+    """Returns the feedback, and whether its id is a session's."""
     if not isinstance(item, dict):
-        raise invalid(f"`{prefix.rstrip('.')}` must be an object.", prefix.rstrip("."))
-    name = item.get("id", item.get("generation_id"))
-    if not isinstance(name, str) or not 0 < len(name) <= 256:
-        raise unprocessable("`id` must be the answer's id, a string of 1 to 256 characters.", prefix + "id")
+        raise unprocessable(
+            f"`{prefix.rstrip('.')}` must be an object: id (or session_id) and value.", prefix.rstrip(".")
+        )
+    given = [name for name in _NAMES if item.get(name) is not None]
+    if len(given) > 1:
+        raise unprocessable(f"`{given[0]}` and `{given[1]}` can't both be given.", prefix + given[1])
+    field = given[0] if given else "id"
+    name = item.get(field)
+    if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME or not _encodable(name):
+        raise unprocessable(
+            f"`{field}` must be the {'session' if field == 'session_id' else 'answer'}'s id,"
+            " a string of 1 to 256 characters.",
+            prefix + field,
+        )
     metric = item.get("metric", "quality")
-    if metric not in _METRICS:
+    if not isinstance(metric, str) or metric not in _METRICS:
         raise unprocessable(f"`metric` must be one of {', '.join(sorted(_METRICS))}.", prefix + "metric")
     value = item.get("value")
     if isinstance(value, bool):
         value = float(value)
-    if not isinstance(value, (int, float)) or not math.isfinite(value) or not 0.0 <= value <= 1.0:
+    if not isinstance(value, int | float) or not 0.0 <= value <= 1.0:  # neither is NaN
         raise unprocessable("`value` must be true, false or a number from 0 to 1.", prefix + "value")
-    return Feedback(
+    row = Feedback(
         id=name,
         metric=metric,
         value=float(value),
@@ -81,56 +121,17 @@ def _read(item: object, prefix: str, now: float, key: str | None) -> Feedback:
         comment=_text(item, "comment", prefix, _LONGEST),
         idempotency_key=key,
     )
+    return row, field == "session_id"
 
 
 def _text(item: dict[str, Any], field: str, prefix: str, longest: int) -> str:
     value = item.get(field)
     if value is None:
         return ""
-    if not isinstance(value, str) or len(value) > longest:
+    if not isinstance(value, str) or len(value) > longest or not _encodable(value):
         raise unprocessable(f"`{field}` must be a string of at most {longest} characters.", prefix + field)
     return value
 
 
-async def _weigh(gateway: Gateway, feedback: list[Feedback]) -> None:
-    """Fixes the weight that corrects for who bothers to complain, where a source says who it is."""
-    for item in feedback:
-        if not item.source:
-            continue
-        decision = await gateway.store.decision(item.id)
-        if decision is not None:
-            bandit = gateway.learner.bandit
-            item.weight = bandit.feedback_weight(
-                bandit.index(decision.arm),
-                decision.context.astype("float64"),
-                item.value,
-                source=item.source,
-                now=item.at,
-            )
-
-
-async def _again(
-    gateway: Gateway, feedback: list[Feedback], results: list[FeedbackResult]
-) -> list[FeedbackResult]:
-    """An id may be unknown only because its answer is still under way, here or in another worker."""
-    missing = [n for n, result in enumerate(results) if result.status == "unknown"]
-    if not missing:
-        return results
-    ids = {feedback[n].id for n in missing}
-    waiting = []
-    for call in list(gateway.calls.values()):
-        if call.id in ids or (call.relay is not None and call.relay.pipe.id in ids):
-            call.finished = call.finished or asyncio.Event()
-            waiting.append(asyncio.ensure_future(call.finished.wait()))
-    if waiting:
-        await asyncio.wait(waiting, timeout=_UNDER_WAY_S)
-        for task in waiting:
-            task.cancel()
-    elif gateway.config.server.workers > 1:
-        await asyncio.sleep(_ELSEWHERE_S)
-    else:
-        return results
-    retried = await gateway.journal.judged([feedback[n] for n in missing])
-    for n, result in zip(missing, retried, strict=True):
-        results[n] = result
-    return results
+def _encodable(value: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in value)

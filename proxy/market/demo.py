@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -49,6 +50,8 @@ def demo(seed: int, requests: int, speed: float, port: int, json_path: Path | No
         results = asyncio.run(_demo(console, seed=seed, requests=requests, speed=speed, port=port))
     except* (GatewayError, MarketError) as errors:
         raise click.ClickException("; ".join(_messages(errors))) from None
+    except* (KeyboardInterrupt, asyncio.CancelledError):
+        raise click.Abort from None
     results.show(console)
     if json_path is not None:
         json_path.write_bytes(orjson.dumps(results.as_json(), option=orjson.OPT_INDENT_2))
@@ -63,6 +66,10 @@ def _messages(group: BaseExceptionGroup[Exception]) -> list[str]:
 
 
 async def _demo(console: Console, *, seed: int, requests: int, speed: float, port: int) -> Results:
+    task = asyncio.current_task()
+    assert task is not None
+    # A plain `kill` must not leave a gateway behind.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     catalogue = load_catalogue()
     story = default_story(requests)
     with TemporaryDirectory(prefix="meritorder-demo-") as folder:

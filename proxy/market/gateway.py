@@ -55,6 +55,7 @@ class Gateway:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=errors,
+                start_new_session=True,  # Ctrl-C is for the demo, which then stops the gateway
             )
         assert process.stdout is not None
         try:

@@ -33,6 +33,7 @@ class MarketProcess:
             *options,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for the demo, which then closes the market
         )
         market = cls(process)
         await market.ask("arms")

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from proxy.market.demo import demo
@@ -32,3 +38,18 @@ def test_too_few_requests_for_the_story_are_refused() -> None:
     result = CliRunner().invoke(demo, ["--requests=10"])
     assert result.exit_code == 2
     assert "400" in result.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_stopped_leaves_no_gateway_behind(number: signal.Signals) -> None:
+    command = [sys.executable, "-u", "-m", "proxy", "demo", "--speed=1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo_run:
+        assert demo_run.stdout is not None
+        found = re.search(r"127\.0\.0\.1:(\d+)", demo_run.stdout.readline())
+        assert found is not None
+        demo_run.send_signal(number)
+        _, errors = demo_run.communicate(timeout=30)
+    assert demo_run.returncode == 1
+    assert errors.strip() == "Aborted!"
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(found[1])), timeout=5)

@@ -17,6 +17,7 @@ from state.store import Store
 log = logging.getLogger("meritorder.learner")
 
 SNAPSHOT = "learner"
+_STATISTICS = "statistics."
 _PAGE = 256
 """Rows learnt from at a time: at some 30 µs each, other work waits under 10 ms."""
 
@@ -117,7 +118,8 @@ class Learner:
     def _restore(self, meta: Mapping[str, Any], arrays: Arrays) -> None:
         bandit, statistics = Bandit(), Statistics()
         bandit.restore(meta["bandit"], arrays)
-        statistics.restore(meta["statistics"])
+        counted = {name.removeprefix(_STATISTICS): array for name, array in arrays.items()}
+        statistics.restore(meta["statistics"], counted)
         self.bandit, self.statistics = bandit, statistics
 
     async def catch_up(self, store: Store, *, until: int | None = None) -> None:
@@ -135,6 +137,6 @@ class Learner:
         """Stores a snapshot as of now."""
         seq = self.seq
         meta, arrays = self.bandit.snapshot()
-        await store.save_snapshot(
-            SNAPSHOT, seq, {"bandit": meta, "statistics": self.statistics.snapshot()}, arrays
-        )
+        counts, counted = self.statistics.snapshot()
+        arrays = {**arrays, **{_STATISTICS + name: array for name, array in counted.items()}}
+        await store.save_snapshot(SNAPSHOT, seq, {"bandit": meta, "statistics": counts}, arrays)

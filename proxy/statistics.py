@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from proxy.latencies import Latencies
+from proxy.windows import WINDOWS, Windows
 from state.records import Decision, Feedback
-
-SLOT_S = 5.0
-"""Shares are counted in slots of five seconds, for the last hour."""
-
-WINDOWS: Mapping[str, float] = {"1m": 60.0, "15m": 900.0, "1h": 3600.0}
-
-_HOUR_SLOTS = int(3600 / SLOT_S)
-
-# Quantiles come from a histogram with 10 % wide buckets from 1 ms up: half a bucket is less than the noise.
-_GROWTH = math.log(1.1)
-_LEAST_S = 0.001
-_BUCKETS = 150
-
-_HALF_LIFE = 2000.0
-"""Latency observations of an arm after which an older one counts half."""
 
 OURS = frozenset({"invalid_request", "context_length", "content_filter", "too_large", "cancelled"})
 """Statuses that say nothing about the arm's reliability."""
 
+Arrays = dict[str, npt.NDArray[np.float64]]
+
 
 @dataclass(slots=True)
 class Cell:
-    """Totals of one arm and task."""
+    """Totals of one arm and task; `number` is its place in the windows."""
 
+    number: int = -1
     requests: int = 0
     errors: int = 0
     cost_usd: float = 0.0
@@ -45,127 +36,147 @@ class Cell:
     decode_tokens: int = 0
 
     def add(self, other: Cell) -> None:
-        for name in _CELL_FIELDS:
+        """Adds another cell's totals."""
+        for name in _TOTALS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
 _CELL_FIELDS = tuple(field.name for field in fields(Cell))
+_TOTALS = _CELL_FIELDS[1:]
 
 
-class Latencies:
-    """A histogram of seconds in which old observations fade."""
+class Shares:
+    """Requests in each window and in all, at one moment."""
 
-    __slots__ = ("counts", "total")
+    def __init__(self, statistics: Statistics, now: float) -> None:
+        self._counts: dict[tuple[str, str | None, str | None], int] = {}
+        counts = statistics.recent.counts(now)
+        for arm, task, cell in statistics.items():
+            for window in WINDOWS:
+                self._add(window, arm, task, int(counts[window][cell.number]))
+            self._add("all", arm, task, cell.requests)
 
-    def __init__(self) -> None:
-        self.counts: dict[int, float] = {}
-        self.total = 0.0
+    def _add(self, window: str, arm: str, task: str, count: int) -> None:
+        if count:
+            for key in ((window, arm, task), (window, arm, None), (window, None, task), (window, None, None)):
+                self._counts[key] = self._counts.get(key, 0) + count
 
-    def add(self, seconds: float) -> None:
-        """Takes one observation."""
-        bucket = int(math.log(seconds / _LEAST_S) / _GROWTH) if seconds > _LEAST_S else 0
-        bucket = min(bucket, _BUCKETS - 1)
-        self.counts[bucket] = self.counts.get(bucket, 0.0) + 1.0
-        self.total += 1.0
-        if self.total > 2.0 * _HALF_LIFE:
-            self.counts = {key: count / 2.0 for key, count in self.counts.items() if count > 0.02}
-            self.total = sum(self.counts.values())
-
-    def quantile(self, q: float) -> float | None:
-        """Returns the middle of the bucket that holds quantile `q`, in seconds."""
-        if not self.counts:
-            return None
-        rest = q * self.total
-        bucket = 0
-        for bucket in sorted(self.counts):
-            rest -= self.counts[bucket]
-            if rest <= 0.0:
-                break
-        return _LEAST_S * math.exp((bucket + 0.5) * _GROWTH)
+    def of(self, arm: str, task: str | None = None) -> dict[str, float | None]:
+        """Returns the arm's share of all requests (of the task) by window; None where there were none."""
+        shares: dict[str, float | None] = {}
+        for window in (*WINDOWS, "all"):
+            total = self._counts.get((window, None, task), 0)
+            shares[window] = self._counts.get((window, arm, task), 0) / total if total else None
+        return shares
 
 
 class Statistics:
     """Totals, shares and latencies of everything in the journal."""
 
     def __init__(self) -> None:
-        self.cells: defaultdict[tuple[str, str], Cell] = defaultdict(Cell)
-        self.failed_attempts: defaultdict[str, int] = defaultdict(int)
-        self.ttft: defaultdict[str, Latencies] = defaultdict(Latencies)
-        self._slots: dict[int, dict[tuple[str, str], int]] = {}
+        self._cells: dict[str, dict[str, Cell]] = {}
+        self._made = 0
+        self.failed_attempts: dict[str, int] = {}
+        self.ttft: dict[str, Latencies] = {}
+        self.recent = Windows()
 
     def decided(self, decision: Decision) -> None:
         """Takes one finished request."""
-        key = (decision.arm, decision.task)
-        cell = self.cells[key]
+        arm, ttft = decision.arm, decision.ttft_s
+        cell = self._cell(arm, decision.task)
         cell.requests += 1
         cell.propensity += decision.propensity
-        if decision.status != "ok" and decision.status not in OURS:
-            cell.errors += 1
-        for attempt in decision.attempts:
-            self.failed_attempts[str(attempt["arm"])] += 1
-        if decision.cost_usd is not None:
-            cell.cost_usd += decision.cost_usd
+        cost = decision.cost_usd
+        if cost is not None:
+            cell.cost_usd += cost
             cell.costed += 1
         cell.input_tokens += decision.input_tokens or 0
-        output = decision.output_tokens or 0
-        cell.output_tokens += output
-        if decision.ttft_s is not None:
-            self.ttft[decision.arm].add(decision.ttft_s)
-        if decision.status == "ok" and output > 0:
-            cell.decode_tokens += output
-            cell.decode_s += max(0.0, decision.finished_at - decision.at - (decision.ttft_s or 0.0))
-        number = int(decision.finished_at / SLOT_S)
-        slot = self._slots.get(number)
-        if slot is None:
-            slot = self._slots[number] = {}
-            for old in [n for n in self._slots if n < number - _HOUR_SLOTS]:
-                del self._slots[old]
-        slot[key] = slot.get(key, 0) + 1
+        output = decision.output_tokens
+        if output:
+            cell.output_tokens += output
+        if decision.status == "ok":
+            if output:
+                cell.decode_tokens += output
+                cell.decode_s += max(0.0, decision.finished_at - decision.at - (ttft or 0.0))
+        elif decision.status not in OURS:
+            cell.errors += 1
+        if ttft is not None:
+            histogram = self.ttft.get(arm)
+            if histogram is None:
+                histogram = self.ttft[arm] = Latencies()
+            histogram.add(ttft)
+        if decision.attempts:
+            for attempt in decision.attempts:
+                failed = str(attempt["arm"])
+                self.failed_attempts[failed] = self.failed_attempts.get(failed, 0) + 1
+        self.recent.add(cell.number, decision.finished_at)
 
     def judged(self, feedback: Feedback) -> None:
         """Takes one feedback; a correction replaces and doesn't add."""
         if feedback.previous is None:
-            self.cells[(feedback.arm, feedback.task)].feedback += 1
+            self._cell(feedback.arm, feedback.task).feedback += 1
+
+    def _cell(self, arm: str, task: str) -> Cell:
+        try:
+            return self._cells[arm][task]
+        except KeyError:
+            cell = self._cells.setdefault(arm, {})[task] = Cell(self._made)
+            self._made += 1
+            self.recent.grow(self._made)
+            return cell
+
+    def items(self) -> Iterator[tuple[str, str, Cell]]:
+        """Yields (arm, task, totals)."""
+        for arm, cells in self._cells.items():
+            for task, cell in cells.items():
+                yield arm, task, cell
+
+    def tasks(self) -> list[str]:
+        """Returns every task that was met, sorted."""
+        return sorted({task for cells in self._cells.values() for task in cells})
 
     def total(self, arm: str, task: str | None = None) -> Cell:
         """Returns the totals of an arm, over all tasks or for one."""
+        cells = self._cells.get(arm, {})
         if task is not None:
-            return self.cells.get((arm, task)) or Cell()
+            return cells.get(task) or Cell()
         total = Cell()
-        for (name, _), cell in self.cells.items():
-            if name == arm:
-                total.add(cell)
+        for cell in cells.values():
+            total.add(cell)
         return total
 
-    def windows(self, now: float) -> dict[str, dict[tuple[str, str], int]]:
-        """Returns requests by (arm, task) in each window that ends at `now`."""
-        result: dict[str, dict[tuple[str, str], int]] = {}
-        for name, seconds in WINDOWS.items():
-            first = int((now - seconds) / SLOT_S)
-            counts: defaultdict[tuple[str, str], int] = defaultdict(int)
-            for number, slot in self._slots.items():
-                if number > first:
-                    for key, count in slot.items():
-                        counts[key] += count
-            result[name] = dict(counts)
-        return result
+    def seen(self, arm: str, task: str) -> bool:
+        """Says whether the arm ever served the task."""
+        return task in self._cells.get(arm, {})
 
-    def snapshot(self) -> dict[str, object]:
-        """Returns the whole state, JSON-able."""
-        return {
-            "cells": [[*key, *(getattr(cell, f) for f in _CELL_FIELDS)] for key, cell in self.cells.items()],
+    def requests(self) -> int:
+        """Returns the number of requests ever."""
+        return sum(cell.requests for _, _, cell in self.items())
+
+    def shares(self, now: float) -> Shares:
+        """Returns who served how much of the traffic before `now`."""
+        return Shares(self, now)
+
+    def snapshot(self) -> tuple[dict[str, object], Arrays]:
+        """Returns the whole state: what JSON can hold, and arrays."""
+        meta: dict[str, object] = {
+            "cells": [
+                [arm, task, *(getattr(cell, f) for f in _CELL_FIELDS)] for arm, task, cell in self.items()
+            ],
             "failed_attempts": dict(self.failed_attempts),
-            "ttft": {arm: [[k, v] for k, v in hist.counts.items()] for arm, hist in self.ttft.items()},
-            "slots": [[n, [[*key, count] for key, count in slot.items()]] for n, slot in self._slots.items()],
+            "ttft": {arm: histogram.snapshot() for arm, histogram in self.ttft.items()},
         }
+        return meta, {f"recent.{name}": array for name, array in self.recent.snapshot().items()}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, meta: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[np.float64]]) -> None:
         """Takes what `snapshot` gave. Raises KeyError, TypeError or ValueError if it doesn't fit."""
-        for arm, task, *values in state["cells"]:
-            self.cells[(arm, task)] = Cell(*values)
-        self.failed_attempts.update(state["failed_attempts"])
-        for arm, counts in state["ttft"].items():
-            histogram = self.ttft[arm]
-            histogram.counts = {int(k): float(v) for k, v in counts}
-            histogram.total = sum(histogram.counts.values())
-        self._slots = {int(n): {(a, t): c for a, t, c in slot} for n, slot in state["slots"]}
+        for arm, task, *values in meta["cells"]:
+            self._cells.setdefault(arm, {})[task] = Cell(*values)
+            self._made += 1
+        numbers = sorted(cell.number for _, _, cell in self.items())
+        if numbers != list(range(self._made)):
+            raise ValueError("cells are numbered twice")
+        self.failed_attempts.update(meta["failed_attempts"])
+        self.ttft = {arm: Latencies.restored(state) for arm, state in meta["ttft"].items()}
+        self.recent.restore({name: arrays[f"recent.{name}"] for name in ("fine", "coarse")})
+        self.recent.grow(self._made)

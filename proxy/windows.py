@@ -1,0 +1,104 @@
+"""How often each of some things happened lately: counts in slots of time, in rings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+SLOT_S = 5.0
+"""Slots of the last two minutes. A moment is taken as the end of its slot, so that whoever asks within the
+same five seconds is told the same."""
+
+COARSE_S = 30.0
+"""Slots of the last hour and a little more."""
+
+WINDOWS: Mapping[str, float] = {"1m": 60.0, "15m": 900.0, "1h": 3600.0}
+
+
+def moment(now: float) -> float:
+    """Returns the end of the slot that holds `now` (epoch seconds)."""
+    return (math.floor(now / SLOT_S) + 1.0) * SLOT_S
+
+
+class _Ring:
+    """Counts of the newest `rows` slots of `seconds` each."""
+
+    __slots__ = ("counts", "numbers", "rows", "seconds")
+
+    def __init__(self, seconds: float, rows: int) -> None:
+        self.seconds = seconds
+        self.rows = rows
+        self.counts = np.zeros((rows, 16), np.int64)
+        self.numbers = [-1] * rows
+
+    def add(self, thing: int, at: float) -> None:
+        number = int(at / self.seconds)
+        row = number % self.rows
+        if self.numbers[row] != number:
+            if number < self.numbers[row] or number < 0:
+                return  # so late that its slot holds newer counts already
+            self.numbers[row] = number
+            self.counts[row] = 0
+        self.counts[row, thing] += 1
+
+    def grow(self, things: int) -> None:
+        rows, width = self.counts.shape
+        if things > width:
+            wider = np.zeros((rows, 2 * things), np.int64)
+            wider[:, :width] = self.counts
+            self.counts = wider
+
+    def sum(self, seconds: float, end: float) -> npt.NDArray[np.int64]:
+        last = math.ceil(end / self.seconds)
+        first = last - round(seconds / self.seconds)
+        rows = [row for row, number in enumerate(self.numbers) if first <= number < last]
+        total: npt.NDArray[np.int64] = self.counts[rows].sum(axis=0)
+        return total
+
+
+class Windows:
+    """Counts of things, numbered from 0, in the windows of `WINDOWS`."""
+
+    def __init__(self) -> None:
+        self._fine = _Ring(SLOT_S, 24)
+        self._coarse = _Ring(COARSE_S, 124)
+
+    def grow(self, things: int) -> None:
+        """Makes room for things below this number."""
+        self._fine.grow(things)
+        self._coarse.grow(things)
+
+    def add(self, thing: int, at: float) -> None:
+        """Counts one at `at` (epoch seconds)."""
+        self._fine.add(thing, at)
+        self._coarse.add(thing, at)
+
+    def counts(self, now: float) -> dict[str, npt.NDArray[np.int64]]:
+        """Returns for each window the counts of things, shape (at least the number of things,).
+
+        The minute ends with the slot of `now`; the longer ones are right to half a minute.
+        """
+        end = moment(now)
+        return {
+            name: (self._fine if seconds <= 60.0 else self._coarse).sum(seconds, end)
+            for name, seconds in WINDOWS.items()
+        }
+
+    def snapshot(self) -> dict[str, npt.NDArray[np.float64]]:
+        """Returns copies of the rings: slot number first, then counts."""
+        return {
+            name: np.column_stack([np.array(ring.numbers, np.float64), ring.counts.astype(np.float64)])
+            for name, ring in (("fine", self._fine), ("coarse", self._coarse))
+        }
+
+    def restore(self, arrays: Mapping[str, npt.NDArray[np.float64]]) -> None:
+        """Takes what `snapshot` gave. Raises KeyError or ValueError if it doesn't fit."""
+        for name, ring in (("fine", self._fine), ("coarse", self._coarse)):
+            stored = arrays[name]
+            if stored.ndim != 2 or stored.shape[0] != ring.rows or stored.shape[1] < 2:
+                raise ValueError(f"the counts have shape {stored.shape}")
+            ring.numbers = [int(number) for number in stored[:, 0]]
+            ring.counts = stored[:, 1:].astype(np.int64)

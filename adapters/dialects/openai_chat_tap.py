@@ -121,13 +121,7 @@ class ChatStreamTap(_ChatTap):
                 and data.find(b"\n") == len(data) - self._end
             ):
                 return data
-            if (
-                data.endswith(_ENDS)
-                and self._finish_word not in data
-                and self._usage_word not in data
-                and b"error" not in data
-                and b"[DONE]" not in data
-            ):
+            if data.endswith(_ENDS) and self._ordinary(data):
                 return data
         return self._feed(data)
 
@@ -168,6 +162,10 @@ class ChatStreamTap(_ChatTap):
                 return b""
             whole = data if end == len(data) else data[:end]
             held += data[end:]
+        if self.content and self._known and self._ordinary(whole):
+            # A flood's reads end anywhere: what is whole passes as it is, the rest waits for the next read.
+            self._fast = not held
+            return whole
         out: list[bytes] = []
         changed = False
         at = 0
@@ -184,6 +182,15 @@ class ChatStreamTap(_ChatTap):
                 break
         self._fast = self.content and self._known and not held and self._failure is None
         return b"".join(out) if changed else whole
+
+    def _ordinary(self, data: bytes) -> bool:
+        """Says that no event in `data` is an end, a usage or an error."""
+        return (
+            self._finish_word not in data
+            and self._usage_word not in data
+            and b"error" not in data
+            and b"[DONE]" not in data
+        )
 
     def _event(self, raw: bytes, out: list[bytes]) -> bool:
         """Appends what is to be sent on for one event; returns whether that differs from `raw`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from adapters.canonical import Json, Usage
@@ -9,19 +10,28 @@ from adapters.canonical import Json, Usage
 
 def count(value: object) -> int | None:
     """Returns a token count, None where the field is absent or no number."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return max(int(value), 0)
+    if type(value) is int:  # nearly always, and on the way of every answer
+        return value if value > 0 else 0
+    if type(value) is float and math.isfinite(value):
+        return max(int(value), 0)
+    return None
 
 
 def first(*values: object) -> int | None:
     """Returns the first count that was reported; an explicit zero is one."""
-    return next((number for value in values if (number := count(value)) is not None), None)
+    for value in values:
+        if value is not None and (number := count(value)) is not None:
+            return number
+    return None
 
 
 def details(raw: Json, *names: str) -> dict[str, Any]:
     """Returns the first of the named objects that is there, else an empty one."""
-    return next((raw[name] for name in names if isinstance(raw.get(name), dict)), {})
+    for name in names:
+        value = raw.get(name)
+        if isinstance(value, dict):
+            return value
+    return {}
 
 
 def decode_usage(raw: Json) -> Usage:

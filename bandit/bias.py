@@ -64,7 +64,7 @@ class FeedbackBias:
             float((scale * regressor) @ regressor) + _RATIO_SD**-2.0
         )
         weight = (1.0 - value) * (1.0 + ratio * n_good / judged) + value * (1.0 - ratio * n_bad / judged)
-        return min(_MOST, max(_LEAST, weight))
+        return float(min(_MOST, max(_LEAST, weight)))
 
     def snapshot(self) -> FloatArray:
         """Returns a copy of the counts."""

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 RISE, FALL = 0, 1
 
-SLACK = 0.5
+SLACK = 0.55
 """Half of the smallest change worth an alarm, in standard deviations."""
 
-THRESHOLD = 14.0
+THRESHOLD = 16.0
 """With slack 0.5: millions of feedbacks between false alarms, about 25 to detect a fall from 70 % to 20 %. A
 false alarm on the best arm costs far more than 10 feedbacks later: at 9, one run in three had one."""
 

@@ -25,7 +25,7 @@ from bandit.pacing import Pacer
 from bandit.priors import ArmPrior
 from bandit.quality import QualityModel, QualitySettings
 from bandit.tasks import TASK_COLUMNS, TaskRegistry, recognise_task
-from bandit.thompson import best_probabilities, draw, with_floor
+from bandit.thompson import best_probabilities, bounded, draw, with_floor
 from bandit.topics import TOPICS
 
 _Z95 = 1.959964
@@ -51,7 +51,8 @@ class Settings:
     quality: QualitySettings = field(default_factory=QualitySettings)
     floor: float = 0.001
     floor_total: float = 0.004
-    broad: float = 0.8
+    broad: float = 0.3
+    broadening: float = 0.2
     narrow: float = 0.1
     token_half_life_s: float = 7 * 86400.0
     latency_half_life_s: float = 3600.0
@@ -198,12 +199,15 @@ class Bandit:
         if candidates.shape[0] == 1:
             probabilities = _ONE_ARM
         else:
-            # Sampled around the unclipped mean: clipping would hide how far apart two good arms are.
-            centre = utility + worth * (mean[candidates] - quality)
+            curiosity = self._quality.curiosity(
+                sd, self.settings.broad, self.settings.broadening, self.settings.narrow
+            )
+            # Around the unclipped mean where it is below 1: clipping at 0 would hide how far apart arms are.
+            expected, curious = bounded(mean[candidates], curiosity[candidates])
+            centre = utility + worth * (expected - quality)
             if objective.max_usd_per_request is not None:
                 centre -= cost * self._pacer.money_price(budget, value_usd, objective.max_usd_per_request)
-            curiosity = self._quality.curiosity(sd, self.settings.broad, self.settings.narrow)[candidates]
-            probabilities = best_probabilities(centre, worth * curiosity + 1e-12)
+            probabilities = best_probabilities(centre, worth * curious + 1e-12)
             probabilities = with_floor(probabilities, self.settings.floor, self.settings.floor_total)
         return Decision(
             candidates=candidates,

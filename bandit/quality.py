@@ -164,12 +164,13 @@ class QualityModel:
         variance = (block @ values) @ values
         return self._theta[:, support] @ values, np.sqrt(np.maximum(variance, 1e-12))
 
-    def curiosity(self, sd: FloatArray, broad: float, narrow: float) -> FloatArray:
+    def curiosity(self, sd: FloatArray, broad: float, broadening: float, narrow: float) -> FloatArray:
         """Returns the standard deviation to explore with, shape (n,), from the posterior's `sd` at a context.
 
         What is uncertain at the mean context concerns all traffic and counts `broad`; the rest, which only
         helps requests like this one, counts `narrow`.
         """
+        broad += broadening * math.log10(1.0 + self._total)
         rest = np.maximum(sd * sd - self._broad, 0.0)
         return np.sqrt(broad**2 * self._broad + narrow**2 * rest + 1e-12)
 

@@ -19,6 +19,8 @@ import numpy as np
 
 from bandit.arrays import FloatArray
 
+_ROOT_TWO_PI = math.sqrt(2.0 * math.pi)
+
 _REACH = 6.0
 """Standard deviations kept on either side: Φ(−6) is 1e-9."""
 
@@ -42,13 +44,27 @@ def normal_cdf(z: FloatArray) -> FloatArray:
     return result
 
 
+def bounded(mean: FloatArray, sd: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Returns mean and sd of the Gaussians cut off above 1: quality can't be better than perfect. Shapes (k,).
+
+    With β = (1 − μ)/σ and λ = φ(β)/Φ(β): mean μ − σλ, variance σ²(1 − βλ − λ²).
+    """
+    beta = (1.0 - mean) / sd
+    if float(beta.min()) > 3.0:
+        return mean, sd
+    beta = np.maximum(beta, -6.0)
+    ratio = np.exp(-0.5 * beta * beta) / (_ROOT_TWO_PI * np.maximum(normal_cdf(beta), 1e-12))
+    shrunk = np.sqrt(np.maximum(1.0 - beta * ratio - ratio * ratio, 1e-2))
+    return np.minimum(mean - sd * ratio, 1.0), sd * shrunk
+
+
 def best_probabilities(mean: FloatArray, sd: FloatArray) -> FloatArray:
     """Returns P(arm is the best) for independent Gaussians: shape (k,), sums to 1.
 
     `mean` and `sd` have shape (k,), sd > 0, same unit. Accurate to about 1e-3: the grid is the union of
     every contender's own knots, so narrow and wide posteriors are both resolved.
     """
-    count = mean.shape[0]
+    count = int(mean.shape[0])
     if count == 1:
         return np.ones(1)
     reach = _REACH * sd
@@ -79,47 +95,14 @@ def with_floor(probabilities: FloatArray, floor: float, total: float) -> FloatAr
 
     Keeps every propensity above zero, which is what makes off-policy evaluation possible.
     """
-    count = probabilities.shape[0]
+    count = int(probabilities.shape[0])
     least = min(floor, total / count)
-    return probabilities * (1.0 - count * least) + least
-
-
-def tilt_until(probabilities: FloatArray, score: FloatArray, at_least: float) -> FloatArray:
-    """Returns the nearest vector (in relative entropy) whose mean score is `at_least`: p_a · exp(λ score_a).
-
-    Shapes (k,). Unchanged if the target holds already; all mass on the best score if it can't be met.
-    """
-    if float(probabilities @ score) >= at_least:
-        return probabilities
-    best = float(score.max())
-    if best <= at_least:
-        result = (score == best).astype(np.float64)
-        return result / result.sum()
-    low, high = 0.0, 1.0
-    span = float(np.ptp(score))
-    gap = (score - best) / span
-    base = np.maximum(probabilities, 1e-12)
-    for _ in range(60):
-        if _mean_at(base, gap, score, high) >= at_least:
-            break
-        high *= 2.0
-    for _ in range(50):
-        middle = 0.5 * (low + high)
-        if _mean_at(base, gap, score, middle) >= at_least:
-            high = middle
-        else:
-            low = middle
-    tilted = base * np.exp(high * gap)
-    return tilted / tilted.sum()
-
-
-def _mean_at(base: FloatArray, gap: FloatArray, score: FloatArray, strength: float) -> float:
-    tilted = base * np.exp(strength * gap)
-    return float(tilted @ score / tilted.sum())
+    result: FloatArray = probabilities * (1.0 - count * least) + least
+    return result
 
 
 def draw(probabilities: FloatArray, uniform: float) -> int:
     """Returns the position that `uniform` in [0, 1) falls on in the cumulated vector (k,)."""
     cumulated = np.cumsum(probabilities)
     position = int(np.searchsorted(cumulated, uniform * cumulated[-1], side="right"))
-    return min(position, probabilities.shape[0] - 1)
+    return min(position, int(probabilities.shape[0]) - 1)

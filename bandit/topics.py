@@ -20,7 +20,9 @@ _WORDS: dict[str, str] = {
         permutation permutations combination probability dice coin random variable expected variance deviation
         distribution normal poisson binomial regression geometry algebra calculus function domain range
         rectangle perimeter sum product multiply fraction decimal digits remainder topology compact metric
-        bijection proof axiom factorial coefficient """,
+        bijection proof axiom factorial coefficient mathbb mathrm frac sqrt ldots cdot infty sum lim ln sin cos tan
+        log dx dy mod gcd statement polynomials inequality maximum minimum tangent plane axis coordinates
+        congruent parallel perpendicular slope vertex isosceles median mean percentile sample hypothesis """,
     "arithmetic": """
         many much total each apples cookies dollars cents bought sells sold spent earn earns week weeks hour
         hours minutes twice half times left older younger altogether per gallons miles pounds boxes buys gave
@@ -32,7 +34,9 @@ _WORDS: dict[str, str] = {
         electric charge charged coulomb capacitor dielectric inductor current voltage resistance ohm ohms
         thermodynamics entropy adiabatic isothermal heat temperature kelvin pressure ideal gas neutron nucleus
         radioactive decay orbit planet planets stars galaxy telescope moon solar astronomy spin particle
-        particles friction torque projectile wave waves sound spring collision cm meters """,
+        particles kg km sec speed ev mev nm angstrom angstroms circular axle incline pulley tension buoyant
+        density refractive index mirror image concave convex grating slit polarized amplitude harmonic photons
+        friction torque projectile wave waves sound spring collision cm meters """,
     "chemistry": """
         molecule molecules atom atoms molar mole moles molarity solution acid acids base bases ph titration
         titrated buffer reaction reactions reactant equilibrium oxidation reduction catalyst enthalpy ionic
@@ -40,7 +44,10 @@ _WORDS: dict[str, str] = {
         compounds organic alkene alkane benzene aldehyde ketone ester polymer precipitate solubility soluble
         aqueous grams gram formula hydrogen oxygen carbon nitrogen sodium chloride sulfuric sulfate hydroxide
         ammonia nmr spectrum spectroscopy stoichiometry boiling melting vapor partial atm torr dissolved
-        element elements chemical """,
+        element elements chemical hcl naoh nacl mol ml kcal kj cl na ca mg zn cu fe pka ka kb ksp hno nh ch oh co so
+        redox solute solvent solvents electrolyte molality mmhg stp empirical isomer isomers alcohol ether
+        amine carboxylic acetic nitric phosphate phosphoric iodine bromine chlorine potassium calcium
+        magnesium silver copper iron precipitation dissociation ionization metal metals salt salts """,
     "biology": """
         cell cells dna rna gene genes genetic genome chromosome chromosomes allele alleles dominant recessive
         phenotype genotype mutation protein proteins enzyme enzymes amino ribosome transcription translation
@@ -88,6 +95,8 @@ _WORDS: dict[str, str] = {
         filter signal modulation antenna transmission bandwidth turbine compressor pump pumps pipe flow fluid
         viscosity reynolds laminar turbulent nozzle boiler steam btu heat exchanger convection conduction
         radiation conductivity insulation refrigeration efficiency diameter inches inch ft lb psi stress strain
+        lbm lbf kw mw btu ma fin fins shunt series-wound brushes excitation phase rotor stator kva
+        enthalpy superheated saturated psia chord airfoil weld rivet column truss deflection
         shear modulus tensile load controller feedback transfer poles rectifier flux """,
     "computing": """
         algorithm algorithms program programming code python java function functions array arrays list string

@@ -1,0 +1,259 @@
+"""OpenAI Responses: a client's body → canonical request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapters.canonical import (
+    BuiltinTool,
+    Json,
+    Media,
+    Message,
+    Opaque,
+    OutputFormat,
+    Part,
+    Reasoning,
+    Refusal,
+    Request,
+    Text,
+    Thinking,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+)
+from adapters.dialects import fields, signatures
+from adapters.dialects.fields import below
+from adapters.errors import InvalidRequest
+
+NAME = "openai_responses"
+LOGPROBS = "message.output_text.logprobs"
+
+_KNOWN = frozenset(
+    [
+        "model",
+        "input",
+        "instructions",
+        "max_output_tokens",
+        "temperature",
+        "top_p",
+        "stream",
+        "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "text",
+        "reasoning",
+        "service_tier",
+        "user",
+        "metadata",
+        "prompt_cache_key",
+        "top_logprobs",
+        "include",
+    ]
+)
+_TOOL_KEYS = frozenset({"type", "name", "description", "parameters", "strict"})
+# These say what the API does anyway.
+_DEFAULTS = {"truncation": "disabled", "background": False}
+
+
+def decode_request(body: Json) -> Request:
+    fields.mapping(body, "")
+    extras = fields.others(body, _KNOWN)
+    for key, value in _DEFAULTS.items():
+        if extras.get(key) == value:
+            del extras[key]
+    include = fields.texts(body, "include")
+    if rest := [name for name in include if name != LOGPROBS]:
+        extras["include"] = rest
+    instructions = fields.maybe_text(body, "instructions")
+    system = () if not instructions else (Message("system", (Text(instructions),)),)
+    return Request(
+        model=fields.text(body, "model"),
+        messages=(*system, *_input(body.get("input"), has_state=bool(extras.get("previous_response_id")))),
+        tools=tuple(
+            _tool(fields.mapping(raw, f"tools[{number}]"), f"tools[{number}]")
+            for number, raw in enumerate(fields.maybe_list(body, "tools"))
+        ),
+        tool_choice=_tool_choice(body.get("tool_choice"), extras),
+        parallel_tool_calls=fields.maybe_flag(body, "parallel_tool_calls"),
+        max_tokens=fields.maybe_count(body, "max_output_tokens", least=1),
+        temperature=fields.maybe_number(body, "temperature", least=0, most=2),
+        top_p=fields.maybe_number(body, "top_p", least=0, most=1),
+        logprobs=True if LOGPROBS in include else None,
+        top_logprobs=fields.maybe_count(body, "top_logprobs"),
+        output_format=_output_format(body, extras),
+        thinking=_thinking(body),
+        service_tier=fields.maybe_text(body, "service_tier"),
+        user=fields.maybe_text(body, "user"),
+        metadata=fields.maybe_mapping(body, "metadata") or None,
+        cache_key=fields.maybe_text(body, "prompt_cache_key"),
+        stream=fields.maybe_flag(body, "stream") or False,
+        include_usage=True,
+        extras=extras,
+        dialect=NAME,
+    )
+
+
+def _input(raw: Any, *, has_state: bool) -> list[Message]:
+    if isinstance(raw, str):
+        return [Message("user", (Text(raw),))]
+    items = fields.listed([] if raw is None and has_state else raw, "input")
+    if not items and not has_state:
+        raise InvalidRequest("input: at least one item is required", "input")
+    messages: list[Message] = []
+    for number, value in enumerate(items):
+        message = _item(fields.mapping(value, f"input[{number}]"), f"input[{number}]")
+        # One turn of the model is a row of items here and one message elsewhere.
+        if message.role == "assistant" and messages and messages[-1].role == "assistant":
+            messages[-1] = Message("assistant", messages[-1].parts + message.parts)
+        else:
+            messages.append(message)
+    return messages
+
+
+def _item(raw: Json, path: str) -> Message:
+    match raw.get("type", "message"):
+        case "message":
+            role = raw.get("role")
+            if role not in {"user", "assistant", "system", "developer"}:
+                raise InvalidRequest(f"{path}.role: unknown role {role!r}", f"{path}.role")
+            return Message(role, _content(raw.get("content"), f"{path}.content"))
+        case "function_call" if not raw.get("namespace"):
+            call = ToolCall(*(fields.text(raw, key, path) for key in ("call_id", "name", "arguments")))
+            return Message("assistant", (call,))
+        case "function_call_output":
+            content = _content(raw.get("output"), f"{path}.output")
+            plain = tuple(part for part in content if isinstance(part, Text | Media))
+            return Message("tool", (ToolResult(fields.text(raw, "call_id", path), plain),))
+        case "reasoning":
+            return Message("assistant", (reasoning(raw),))
+        case str():
+            return Message("assistant", (Opaque(NAME, raw),))
+        case _:
+            raise InvalidRequest(f"{path}.type: must be a string", f"{path}.type")
+
+
+def reasoning(raw: Json) -> Reasoning:
+    """Decodes a reasoning item: its summary, or the open thoughts of models that show them."""
+    told = raw.get("summary") or raw.get("content") or ()
+    return Reasoning(
+        "".join(piece.get("text") or "" for piece in told if isinstance(piece, dict)),
+        signature=signatures.tagged(signatures.OPENAI, raw.get("encrypted_content")),
+        id=raw.get("id"),
+    )
+
+
+def _content(raw: Any, path: str) -> tuple[Part, ...]:
+    if isinstance(raw, str):
+        return (Text(raw),)
+    return tuple(
+        _part(fields.mapping(value, below(path, number)), below(path, number))
+        for number, value in enumerate(fields.listed(raw, path))
+    )
+
+
+def _part(raw: Json, path: str) -> Part:
+    match raw.get("type"):
+        case "input_text" | "output_text" | "text":
+            return Text(
+                fields.text(raw, "text", path),
+                annotations=tuple(annotation(entry) for entry in fields.maybe_list(raw, "annotations", path)),
+            )
+        case "refusal":
+            return Refusal(fields.text(raw, "refusal", path))
+        case "input_image":
+            detail = fields.maybe_text(raw, "detail", path)
+            return _media("image", raw, "image_url", path, detail=detail)
+        case "input_file":
+            name = fields.maybe_text(raw, "filename", path)
+            key = "file_data" if raw.get("file_data") is not None else "file_url"
+            return _media("file", raw, key, path, name=name)
+        case "input_audio":
+            audio = fields.mapping(raw.get("input_audio"), f"{path}.input_audio")
+            kind = fields.text(audio, "format", f"{path}.input_audio")
+            data = fields.text(audio, "data", f"{path}.input_audio")
+            return Media("audio", data=data, media_type="audio/mpeg" if kind == "mp3" else f"audio/{kind}")
+        case other:
+            raise InvalidRequest(f"{path}.type: unknown content {other!r}", f"{path}.type")
+
+
+def _media(
+    kind: Any, raw: Json, key: str, path: str, *, detail: str | None = None, name: str | None = None
+) -> Media:
+    if raw.get("file_id") is not None:
+        return Media(kind, file_id=fields.text(raw, "file_id", path), detail=detail, name=name)
+    url = fields.text(raw, key, path)
+    inline = fields.split_data_url(url)
+    if inline is not None:
+        return Media(kind, data=inline[1], media_type=inline[0], detail=detail, name=name)
+    if key == "file_data":
+        return Media(kind, data=url, name=name)
+    return Media(kind, url=url, detail=detail, name=name)
+
+
+def annotation(raw: Any) -> Json:
+    """Returns an annotation in the nested form of chat completions."""
+    if isinstance(raw, dict) and raw.get("type") == "url_citation" and "url_citation" not in raw:
+        inner = {key: value for key, value in raw.items() if key != "type"}
+        return {"type": "url_citation", "url_citation": inner}
+    return raw if isinstance(raw, dict) else {}
+
+
+def _tool(raw: Json, path: str) -> Tool | BuiltinTool:
+    if raw.get("type") != "function" or raw.keys() - _TOOL_KEYS:
+        return BuiltinTool(NAME, raw)
+    return Tool(
+        fields.text(raw, "name", path),
+        fields.maybe_text(raw, "description", path),
+        fields.maybe_mapping(raw, "parameters", path),
+        fields.maybe_flag(raw, "strict", path),
+    )
+
+
+def _tool_choice(raw: Any, extras: Json) -> ToolChoice | None:
+    match raw:
+        case None:
+            return None
+        case "auto" | "none" | "required":
+            return ToolChoice(raw)
+        case {"type": "function", "name": str(name)}:
+            return ToolChoice("one", name)
+        case {"type": str()}:
+            extras["tool_choice"] = raw
+            return None
+        case _:
+            raise InvalidRequest("tool_choice: unknown choice", "tool_choice")
+
+
+def _output_format(body: Json, extras: Json) -> OutputFormat | None:
+    config = fields.maybe_mapping(body, "text") or {}
+    if rest := fields.others(config, frozenset({"format"})):
+        extras["text"] = rest
+    raw = fields.maybe_mapping(config, "format", "text") or {"type": "text"}
+    match raw.get("type"):
+        case "text":
+            return None
+        case "json_object":
+            return OutputFormat("json_object")
+        case "json_schema":
+            path = "text.format"
+            return OutputFormat(
+                "json_schema",
+                fields.text(raw, "name", path),
+                fields.mapping(raw.get("schema"), f"{path}.schema"),
+                fields.maybe_flag(raw, "strict", path),
+                fields.maybe_text(raw, "description", path),
+            )
+        case other:
+            raise InvalidRequest(f"text.format.type: unknown format {other!r}", "text.format.type")
+
+
+def _thinking(body: Json) -> Thinking | None:
+    raw = fields.maybe_mapping(body, "reasoning")
+    if not raw:
+        return None
+    effort = fields.maybe_text(raw, "effort", "reasoning")
+    summary = fields.maybe_text(raw, "summary", "reasoning")
+    if effort is None and summary is None:
+        return None
+    return Thinking(enabled=effort != "none", effort=effort, summary=summary)

@@ -377,13 +377,16 @@ class Bandit:
             raise ValueError(f"snapshot of version {meta['version']}, dimension {meta['dimension']}")
         for name, prior in zip(meta["arms"], meta["priors"], strict=True):
             self.add_arm(name, ArmPrior(**prior))
+        for key, expected in self.snapshot()[1].items():
+            if not np.isfinite(arrays[key]).all():
+                raise ValueError(f"{key} isn't finite")
+            # The first axis of reopenings is how many there were; all other shapes follow from the arms.
+            if arrays[key].shape != expected.shape and key != "quality.reopenings":
+                raise ValueError(f"{key} has shape {arrays[key].shape}, not {expected.shape}")
         self._tasks = TaskRegistry(meta["tasks"])
         self._pacer.restore(meta["budgets"])
         self._bias.restore(arrays["feedback"])
-        contexts = arrays["contexts"]
-        if contexts.shape != (len(self.arms), KINDS, DIMENSION + 1):
-            raise ValueError(f"contexts have shape {contexts.shape}")
-        self._contexts = contexts.copy()
+        self._contexts = arrays["contexts"].copy()
         self._quality.restore(arrays)
         self._tokens.restore("tokens", arrays)
         self._ttft.restore("ttft", arrays)

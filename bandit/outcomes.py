@@ -7,6 +7,7 @@ weight by wall-clock time, towards the pooled mean of all arms, never towards ze
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -37,6 +38,9 @@ class LogMeans:
         self._sum = np.zeros((0, cells))
         self._last = np.zeros((0, cells))
         self._spread = np.zeros((0, 2))  # weight and weighted squared residuals
+        self._predictions: dict[
+            int, tuple[FloatArray, FloatArray]
+        ] = {}  # by cell, until the next observation
 
     def add_arm(self) -> None:
         """Adds an arm that knows nothing yet."""
@@ -44,20 +48,22 @@ class LogMeans:
         self._sum = with_row(self._sum, 0.0)
         self._last = with_row(self._last, 0.0)
         self._spread = with_row(self._spread, np.array([1.0, _PRIOR_SD**2]))
+        self._predictions.clear()
 
     def observe(self, arm: int, cell: int, value: float, now: float) -> None:
         """Takes one positive `value` (tokens or seconds)."""
-        logarithm = float(np.log(max(value, 1e-6)))
+        self._predictions.clear()
+        logarithm = math.log(max(value, 1e-6))
         spread = self._spread[arm]
         total = float(self._weight[arm].sum())
         if total >= 3.0:
-            sd = max(_LEAST_SD, float(np.sqrt(spread[1] / spread[0])))
+            sd = max(_LEAST_SD, math.sqrt(spread[1] / spread[0]))
             expected = self._shrunk(arm, cell)
             residual = min(_HUBER * sd, max(-_HUBER * sd, logarithm - expected))
             logarithm = expected + residual
             spread *= 0.995
             spread += (1.0, residual * residual)
-        keep = float(np.exp(-self._rate * max(0.0, now - self._last[arm, cell])))
+        keep = math.exp(-self._rate * max(0.0, now - self._last[arm, cell]))
         self._weight[arm, cell] = self._weight[arm, cell] * keep + 1.0
         self._sum[arm, cell] = self._sum[arm, cell] * keep + logarithm
         self._last[arm, cell] = max(now, self._last[arm, cell])
@@ -74,6 +80,9 @@ class LogMeans:
 
         An arm without data gets the mean of all arms. The mean of a log-normal value is exp(m + s²/2).
         """
+        known = self._predictions.get(cell)
+        if known is not None:
+            return known
         arm_weight = self._weight.sum(axis=1)
         arm_sum = self._sum.sum(axis=1)
         pooled = (arm_sum.sum() + _ARM_PRIOR * self._typical) / (arm_weight.sum() + _ARM_PRIOR)
@@ -84,7 +93,9 @@ class LogMeans:
             own = self._weight[:, cell]
             mean = (self._sum[:, cell] + _CELL_PRIOR * mean) / (own + _CELL_PRIOR)
             seen = own + np.minimum(arm_weight, _CELL_PRIOR)
-        return np.exp(mean + 0.5 * np.minimum(variance, 1.0)), np.sqrt(variance / (seen + _ARM_PRIOR))
+        result = np.exp(mean + 0.5 * np.minimum(variance, 1.0)), np.sqrt(variance / (seen + _ARM_PRIOR))
+        self._predictions[cell] = result
+        return result
 
     def snapshot(self, name: str) -> dict[str, FloatArray]:
         """Returns copies of the state, keys beginning with `name`."""
@@ -104,6 +115,7 @@ class LogMeans:
         self._sum = arrays[f"{name}.sum"].copy()
         self._last = arrays[f"{name}.last"].copy()
         self._spread = arrays[f"{name}.spread"].copy()
+        self._predictions.clear()
 
 
 class ErrorRates:
@@ -129,7 +141,7 @@ class ErrorRates:
 
     def observe(self, arm: int, *, error: bool, now: float) -> None:
         """Takes the end of one call."""
-        keep = float(np.exp(-self._rate * max(0.0, now - self._last[arm])))
+        keep = math.exp(-self._rate * max(0.0, now - self._last[arm]))
         self._errors[arm] = self._errors[arm] * keep + error
         self._calls[arm] = self._calls[arm] * keep + 1.0
         self._last[arm] = max(now, self._last[arm])

@@ -1,0 +1,135 @@
+import numpy as np
+import pytest
+
+from bandit import ArmPrior
+from bandit.features import DIMENSION, column_groups
+from bandit.quality import QualityModel, QualitySettings
+
+NOW = 1.7e9
+SETTINGS = QualitySettings(price_slope=0.0)
+
+
+def contexts(count: int, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    x = np.zeros((count, DIMENSION))
+    x[:, 0] = 1.0
+    x[np.arange(count), 1 + rng.integers(0, 3, count)] = 1.0
+    x[:, 45:48] = rng.random((count, 3)).astype(np.float32)
+    return x
+
+
+def model(arms: int = 2, settings: QualitySettings = SETTINGS) -> QualityModel:
+    made = QualityModel(column_groups(), settings)
+    for arm in range(arms):
+        made.add_arm(f"arm{arm}", ArmPrior())
+    return made
+
+
+def feed(made: QualityModel, count: int, seed: int = 0) -> list[tuple[int, np.ndarray, float, float]]:
+    rng = np.random.default_rng(seed)
+    rows = []
+    for number, x in enumerate(contexts(count, seed)):
+        arm = int(rng.integers(len(made.counts)))
+        value = float(rng.random() < 0.4 + 0.2 * arm + 0.2 * x[1])
+        at = NOW + 60.0 * number
+        made.observe(arm, x, value, at=at, weight=1.0, labelled=False)
+        rows.append((arm, x, value, at))
+    return rows
+
+
+def test_posterior_equals_the_batch_solution() -> None:
+    made = model()
+    rows = feed(made, 300)
+    now = NOW + 60.0 * 300
+    tau = SETTINGS.half_life_s / np.log(2.0)
+    hyper = made._hyper
+    for arm in (0, 1):
+        x = np.array([row[1] for row in rows if row[0] == arm])
+        y = np.array([row[2] for row in rows if row[0] == arm])
+        w = np.exp(-(now - np.array([row[3] for row in rows if row[0] == arm])) / tau) / hyper.noise
+        covariance = np.linalg.inv(np.diag(1.0 / hyper.spread) + (x.T * w) @ x)
+        mean = made._mean[arm]
+        theta, found = made.posterior(arm, now)
+        assert found == pytest.approx(covariance, abs=1e-10)
+        assert theta == pytest.approx(mean + covariance @ ((x.T * w) @ (y - x @ mean)), abs=1e-10)
+
+
+def test_rank_one_updates_equal_an_exact_solution() -> None:
+    made = model()
+    feed(made, 333)
+    theta, covariance = made._theta.copy(), made._covariance.copy()
+    broad = made._broad.copy()
+    made._solve_all()
+    assert made._theta == pytest.approx(theta, abs=1e-10)
+    assert made._covariance == pytest.approx(covariance, abs=1e-10)
+    assert made._broad == pytest.approx(broad, abs=1e-10)
+
+
+def test_retraction_leaves_the_sums_as_if_it_had_not_been_observed() -> None:
+    made, other = model(), model()
+    x = contexts(1)[0]
+    feed(made, 100)
+    made.observe(0, x, 1.0, at=NOW + 6000.0, weight=2.0, labelled=False)
+    made.retract(0, x, 1.0, at=NOW + 6000.0, weight=2.0)
+    feed(other, 100)
+    for left, right in zip(made._sums, other._sums, strict=True):
+        assert left.packed() == pytest.approx(right.packed(), abs=1e-9)
+    assert made.counts == other.counts
+
+
+def test_siblings_of_one_model_learn_from_each_other() -> None:
+    made = QualityModel(column_groups(), SETTINGS)
+    for name, owner in (("m@x", "m"), ("m@y", "m"), ("n@x", "n")):
+        made.add_arm(name, ArmPrior(quality=0.5, model=owner))
+    for number, x in enumerate(contexts(60)):
+        made.observe(0, x, 1.0, at=NOW + number, weight=1.0, labelled=False)
+    mean, sd = made.predict(contexts(1)[0])
+    assert mean[1] > mean[2] + 0.1
+    assert sd[0] < sd[1] < sd[2]
+
+
+def test_a_collapse_reopens_that_arm_and_no_other() -> None:
+    made = model()
+    rng = np.random.default_rng(1)
+    found = []
+    for number, x in enumerate(contexts(600)):
+        level = 0.7 if number < 400 else 0.2
+        for arm in (0, 1):
+            value = float(rng.random() < (level if arm == 0 else 0.6))
+            if made.observe(arm, x, value, at=NOW + number, weight=1.0, labelled=False):
+                found.append((arm, number))
+    assert len(found) == 1
+    assert found[0][0] == 0
+    assert 400 < found[0][1] < 445
+    assert made.predict(contexts(1)[0])[0][0] < 0.4
+
+
+def test_labels_that_traffic_contradicts_are_dropped() -> None:
+    made = model(3)
+    for x in contexts(100):
+        for arm, value in ((0, 1.0), (1, 0.0), (2, 1.0)):
+            made.observe(arm, x, value, at=NOW, weight=1.0, labelled=True)
+    rng = np.random.default_rng(2)
+    for number, x in enumerate(contexts(80)):
+        made.observe(2, x, 1.0, at=NOW + number, weight=1.0, labelled=False)
+        made.observe(0, x, float(rng.random() < 0.3), at=NOW + number, weight=1.0, labelled=False)
+    assert [trust.trusted for trust in made._trust] == [False, True, True]
+    for number, x in enumerate(contexts(80)):
+        made.observe(1, x, float(rng.random() < 0.6), at=NOW + 100 + number, weight=1.0, labelled=False)
+    assert not any(trust.trusted for trust in made._trust)
+
+
+def test_a_newcomer_among_settled_arms_is_hoped_to_be_as_good_as_the_best() -> None:
+    made = model()
+    feed(made, 600)
+    made.add_arm("late", ArmPrior())
+    mean, _ = made.predict(contexts(1)[0])
+    assert mean[2] > mean[:2].mean()
+
+
+def test_without_data_the_posterior_returns_to_the_prior() -> None:
+    made = model()
+    feed(made, 300)
+    theta, covariance = made.posterior(1, NOW + 3650 * 86400.0)
+    assert theta == pytest.approx(made._mean[1], abs=1e-3)
+    assert np.diag(covariance) == pytest.approx(made._hyper.spread, rel=1e-3)

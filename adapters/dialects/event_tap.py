@@ -31,6 +31,7 @@ class Watch:
         self.finish: str | None = None
         self.content = False
         self.done = False
+        self.calls = False
         self.cost_of = cost_of
 
     def price(self, usage: Usage | None, raw: Any) -> bool:

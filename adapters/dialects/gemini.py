@@ -1,0 +1,97 @@
+"""Gemini, `:generateContent` and `:streamGenerateContent?alt=sse`; on Vertex only the base URL differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote
+
+import orjson
+
+from adapters.canonical import Event, Json, Request
+from adapters.dialect import CostOf, Dialect, Tap
+from adapters.dialects import gemini_answer, gemini_body, gemini_request, gemini_writer
+from adapters.dialects.event_tap import BodyTap, EventTap, Watch
+from adapters.dialects.openai_errors import error_of
+from adapters.errors import ProviderError
+
+
+def _note(tap: Watch, raw: Json) -> bool:
+    if "error" in raw:
+        raise error_of(raw, 200)
+    tap.id, tap.model = raw.get("responseId") or tap.id, raw.get("modelVersion") or tap.model
+    for candidate in raw.get("candidates") or ():
+        parts = (candidate.get("content") or {}).get("parts") or ()
+        tap.content |= any(
+            part.get("text") or "functionCall" in part or "inlineData" in part for part in parts
+        )
+        tap.calls |= any("functionCall" in part for part in parts)
+        if reason := candidate.get("finishReason"):
+            tap.finish = gemini_answer.finish_reason(reason, calls=tap.calls)
+    if (raw.get("promptFeedback") or {}).get("blockReason") and not raw.get("candidates"):
+        tap.finish = "content_filter"
+    tap.done = tap.finish is not None
+    usage = raw.get("usageMetadata")
+    if not isinstance(usage, dict):
+        return False
+    changed = tap.price(gemini_answer.decode_usage(usage), usage)
+    if changed and not tap.done:
+        del usage["cost"]  # counts of a chunk in between are not the bill
+        return False
+    return changed
+
+
+class _StreamTap(EventTap):
+    def is_telling(self, data: bytes) -> bool:
+        return (
+            b'"finishReason"' in data
+            or b'"error"' in data
+            or b'"usageMetadata"' in data
+            or b"functionCall" in data
+        )
+
+    def event(self, raw: Json) -> bool:
+        return _note(self, raw)
+
+
+class _AnswerTap(BodyTap):
+    def answer(self, raw: Json) -> bool:
+        return _note(self, raw)
+
+
+class _Gemini:
+    name = gemini_body.NAME
+
+    def path(self, model: str, *, stream: bool) -> str:
+        verb = "streamGenerateContent?alt=sse" if stream else "generateContent"
+        return f"/models/{quote(model.removeprefix('models/'), safe='')}:{verb}"
+
+    def encode_request(self, request: Request) -> Json:
+        return gemini_body.encode_request(request)
+
+    def stream_decoder(self) -> gemini_answer.StreamDecoder:
+        return gemini_answer.StreamDecoder()
+
+    def decode_answer(self, body: bytes) -> list[Event]:
+        return gemini_answer.decode_answer(body)
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+        return gemini_answer.decode_error(status, headers, body)
+
+    def decode_request(self, body: Json) -> Request:
+        return gemini_request.decode_request(body)
+
+    def stream_encoder(self, request: Request, cost_of: CostOf) -> gemini_writer.StreamEncoder:
+        return gemini_writer.StreamEncoder(request, cost_of)
+
+    def encode_answer(self, events: Sequence[Event], request: Request, cost_of: CostOf) -> bytes:
+        return gemini_writer.encode_answer(events, request, cost_of)
+
+    def encode_error(self, error: ProviderError) -> bytes:
+        return orjson.dumps(gemini_writer.error_object(error))
+
+    def tap(self, *, stream: bool, keep_usage: bool, cost_of: CostOf) -> Tap:
+        del keep_usage  # the counts ride on chunks that every client needs
+        return _StreamTap(cost_of) if stream else _AnswerTap(cost_of)
+
+
+GEMINI: Dialect = _Gemini()

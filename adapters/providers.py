@@ -24,7 +24,8 @@ class Provider:
     """One row. `base_url` None: the configuration names it. `prices` is the provider's id in genai-prices.
 
     `default_models` are served when only the key is known. `renames` are body fields with another name
-    there; `rejects` are those that change nothing in the answer and that the server refuses.
+    there; `rejects` are those that change nothing in the answer and that the server refuses. `extensions`
+    False: it refuses messages with fields that OpenAI doesn't document.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Provider:
     thinking: Thinking = "effort"
     renames: Mapping[str, str] = field(default_factory=dict)
     rejects: frozenset[str] = frozenset()
+    extensions: bool = True
 
     def headers(self, key: str | None) -> list[tuple[bytes, bytes]]:
         """Returns the headers that carry the key, with those the provider wants on every call."""
@@ -61,11 +63,39 @@ class Provider:
                 changed.setdefault(other, value)
         for name in self.rejects:
             changed.pop(name, None)
+        if not self.extensions:
+            changed["messages"] = [_documented(message) for message in changed.get("messages", ())]
         if not self.stream_options:
             changed.pop("stream_options", None)
         if self.thinking != "effort" and changed.get("reasoning_effort") is not None:
             changed.update(_thinking(self.thinking, changed.pop("reasoning_effort")))
         return body if changed == body else changed
+
+
+_UNDOCUMENTED = (
+    "reasoning_content",
+    "reasoning_details",
+    "reasoning",
+    "cache_control",
+    "annotations",
+    "images",
+)
+
+
+def _documented(message: Json) -> Json:
+    """Returns the message without what only others than OpenAI know; the thinking of earlier turns goes, as
+    OpenAI's own models do not get theirs back here either.
+    """
+    content = message.get("content")
+    parts = content if isinstance(content, list) else ()
+    if not any(name in message for name in _UNDOCUMENTED) and not any(
+        "cache_control" in part for part in parts
+    ):
+        return message
+    plain = {name: value for name, value in message.items() if name not in _UNDOCUMENTED}
+    if parts:
+        plain["content"] = [{k: v for k, v in part.items() if k != "cache_control"} for part in parts]
+    return plain
 
 
 # Alibaba counts in tokens what others say in a word.
@@ -101,6 +131,7 @@ _ROWS = (
         "https://api.openai.com/v1",
         prices="openai",
         default_models=("gpt-5.4", "gpt-5.4-mini", "gpt-5.4-nano"),
+        extensions=False,
         renames=_NEW_LIMIT,
         rejects=frozenset(("top_k",)),
     ),
@@ -111,6 +142,7 @@ _ROWS = (
         None,
         auth="api-key",
         prices="azure",
+        extensions=False,
         renames=_NEW_LIMIT,
         rejects=frozenset(("top_k",)),
     ),
@@ -144,6 +176,7 @@ _ROWS = (
         prices="mistral",
         default_models=("mistral-large-2512", "mistral-medium-3-5", "mistral-small-2603"),
         stream_options=False,
+        extensions=False,
         thinking="none",
         renames=_OLD_LIMIT | {"seed": "random_seed"},
         rejects=_OPENAI_ONLY | {"user"},
@@ -190,6 +223,7 @@ _ROWS = (
         prices="groq",
         default_models=("openai/gpt-oss-120b", "openai/gpt-oss-20b", "llama-3.3-70b-versatile"),
         rejects=frozenset(("store", "safety_identifier", "prompt_cache_retention")),
+        extensions=False,
     ),
     Provider(
         "together",

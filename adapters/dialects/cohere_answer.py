@@ -20,6 +20,7 @@ from adapters.canonical import (
     Usage,
     UsageReport,
 )
+from adapters.dialects.openai_chat_answer import whole
 from adapters.dialects.openai_chat_tap import parse_answer
 from adapters.dialects.openai_errors import error_of
 from adapters.dialects.openai_usage import details, first
@@ -108,7 +109,7 @@ class CohereStreamDecoder:
     def close(self) -> list[Event]:
         if self._failure is not None:
             raise self._failure
-        events = self._read(self._splitter.close())
+        events = self._read(whole(self._splitter.close()))
         if self._failure is not None:
             raise self._failure
         if not self._done:

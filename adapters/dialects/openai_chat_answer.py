@@ -111,10 +111,11 @@ class ChunkReader:
         number = number if isinstance(number, int) else 0
         state = self._choices.setdefault(number, _Choice())
         delta = raw.get("delta")
-        if not isinstance(delta, dict):
-            delta = raw.get("message")
+        message = raw.get("message")
         if isinstance(delta, dict):
-            self._delta(delta, number, state, events)
+            self._delta(delta, number, state, events, whole_calls=False)
+        elif isinstance(message, dict):
+            self._delta(message, number, state, events, whole_calls=True)
         logprobs = raw.get("logprobs")
         if isinstance(logprobs, dict):
             entries = tuple(e for e in logprobs.get("content") or () if isinstance(e, dict))
@@ -132,7 +133,9 @@ class ChunkReader:
             stop = raw.get("stop_reason")
             events.append(Finish(word, reason, stop if isinstance(stop, str) else None, number))
 
-    def _delta(self, delta: Json, number: int, state: _Choice, events: list[Event]) -> None:
+    def _delta(
+        self, delta: Json, number: int, state: _Choice, events: list[Event], *, whole_calls: bool
+    ) -> None:
         events.extend(
             ReasoningDelta(thought.text, thought.signature, thought.redacted, thought.id, number)
             for thought in thoughts_of(delta)
@@ -154,11 +157,12 @@ class ChunkReader:
         if isinstance(calls, list):
             for call in calls:
                 if isinstance(call, dict):
-                    self._call(call, number, state, events)
+                    self._call(call, number, state, events, whole_call=whole_calls)
         elif isinstance(delta.get("function_call"), dict):
-            self._call({"index": 0, "function": delta["function_call"]}, number, state, events)
+            call = {"index": 0, "function": delta["function_call"]}
+            self._call(call, number, state, events, whole_call=False)
 
-    def _call(self, raw: Json, number: int, state: _Choice, events: list[Event]) -> None:
+    def _call(self, raw: Json, number: int, state: _Choice, events: list[Event], *, whole_call: bool) -> None:
         function = raw.get("function")
         function = function if isinstance(function, dict) else {}
         if not function and isinstance(raw.get("custom"), dict):
@@ -166,7 +170,10 @@ class ChunkReader:
         call_id = raw.get("id") or ""
         name = function.get("name") or ""
         slot = raw.get("index")
-        if isinstance(slot, int):
+        call: _Call | None
+        if whole_call:
+            call = None
+        elif isinstance(slot, int):
             call = state.by_slot.get(slot)
             # Some servers number every parallel call 0 and tell them apart by id only.
             if call is not None and call_id and call.id and call_id != call.id and name:
@@ -255,7 +262,7 @@ class ChatStreamDecoder:
     def close(self) -> list[Event]:
         if self._failure is not None:
             raise self._failure
-        events = self._read(self._splitter.close())
+        events = self._read(whole(self._splitter.close()))
         if self._failure is not None:
             raise self._failure
         if not self._done:
@@ -281,6 +288,19 @@ class ChatStreamDecoder:
                 self._failure = error
                 break
         return events
+
+
+def whole(left: list[SseEvent]) -> list[SseEvent]:
+    """Returns what a closed splitter had left, without an event that was cut off in the middle."""
+    kept = []
+    for name, payload in left:
+        if not payload.startswith(b"[DONE]"):
+            try:
+                orjson.loads(payload)
+            except orjson.JSONDecodeError:
+                continue
+        kept.append((name, payload))
+    return kept
 
 
 def _chunk(name: str, payload: bytes) -> Json:

@@ -21,6 +21,7 @@ from adapters.canonical import (
 )
 from adapters.dialects.openai_chat_request import NAME
 from adapters.dialects.openai_parts import audio_format, data_url, detail_of
+from adapters.dialects.signatures import GEMINI, own
 from adapters.errors import Inexpressible
 
 # Fields of other dialects that change nothing in the answer.
@@ -162,7 +163,7 @@ def _assistant(message: Message, parts: Sequence[Part]) -> Json:
     for part in parts:
         match part:
             case Reasoning():
-                thoughts.append(part)
+                thoughts.append(_own_thought(part))
             case Text():
                 texts.append(Text(part.text, part.cache))
                 if part.annotations:
@@ -182,6 +183,7 @@ def _assistant(message: Message, parts: Sequence[Part]) -> Json:
                 raise Inexpressible(f"{type(part).__name__.lower()} in an assistant message")
     if texts:
         raw["content"] = _content(texts)
+    thoughts = [thought for thought in thoughts if thought != Reasoning()]
     if thoughts:
         raw["reasoning_content"] = "".join(thought.text for thought in thoughts)
         if (
@@ -197,14 +199,20 @@ def _assistant(message: Message, parts: Sequence[Part]) -> Json:
     return raw
 
 
+def _own_thought(thought: Reasoning) -> Reasoning:
+    """Signatures that another vendor made are of no use to a server of this dialect."""
+    return Reasoning(thought.text, own("", thought.signature), own("", thought.redacted), thought.id)
+
+
 def _tool_call(call: ToolCall) -> Json:
     raw: Json = {
         "id": call.id,
         "type": "function",
         "function": {"name": call.name, "arguments": call.arguments},
     }
-    if call.signature is not None:
-        raw["extra_content"] = {"google": {"thought_signature": call.signature}}
+    signature = own(GEMINI, call.signature)
+    if signature is not None:
+        raw["extra_content"] = {"google": {"thought_signature": signature}}
     return raw
 
 

@@ -33,6 +33,7 @@ from adapters.dialects.openai_fields import (
     string,
 )
 from adapters.dialects.openai_parts import audio_type, split_data_url, thoughts_of
+from adapters.dialects.signatures import GEMINI, tagged
 
 NAME = "openai_chat"
 
@@ -197,7 +198,7 @@ def signature_of(call: Json) -> str | None:
     extra = call.get("extra_content")
     google = extra.get("google") if isinstance(extra, dict) else None
     signature = google.get("thought_signature") if isinstance(google, dict) else None
-    return signature if isinstance(signature, str) else None
+    return tagged(GEMINI, signature) if isinstance(signature, str) else None
 
 
 def _content(raw: Any, path: str) -> tuple[Part, ...]:

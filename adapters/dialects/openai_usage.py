@@ -11,7 +11,7 @@ from adapters.canonical import Json, Usage
 def count(value: object) -> int | None:
     """Returns a token count, None where the field is absent or no number."""
     if type(value) is int:  # nearly always, and on the way of every answer
-        return value if value > 0 else 0
+        return max(0, value)
     if type(value) is float and math.isfinite(value):
         return max(int(value), 0)
     return None

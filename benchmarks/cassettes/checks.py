@@ -260,7 +260,9 @@ def _plain(value: Any) -> Any:
         for key, inner in value.items():
             if inner is None or (key in ("stream", "is_error") and inner is False):
                 continue
-            if key in ("content", "system") and isinstance(inner, str):
+            if key == "input" and isinstance(inner, str) and "messages" not in value:
+                out[key] = [{"role": "user", "content": [{"type": "input_text", "text": inner}]}]
+            elif key in ("content", "system") and isinstance(inner, str):
                 out[key] = [{"type": "text", "text": inner}]
             elif key == "arguments" and isinstance(inner, str):
                 out[key] = _plain(arguments(inner))

@@ -254,10 +254,7 @@ def _responses(body: bytes, *, stream: bool) -> Reading:
 
 def _gemini(body: bytes, *, stream: bool) -> Reading:
     reading = Reading()
-    objects = _objects(body, stream=stream)
-    if len(objects) == 1 and isinstance(objects[0], list):
-        objects = objects[0]
-    for obj in objects:
+    for obj in _objects(body, stream=stream):
         usage = obj.get("usageMetadata")
         if usage:
             thoughts = usage.get("thoughtsTokenCount")

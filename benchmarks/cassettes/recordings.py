@@ -108,7 +108,14 @@ def _exchange(file: str, position: int, raw: dict[str, Any]) -> Exchange:
         "event-stream" in content_type
         or "eventstream" in content_type
         or body.lstrip()[:6].startswith((b"data:", b"event:", b":"))
+        or place.endswith(":streamGenerateContent")
     )
+    if dialect == "gemini" and isinstance(asked, dict):
+        # The model stands in the path there; the adapters take it beside the rest.
+        asked = {"model": place.rsplit("/", 1)[-1].rsplit(":", 1)[0], **asked}
+    if dialect == "gemini" and stream and body.lstrip().startswith(b"["):
+        # Recorded without `alt=sse`, which the gateway always asks for: the same objects as events.
+        body = b"".join(b"data: " + json.dumps(obj).encode() + b"\n\n" for obj in json.loads(body))
     host = url.netloc
     provider = next((name for word, name in _PROVIDERS if word in host), host.split(":")[0])
     return Exchange(file, position, provider, dialect, url.geturl(), asked, status, headers, body, stream)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import random
+import re
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -246,22 +247,43 @@ def _same_messages(raw: Any) -> Any:
     return raw
 
 
+def _same_gemini(raw: Any) -> Any:
+    """Google takes both ways of writing a name, and a schema under two."""
+    if isinstance(raw, list):
+        return [_same_gemini(inner) for inner in raw]
+    if not isinstance(raw, dict):
+        return raw
+    out = {}
+    for key, inner in raw.items():
+        name = re.sub(r"_([a-z])", lambda found: found[1].upper(), key)
+        name = {"parametersJsonSchema": "parameters", "responseJsonSchema": "responseSchema"}.get(name, name)
+        if name != "model":
+            out[name] = _same_gemini(inner)
+    return out
+
+
 _SAME: dict[str, Callable[[Any], Any]] = {
     "openai_chat": _same_chat,
     "completions": _same_completion,
+    "gemini": _same_gemini,
     "anthropic_messages": _same_messages,
 }
 
 
 def _plain(value: Any) -> Any:
-    """A string in place of content or instructions means one text part; null, false `stream` mean nothing."""
+    """Empty lists and the type of a message say nothing. A string in place of content or instructions means one text part; null, false `stream` mean nothing."""
     if isinstance(value, dict):
         out = {}
         for key, inner in value.items():
-            if inner is None or (key in ("stream", "is_error") and inner is False):
+            empty = key in ("include", "tools") and inner == []
+            if inner is None or empty or (key in ("stream", "is_error") and inner is False):
                 continue
             if key == "input" and isinstance(inner, str) and "messages" not in value:
-                out[key] = [{"role": "user", "content": [{"type": "input_text", "text": inner}]}]
+                out[key] = _plain([{"role": "user", "content": inner}])
+            elif key == "type" and inner == "message" and "role" in value:
+                continue
+            elif key == "type" and inner in ("input_text", "output_text"):
+                out[key] = "text"
             elif key in ("content", "system") and isinstance(inner, str):
                 out[key] = [{"type": "text", "text": inner}]
             elif key == "arguments" and isinstance(inner, str):

@@ -215,8 +215,7 @@ def _responses(body: bytes, *, stream: bool) -> Reading:
     reading = Reading()
     if stream:
         final: dict[str, Any] = {}
-        for _, data in sse(body):
-            obj = json.loads(data)
+        for obj in _objects(body, stream=True):
             if obj["type"] in ("response.completed", "response.incomplete", "response.failed"):
                 final = obj["response"]
             elif obj["type"] == "error":

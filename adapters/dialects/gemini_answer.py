@@ -125,8 +125,8 @@ class Answer:
             call = part["functionCall"]
             number = self._calls.get(choice, 0)
             self._calls[choice] = number + 1
-            id = call.get("id") or f"call_{self._id}_{choice}_{number}"
-            out.append(ToolCallStart(number, id, call["name"], seal, choice))
+            call_id = call.get("id") or f"call_{self._id}_{choice}_{number}"
+            out.append(ToolCallStart(number, call_id, call["name"], seal, choice))
             out.append(ToolCallDelta(number, object_text(call.get("args")), choice))
             return
         if "inlineData" in part:

@@ -128,6 +128,8 @@ def _part(part: Part, request: Request, names: dict[str, str]) -> Iterable[Json]
         case ToolCall():
             names[part.id] = part.name
             raw: Json = {"functionCall": {"name": part.name, "args": fields.parsed_arguments(part.arguments)}}
+            if _has_own_id(part.id, request):
+                raw["functionCall"]["id"] = part.id
             if seal := signatures.own(signatures.GEMINI, part.signature):
                 raw["thoughtSignature"] = seal
             yield raw
@@ -151,6 +153,11 @@ def _part(part: Part, request: Request, names: dict[str, str]) -> Iterable[Json]
             if part.dialect != NAME:
                 raise Inexpressible(f"content of {part.dialect}")
             yield part.raw
+
+
+def _has_own_id(call_id: str, request: Request) -> bool:
+    """Not every version of the API takes ids; a client that sends them talks to one that does."""
+    return request.dialect == NAME and not call_id.startswith("call_")
 
 
 def _media(part: Media, request: Request) -> Json:

@@ -33,7 +33,23 @@ _KNOWN = frozenset(
     {"model", "stream", "contents", "systemInstruction", "tools", "toolConfig", "generationConfig"}
 )
 _CONFIG = frozenset(
-    ["maxOutputTokens", "temperature", "topP", "topK", "stopSequences", "seed", "candidateCount", "presencePenalty", "frequencyPenalty", "responseLogprobs", "logprobs", "thinkingConfig", "responseMimeType", "responseJsonSchema", "responseSchema"]
+    [
+        "maxOutputTokens",
+        "temperature",
+        "topP",
+        "topK",
+        "stopSequences",
+        "seed",
+        "candidateCount",
+        "presencePenalty",
+        "frequencyPenalty",
+        "responseLogprobs",
+        "logprobs",
+        "thinkingConfig",
+        "responseMimeType",
+        "responseJsonSchema",
+        "responseSchema",
+    ]
 )
 _SNAKE = re.compile(r"_([a-z])")
 
@@ -121,10 +137,10 @@ class _Turns:
             return [*spoken, Reasoning(signature=seal)] if seal else spoken
         if "functionCall" in raw:
             call = fields.mapping(raw["functionCall"], f"{path}.functionCall")
-            id, name = call.get("id") or f"call_{self._calls}", fields.text(call, "name", path)
+            call_id, name = call.get("id") or f"call_{self._calls}", fields.text(call, "name", path)
             self._calls += 1
-            self._open.append((name, id))
-            return [ToolCall(id, name, fields.object_text(call.get("args")), seal)]
+            self._open.append((name, call_id))
+            return [ToolCall(call_id, name, fields.object_text(call.get("args")), seal)]
         if "functionResponse" in raw:
             return [self._result(fields.mapping(raw["functionResponse"], path), path)]
         if "inlineData" in raw or "fileData" in raw:
@@ -139,11 +155,11 @@ class _Turns:
         slot = next((slot for slot in self._open if slot[0] == name), None)
         if slot is not None:
             self._open.remove(slot)
-        id = raw.get("id") or (slot[1] if slot else name)
+        call_id = raw.get("id") or (slot[1] if slot else name)
         key = "error" if response.keys() == {"error"} else "output"
         plain = response.get(key) if response.keys() == {key} else None
         said = plain if isinstance(plain, str) else fields.object_text(response)
-        return ToolResult(id, (Text(said),), is_error=key == "error", name=name)
+        return ToolResult(call_id, (Text(said),), is_error=key == "error", name=name)
 
 
 def _media(raw: Json, path: str) -> Media:

@@ -137,9 +137,16 @@ class Call:
         self.relay = relay
         self.at, self.started = time.time(), gateway.loop.time()
         gateway.health.dispatched(arm.index, self.started)
-        head = complete_head(arm.head(stream=request.stream), len(body))
+        head = complete_head(arm.head(stream=request.stream) + self._betas(arm), len(body))
         relay.exchange = gateway.pool.send(arm.endpoint, head, body, relay)
         return relay
+
+    def _betas(self, arm: Arm) -> bytes:
+        """Anthropic's clients switch on parts of the body by a header."""
+        if self.client.name != "anthropic_messages" or arm.dialect is not self.client:
+            return b""
+        betas = self.http.headers.get("anthropic-beta")
+        return b"" if betas is None else b"anthropic-beta: %s\r\n" % betas.encode("latin-1", "replace")
 
     def _give_up(self, arm: Arm, relay: Relay, error: ProviderError) -> bool:
         """Books the failure; returns whether it is final (else another arm is drawn)."""

@@ -24,6 +24,7 @@ from adapters.dialects import signatures
 from adapters.dialects.anthropic_errors import error_of
 from adapters.dialects.anthropic_request import NAME, annotation
 from adapters.dialects.anthropic_usage import FINISH, Counters
+from adapters.dialects.event_tap import whole_pieces
 from adapters.dialects.fields import object_text
 from adapters.errors import ErrorKind, ProviderError, Truncated
 from adapters.sse import SseSplitter
@@ -43,7 +44,7 @@ class StreamDecoder:
         return self._events(self._splitter.feed(data))
 
     def close(self) -> list[Event]:
-        events = self._events(self._splitter.close())
+        events = self._events(whole_pieces(self._splitter.close()))
         if self._failure is not None:
             raise self._failure
         return events + self._answer.close()

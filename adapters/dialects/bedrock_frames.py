@@ -14,15 +14,18 @@ class FrameReader:
 
     def __init__(self) -> None:
         try:
-            from botocore.eventstream import EventStreamBuffer  # noqa: PLC0415  an optional extra
+            # An optional extra, which carries no types.
+            from botocore.eventstream import (  # type: ignore[import-untyped]  # noqa: PLC0415
+                EventStreamBuffer,
+                ParserError,
+            )
         except ImportError as error:
             raise ImportError("Bedrock streams need botocore: pip install 'meritorder[bedrock]'") from error
         self._buffer: Any = EventStreamBuffer()
+        self._broken: type[Exception] = ParserError
 
     def feed(self, data: bytes) -> Iterable[tuple[str, str, bytes]]:
         """Yields (message type, event or exception type, payload). Raises ProviderError for a broken frame."""
-        from botocore.exceptions import EventStreamError  # noqa: PLC0415  see above
-
         self._buffer.add_data(data)
         try:
             for message in self._buffer:
@@ -32,9 +35,7 @@ class FrameReader:
                     headers.get(":event-type") or headers.get(":exception-type") or headers.get(":error-code")
                 )
                 yield kind, word or "", message.payload
-        except EventStreamError as error:
-            raise ProviderError(ErrorKind.UPSTREAM, "The event stream is broken.", 200) from error
-        except ValueError as error:
+        except self._broken as error:
             raise ProviderError(ErrorKind.UPSTREAM, "The event stream is broken.", 200) from error
 
 

@@ -32,8 +32,15 @@ from adapters.errors import Inexpressible, InvalidRequest
 
 NAME = "bedrock"
 _KNOWN = frozenset({"model", "stream", "messages", "system", "inferenceConfig", "toolConfig", "outputConfig"})
+_OWN_BLOCKS = frozenset({"guardContent", "document", "cachePoint", "searchResult", "citationsContent"})
 _CACHE = {"cachePoint": {"type": "default"}}
-_MIME = {"pdf": "application/pdf", "txt": "text/plain", "html": "text/html", "csv": "text/csv", "md": "text/markdown"}
+_MIME = {
+    "pdf": "application/pdf",
+    "txt": "text/plain",
+    "html": "text/html",
+    "csv": "text/csv",
+    "md": "text/markdown",
+}
 _FORMAT = {mime: word for word, mime in _MIME.items()}
 # Claude's least budget, and what an effort word is worth on it.
 _BUDGET = {"minimal": 1_024, "low": 2_048, "medium": 8_192, "high": 24_576, "xhigh": 24_576, "max": 24_576}
@@ -58,7 +65,12 @@ def encode_request(request: Request) -> Json:
         }
     )
     body: Json = dict(fields.extras_for(request, NAME))
-    system = [part for message in request.messages if message.role in {"system", "developer"} for part in message.parts]
+    system = [
+        part
+        for message in request.messages
+        if message.role in {"system", "developer"}
+        for part in message.parts
+    ]
     if system:
         body["system"] = [raw for part in system for raw in _block(part)]
     turns: list[Json] = []
@@ -147,7 +159,10 @@ def _block(part: Part) -> Iterable[Json]:
             arguments = fields.parsed_arguments(part.arguments)
             yield {"toolUse": {"toolUseId": part.id, "name": part.name, "input": arguments}}
         case ToolResult():
-            result: Json = {"toolUseId": part.call_id, "content": [raw for piece in part.content for raw in _block(piece)]}
+            result: Json = {
+                "toolUseId": part.call_id,
+                "content": [raw for piece in part.content for raw in _block(piece)],
+            }
             if part.is_error:
                 result["status"] = "error"
             yield {"toolResult": result}
@@ -172,7 +187,13 @@ def _media(part: Media) -> Json:
     if part.kind in {"image", "video"} and head in {"image", "video"}:
         return {part.kind: {"format": kind, "source": source}}
     if part.kind == "file" and part.media_type in _FORMAT:
-        return {"document": {"format": _FORMAT[part.media_type], "name": part.name or "document", "source": source}}
+        return {
+            "document": {
+                "format": _FORMAT[part.media_type],
+                "name": part.name or "document",
+                "source": source,
+            }
+        }
     raise Inexpressible(f"{part.kind} of type {part.media_type}")
 
 
@@ -252,11 +273,15 @@ def _part(raw: Json, path: str) -> Part:
     match raw:
         case {"text": str(said)}:
             return Text(said)
-        case {"image" | "video": _}:
+        case {} if raw and raw.keys() <= {"image", "video"}:
             kind: Any = "image" if "image" in raw else "video"
             inner = fields.mapping(raw[kind], path)
             data = (inner.get("source") or {}).get("bytes")
-            return Media(kind, data=data, media_type=f"{kind}/{inner.get('format')}") if data else Opaque(NAME, raw)
+            return (
+                Media(kind, data=data, media_type=f"{kind}/{inner.get('format')}")
+                if data
+                else Opaque(NAME, raw)
+            )
         case {"document": {"source": {"bytes": str(data)}, "format": word, "name": name}} if word in _MIME:
             return Media("file", data=data, media_type=_MIME[word], name=name)
         case {"toolUse": {"toolUseId": id_, "name": name, "input": given}}:
@@ -265,11 +290,11 @@ def _part(raw: Json, path: str) -> Part:
             return ToolResult(id_, _result(content, path), is_error=True)
         case {"toolResult": {"toolUseId": id_, "content": content}}:
             return ToolResult(id_, _result(content, path))
-        case {"reasoningContent": {"reasoningText": {"text": said, **rest}}}:
-            return Reasoning(said, signatures.tagged(signatures.ANTHROPIC, rest.get("signature")))
+        case {"reasoningContent": {"reasoningText": {"text": str(said)} as thought}}:
+            return Reasoning(said, signatures.tagged(signatures.ANTHROPIC, thought.get("signature")))
         case {"reasoningContent": {"redactedContent": data}}:
             return Reasoning(redacted=signatures.tagged(signatures.ANTHROPIC, data))
-        case {"guardContent": _} | {"document": _} | {"cachePoint": _} | {"searchResult": _} | {"citationsContent": _}:
+        case {} if raw and raw.keys() <= _OWN_BLOCKS:
             return Opaque(NAME, raw)
         case _:
             raise InvalidRequest(f"{path}: unknown content block", path)
@@ -295,7 +320,11 @@ def _tools(raw: list[Any]) -> list[Tool | BuiltinTool]:
         spec = fields.mapping(entry["toolSpec"], path)
         schema = (spec.get("inputSchema") or {}).get("json")
         description = fields.maybe_text(spec, "description", path)
-        tools.append(Tool(fields.text(spec, "name", path), description, schema, fields.maybe_flag(spec, "strict", path)))
+        tools.append(
+            Tool(
+                fields.text(spec, "name", path), description, schema, fields.maybe_flag(spec, "strict", path)
+            )
+        )
     return tools
 
 
@@ -315,9 +344,9 @@ def _tool_choice(raw: Json | None) -> ToolChoice | None:
 
 def _output_format(body: Json) -> OutputFormat | None:
     match body.get("outputConfig"):
-        case {"textFormat": {"structure": {"jsonSchema": {"schema": str(schema), **rest}}}}:
+        case {"textFormat": {"structure": {"jsonSchema": {"schema": str(schema)} as wanted}}}:
             try:
-                return OutputFormat("json_schema", rest.get("name"), orjson.loads(schema))
+                return OutputFormat("json_schema", wanted.get("name"), orjson.loads(schema))
             except orjson.JSONDecodeError as error:
                 raise InvalidRequest("outputConfig: the schema is no JSON", "outputConfig") from error
         case _:

@@ -157,6 +157,14 @@ def parsed_body(body: bytes) -> Json:
     return raw
 
 
+def whole_pieces(pieces: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    """Returns the events that the end of the input completed. Raises Truncated if one was cut within."""
+    for _, data in pieces:
+        if not data.startswith(b"[DONE]"):
+            parsed_body(data)
+    return pieces
+
+
 def _last_boundary(data: bytes) -> int:
     """Returns the position after the last whole event, 0 if there is none."""
     line = data.rfind(b"\n\n")

@@ -26,7 +26,7 @@ from adapters.canonical import (
     UsageReport,
 )
 from adapters.dialects import openai_errors, signatures
-from adapters.dialects.event_tap import parsed_body
+from adapters.dialects.event_tap import parsed_body, whole_pieces
 from adapters.dialects.fields import object_text
 from adapters.dialects.gemini_body import NAME
 from adapters.dialects.openai_usage import count
@@ -184,7 +184,7 @@ class StreamDecoder:
 
     def close(self) -> list[Event]:
         events = self._events(
-            [] if self._array is not None else [piece for _, piece in self._splitter.close()]
+            [] if self._array is not None else [piece for _, piece in whole_pieces(self._splitter.close())]
         )
         if self._failure is not None:
             raise self._failure

@@ -23,6 +23,8 @@ from adapters.dialects import fields, signatures
 from adapters.errors import Inexpressible
 
 NAME = "gemini"
+UNNAMED = "nth_"
+"""Begins the ids that calls of a request get which have none."""
 
 # Google's own mapping of effort words to the budgets that models before 3 take.
 _BUDGET = {"minimal": 1_024, "low": 1_024, "medium": 8_192, "high": 24_576, "xhigh": 24_576, "max": 24_576}
@@ -157,7 +159,7 @@ def _part(part: Part, request: Request, names: dict[str, str]) -> Iterable[Json]
 
 def _has_own_id(call_id: str, request: Request) -> bool:
     """Not every version of the API takes ids; a client that sends them talks to one that does."""
-    return request.dialect == NAME and not call_id.startswith("call_")
+    return request.dialect == NAME and not call_id.startswith(UNNAMED)
 
 
 def _media(part: Media, request: Request) -> Json:

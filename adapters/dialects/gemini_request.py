@@ -26,7 +26,7 @@ from adapters.canonical import (
     ToolResult,
 )
 from adapters.dialects import fields, signatures
-from adapters.dialects.gemini_body import NAME
+from adapters.dialects.gemini_body import NAME, UNNAMED
 from adapters.errors import InvalidRequest
 
 _KNOWN = frozenset(
@@ -137,7 +137,7 @@ class _Turns:
             return [*spoken, Reasoning(signature=seal)] if seal else spoken
         if "functionCall" in raw:
             call = fields.mapping(raw["functionCall"], f"{path}.functionCall")
-            call_id, name = call.get("id") or f"call_{self._calls}", fields.text(call, "name", path)
+            call_id, name = call.get("id") or f"{UNNAMED}{self._calls}", fields.text(call, "name", path)
             self._calls += 1
             self._open.append((name, call_id))
             return [ToolCall(call_id, name, fields.object_text(call.get("args")), seal)]

@@ -22,7 +22,7 @@ from adapters.canonical import (
     ToolCallStart,
     UsageReport,
 )
-from adapters.dialects.event_tap import parsed_body
+from adapters.dialects.event_tap import parsed_body, whole_pieces
 from adapters.dialects.openai_errors import error_of
 from adapters.dialects.openai_usage import decode_usage
 from adapters.dialects.responses_request import NAME, annotation, reasoning
@@ -65,7 +65,7 @@ class StreamDecoder:
         return self._events(self._splitter.feed(data))
 
     def close(self) -> list[Event]:
-        events = self._events(self._splitter.close())
+        events = self._events(whole_pieces(self._splitter.close()))
         if self._failure is not None:
             raise self._failure
         if not self._ended:

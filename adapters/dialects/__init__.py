@@ -13,7 +13,7 @@ _WHERE = {
     "anthropic_messages": ("anthropic", "ANTHROPIC_MESSAGES"),
     "gemini": ("gemini", "GEMINI"),
     "openai_responses": ("responses", "OPENAI_RESPONSES"),
-    "bedrock": ("bedrock", "BEDROCK"),
+    "bedrock": ("bedrock", "BEDROCK_CONVERSE"),
     "cohere": ("cohere", "COHERE"),
     "openai_completions": ("openai_completions", "COMPLETIONS"),
 }

@@ -262,10 +262,15 @@ def _same_gemini(raw: Any) -> Any:
     return out
 
 
+def _same_converse(raw: Any) -> Any:
+    return {key: value for key, value in raw.items() if key != "model"}
+
+
 _SAME: dict[str, Callable[[Any], Any]] = {
     "openai_chat": _same_chat,
     "completions": _same_completion,
     "gemini": _same_gemini,
+    "bedrock": _same_converse,
     "anthropic_messages": _same_messages,
 }
 

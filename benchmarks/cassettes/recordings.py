@@ -113,6 +113,8 @@ def _exchange(file: str, position: int, raw: dict[str, Any]) -> Exchange:
     if dialect == "gemini" and isinstance(asked, dict):
         # The model stands in the path there; the adapters take it beside the rest.
         asked = {"model": place.rsplit("/", 1)[-1].rsplit(":", 1)[0], **asked}
+    if dialect == "bedrock" and isinstance(asked, dict):
+        asked = {"model": place.split("/model/", 1)[-1].rsplit("/", 1)[0], **asked}
     if dialect == "gemini" and stream and body.lstrip().startswith(b"["):
         # Recorded without `alt=sse`, which the gateway always asks for: the same objects as events.
         body = b"".join(b"data: " + json.dumps(obj).encode() + b"\n\n" for obj in json.loads(body))

@@ -337,17 +337,18 @@ def _head(start: Start, request: Request) -> Json:
 
 
 def _usage(usage: Usage, cost: float | None) -> Json:
-    """Returns the `usage` object; the client's models require every count but the cache writes."""
+    """Returns the `usage` object; the client's models require every count but those of audio."""
     given, made = usage.input or 0, usage.output or 0
     raw: Json = {
         "input_tokens": given,
-        "input_tokens_details": {"cached_tokens": usage.cached or 0},
+        "input_tokens_details": {
+            "cached_tokens": usage.cached or 0,
+            "cache_write_tokens": usage.cache_write or 0,
+        },
         "output_tokens": made,
         "output_tokens_details": {"reasoning_tokens": usage.reasoning or 0},
         "total_tokens": given + made,
     }
-    if usage.cache_write is not None:
-        raw["input_tokens_details"]["cache_write_tokens"] = usage.cache_write
     if usage.input_audio is not None:
         raw["input_tokens_details"]["audio_tokens"] = usage.input_audio
     if usage.output_audio is not None:

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import datetime as dt
+
+import botocore.auth
 import orjson
 import pytest
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials as Theirs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.canonical import BuiltinTool, Message, Reasoning, Request, Text, TextDelta, Usage, UsageReport
 from adapters.dialects.bedrock import BEDROCK_CONVERSE
+from adapters.dialects.bedrock_sigv4 import Credentials, sign
 from adapters.errors import ErrorKind, Inexpressible, InvalidRequest, ProviderError, Truncated
 from tests.adapters.dialects.laws import REQUEST, conversation, decoded, free, meaning, streamed
 
@@ -15,8 +21,8 @@ EVENTS = conversation("anthropic")
 
 def _expected():
     events = list(EVENTS)
-    if "bedrock" == "bedrock":  # it doesn't count thoughts apart
-        events[-1] = UsageReport(Usage(input=11, output=7, cached=3))
+    # It doesn't count thoughts apart.
+    events[-1] = UsageReport(Usage(input=11, output=7, cached=3))
     return meaning(events)
 
 
@@ -86,22 +92,14 @@ def test_what_it_has_no_words_for_makes_a_request_inexpressible(change):
 
 
 def test_thoughts_of_another_vendor_are_not_sent():
-    other = "gemini" if "anthropic" != "gemini" else "anthropic"
+    other = "gemini"
     foreign = Message("assistant", (Reasoning("hm", f"{other}:sealed"), Text("hi")))
     body = BEDROCK_CONVERSE.encode_request(Request("m", (*REQUEST.messages, foreign, *REQUEST.messages)))
     assert b"sealed" not in orjson.dumps(body)
 
 
 def test_the_signature_is_the_one_that_the_vendors_signer_makes(monkeypatch):
-    import datetime
-
-    import botocore.auth
-    from botocore.awsrequest import AWSRequest
-    from botocore.credentials import Credentials as Theirs
-
-    from adapters.dialects.bedrock_sigv4 import Credentials, sign
-
-    now = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
+    now = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
     monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *_, **__: now.replace(tzinfo=None))
     url = "https://bedrock-runtime.us-east-1.amazonaws.com/model/a.b-v1%3A0/converse"
     theirs = AWSRequest("POST", url, data=b"{}", headers={"Content-Type": "application/json"})

@@ -138,9 +138,10 @@ def _part(part: Part, request: Request, names: dict[str, str]) -> Iterable[Json]
         case ToolResult():
             said = "".join(piece.text for piece in part.content if isinstance(piece, Text))
             name = part.name or names.get(part.call_id) or part.call_id
-            yield {
-                "functionResponse": {"name": name, "response": {"error" if part.is_error else "output": said}}
-            }
+            response: Json = {"name": name, "response": {"error" if part.is_error else "output": said}}
+            if _has_own_id(part.call_id, request):
+                response["id"] = part.call_id
+            yield {"functionResponse": response}
             for piece in part.content:
                 if isinstance(piece, Media):
                     yield _media(piece, request)

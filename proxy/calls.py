@@ -118,7 +118,7 @@ class Call:
                 ask_usage=request.stream
                 and not request.wants_usage
                 and arm.row.stream_options
-                and self.client.name == "openai_chat",
+                and self.client.name in ("openai_chat", "openai_completions"),
             )
         else:
             canonical = self._canonical()
@@ -298,10 +298,13 @@ def begin(
     request: ClientRequest,
     canonical: Request | None,
     key: str,
+    *,
+    plan: Plan | None = None,
+    kind: type[Call] = Call,
 ) -> Call:
-    """Plans and decides. Raises Refusal."""
+    """Plans, where no plan is given, and decides. Raises Refusal."""
     now = time.time()
-    plan = gateway.router.plan(request, gateway.loop.time())
+    plan = plan or gateway.router.plan(request, gateway.loop.time())
     bandit = gateway.learner.bandit
     context = bandit.context(
         replace(request.facts, route=plan.route) if plan.route != request.model else request.facts
@@ -316,7 +319,7 @@ def begin(
         uniform=gateway.random(),
         budget=plan.route,
     )
-    return Call(
+    return kind(
         gateway=gateway,
         http=http,
         client=client,
@@ -341,7 +344,12 @@ async def answer(
     key: str,
 ) -> Reply | StreamReply:
     """Serves one request to its end. Raises Refusal."""
-    call = begin(gateway, http, client, request, canonical, key)
+    return await serve(begin(gateway, http, client, request, canonical, key))
+
+
+async def serve(call: Call) -> Reply | StreamReply:
+    """Runs a call, known to the gateway while it is under way. Raises Refusal."""
+    gateway = call.gateway
     gateway.calls[call.id] = call
     try:
         return await call.run()

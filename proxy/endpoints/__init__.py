@@ -1,6 +1,19 @@
 """One module per API; these tables say which path leads where."""
 
-from proxy.endpoints import arms, chat, control, feedback, generation, health, messages, models, responses
+from proxy.endpoints import (
+    arms,
+    audio,
+    chat,
+    completions,
+    control,
+    embeddings,
+    feedback,
+    generation,
+    health,
+    messages,
+    models,
+    responses,
+)
 
 EXACT = {
     ("POST", "/v1/chat/completions"): chat.completions,
@@ -8,6 +21,10 @@ EXACT = {
     ("POST", "/v1/messages"): messages.create,
     ("POST", "/v1/messages/count_tokens"): messages.count_tokens,
     ("POST", "/v1/responses"): responses.create,
+    ("POST", "/v1/completions"): completions.create,
+    ("POST", "/v1/embeddings"): embeddings.create,
+    ("POST", "/v1/audio/transcriptions"): audio.transcribe,
+    ("POST", "/v1/audio/speech"): audio.speak,
     ("GET", "/v1/models"): models.listing,
     ("GET", "/models"): models.listing,
     ("POST", "/v1/feedback"): feedback.post,

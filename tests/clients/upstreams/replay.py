@@ -13,6 +13,7 @@ from tests.clients.upstreams import (
     gemini,
     openai_chat,
     openai_responses,
+    others,
 )
 from tests.proxy.provider import Exchange
 
@@ -82,7 +83,8 @@ class Replay:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
                 body = await reader.readexactly(int(length[1]) if length else 0)
-                exchange = Exchange(head, body, writer, reader)
+                exchange = Exchange(head, body if body.startswith(b"{") else b"", writer, reader)
+                exchange.raw = body
                 self.seen.append(exchange)
                 await self._answer(exchange)
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
@@ -93,6 +95,9 @@ class Replay:
 
     async def _answer(self, exchange: Exchange) -> None:
         path, _, query = exchange.head.split(b" ", 2)[1].decode().partition("?")
+        if path in others.ANSWERS:
+            await others.ANSWERS[path](exchange)
+            return
         dialect, found = next((name, match) for p, name in _PATHS if (match := p.search(path)))
         plot = found[1] if found.groups() else exchange.json["model"]
         wire = WIRES[dialect]

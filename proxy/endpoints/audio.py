@@ -1,0 +1,219 @@
+"""`POST /v1/audio/transcriptions` and `/v1/audio/speech`: bytes in, bytes out, whatever their format."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import orjson
+from aiohttp.web import BaseRequest, HTTPRequestEntityTooLarge
+
+from adapters.canonical import Usage
+from adapters.dialects.openai_errors import error_of
+from adapters.dialects.openai_usage import decode_usage
+from adapters.errors import ProviderError
+from proxy.arms import Arm
+from proxy.calls import Call, begin, serve
+from proxy.errors import Refusal, invalid
+from proxy.passing import Passing, plain_request, plan
+from proxy.relay import Relay
+from proxy.reply import Reply, StreamReply, header_lines
+from proxy.request import name_field, read_json
+from proxy.rewrite import rewrite
+from proxy.upstream import complete_head, head_prefix
+
+if TYPE_CHECKING:
+    from proxy.gateway import Gateway
+
+_TRANSCRIPTIONS = Passing(
+    "transcriptions", "/audio/transcriptions", r"whisper|transcribe|voxtral|\basr\b|speech-to-text"
+)
+_SPEECH = Passing("speech", "/audio/speech", r"\btts\b|-tts|text-to-speech|kokoro|\borpheus")
+
+_FIELD = re.compile(rb'content-disposition:[^\r\n]*[; ]name="?(\w+)"?', re.IGNORECASE)
+_BOUNDARY = re.compile(r'boundary="?([^";]{1,70})"?', re.IGNORECASE)
+_LARGEST_TOLD = 1 << 20
+
+
+async def transcribe(gateway: Gateway, http: BaseRequest, key: str, _rest: str) -> Reply | StreamReply:
+    """OpenAI's transcriptions, `multipart/form-data`."""
+    try:
+        raw = await http.read()
+    except HTTPRequestEntityTooLarge:
+        raise Refusal(413, "The file is larger than allowed.", code="too_large") from None
+    boundary = _BOUNDARY.search(http.headers.get("Content-Type", ""))
+    if boundary is None:
+        raise invalid("The body must be multipart/form-data with a boundary.")
+    fields = _fields(raw, boundary[1].encode("latin-1"))
+    if "file" not in fields:
+        raise invalid("`file` is missing.", "file")
+    start, end = fields.get("model", (0, 0))
+    model = name_field(raw[start:end].decode("utf-8", "replace"), "model")
+    at, until = fields.get("stream", (0, 0))
+    request = plain_request(
+        http, raw, {}, model=model, task="transcription", stream=raw[at:until].lower() == b"true"
+    )
+    found = plan(gateway, request, _TRANSCRIPTIONS)
+    call = begin(gateway, http, _TRANSCRIPTIONS, request, None, key, plan=found, kind=_Form)
+    assert isinstance(call, _Form)
+    call.model_at = (start, end)
+    return await serve(call)
+
+
+async def speak(gateway: Gateway, http: BaseRequest, key: str, _rest: str) -> Reply | StreamReply:
+    """OpenAI's speech: the answer is sound, passed on as it comes."""
+    raw, document = await read_json(http)
+    model = name_field(document.get("model"), "model")
+    text = document.get("input")
+    if not isinstance(text, str) or not text:
+        raise invalid("`input` must be a text that isn't empty.", "input")
+    request = plain_request(http, raw, document, model=model, task="speech", text=text, stream=True)
+    found = plan(gateway, request, _SPEECH)
+    return await serve(begin(gateway, http, _SPEECH, request, None, key, plan=found, kind=_Sound))
+
+
+def _fields(raw: bytes, boundary: bytes) -> dict[str, tuple[int, int]]:
+    """Returns where the value of each form field stands; nothing is copied."""
+    fields: dict[str, tuple[int, int]] = {}
+    mark = b"--" + boundary
+    at = raw.find(mark)
+    while at >= 0:
+        head_end = raw.find(b"\r\n\r\n", at)
+        following = raw.find(b"\r\n" + mark, at + len(mark))
+        if head_end < 0 or following < 0:
+            break
+        name = _FIELD.search(raw, at, head_end)
+        if name is not None and head_end + 4 <= following:
+            fields[name[1].decode()] = (head_end + 4, following)
+        at = following + 2
+    return fields
+
+
+class _Bytes:
+    """Lets everything pass. Usage is read where the answer is JSON that tells it, or an event that does."""
+
+    def __init__(self) -> None:
+        self.id: str | None = None
+        self.model: str | None = None
+        self.usage: Usage | None = None
+        self.finish: str | None = None
+        self.content = False
+        self.told = False
+        self._kept = bytearray()
+
+    def feed(self, data: bytes) -> bytes:
+        self.content = True
+        if self.told:
+            self._kept += data
+            del self._kept[:-_LARGEST_TOLD]
+        return data
+
+    def close(self) -> bytes:
+        """Raises ProviderError for an error under status 200. Seconds, which some transcriptions are billed by,
+        are no token count and stay unknown.
+        """
+        told = bytes(self._kept).rstrip().rpartition(b"\ndata: ")[2].removeprefix(b"data: ")
+        try:
+            answer = orjson.loads(told) if self.told else None
+        except orjson.JSONDecodeError:
+            answer = None
+        if isinstance(answer, dict) and answer.get("error"):
+            raise error_of(answer, None)
+        usage = answer.get("usage") if isinstance(answer, dict) else None
+        if isinstance(usage, dict) and "input_tokens" in usage:
+            self.usage = decode_usage(usage)
+        self.finish = "stop"
+        return b""
+
+
+class _SoundRelay(Relay):
+    """An answer whose type the upstream names. A keep-alive comment would be noise in it."""
+
+    __slots__ = ("content_type", "named_head")
+    content_type: bytes
+    named_head: bytes
+
+    def on_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        super().on_head(status, headers)
+        kind = next(
+            (value for name, value in headers if name == b"content-type"), b"application/octet-stream"
+        )
+        self.content_type = kind
+        self._head = b"Content-Type: %s\r\n%s" % (kind, self.named_head)
+        assert isinstance(self.pipe, _Bytes)
+        self.pipe.told = b"json" in kind or b"event-stream" in kind
+
+    def keep_alive(self, now: float, silence: float) -> None:
+        """Nothing to send."""
+
+
+class _Sound(Call):
+    """A call whose answer is bytes of any type."""
+
+    def _dispatch(self, arm: Arm, reply: StreamReply | None) -> Relay:
+        gateway = self.gateway
+        body = self._body(arm)
+        relay = _SoundRelay(_Bytes(), reply, b"", arm.dialect.decode_error, gateway.tasks, gateway.loop)
+        relay.content_type = b"application/octet-stream"
+        relay.named_head = self._names(arm)
+        self.relay = relay
+        self.at, self.started = time.time(), gateway.loop.time()
+        gateway.health.dispatched(arm.index, self.started)
+        path = arm.dialect.path(arm.model, stream=self.request.stream)
+        head = complete_head(head_prefix("POST", arm.endpoint, path, self._headers(arm)), len(body))
+        relay.exchange = gateway.pool.send(arm.endpoint, head, body, relay)
+        return relay
+
+    def _body(self, arm: Arm) -> bytes:
+        return rewrite(self.request.raw, self.request.document, arm=arm, ask_usage=False)
+
+    def _headers(self, arm: Arm) -> Sequence[tuple[bytes, bytes]]:
+        return arm.headers
+
+    def _names(self, arm: Arm) -> bytes:
+        return header_lines(
+            {
+                "X-Generation-Id": self.id,
+                "X-Meritorder-Arm": arm.name.encode("ascii", "replace").decode(),
+                "X-Meritorder-Propensity": f"{self.probabilities[self.chosen]:.6g}",
+                "X-Meritorder-Route": self.plan.route.encode("ascii", "replace").decode(),
+            }
+        )
+
+    def _head(self, arm: Arm) -> bytes:
+        relay = self.relay
+        assert isinstance(relay, _SoundRelay)
+        return b"Content-Type: %s\r\n%s" % (relay.content_type, self._names(arm))
+
+    def _fail(self, reply: StreamReply | None, error: ProviderError) -> Reply | StreamReply:
+        if reply is None or not reply.started:
+            return super()._fail(reply, error)
+        # Bytes have no words for an error; a cut connection is the only honest end of half an answer.
+        if self.http.transport is not None:
+            self.http.transport.abort()
+        return reply
+
+    def _record(self, arm: Arm, relay: Relay, status: str, error: ProviderError | None) -> None:
+        if relay.pipe.usage is None:
+            relay.pipe.usage = Usage(estimated=True)
+            arm = replace(arm, priced=arm.priced and arm.price.request > 0.0)
+        super()._record(arm, relay, status, error)
+
+
+class _Form(_Sound):
+    """A form that goes up as it came but for the model's name."""
+
+    model_at = (0, 0)
+
+    def _body(self, arm: Arm) -> bytes:
+        start, end = self.model_at
+        raw = self.request.raw
+        return b"%s%s%s" % (raw[:start], arm.model.encode(), raw[end:])
+
+    def _headers(self, arm: Arm) -> Sequence[tuple[bytes, bytes]]:
+        kind = self.http.headers["Content-Type"].encode("latin-1")
+        rest = (pair for pair in arm.headers if pair[0] != b"content-type")
+        return ((b"content-type", kind), *rest)

@@ -1,0 +1,25 @@
+"""`POST /v1/completions`: OpenAI's text completions. A chat model answers them too, through translation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp.web import BaseRequest
+
+from adapters.dialects import by_name
+from proxy.calls import answer
+from proxy.facts import decoded_request
+from proxy.reply import Reply, StreamReply
+from proxy.request import read_json
+
+if TYPE_CHECKING:
+    from proxy.gateway import Gateway
+
+
+async def create(gateway: Gateway, http: BaseRequest, key: str, _rest: str) -> Reply | StreamReply:
+    """OpenAI's text completions."""
+    raw, document = await read_json(http)
+    dialect = by_name("openai_completions")
+    request, canonical = decoded_request(http, raw, document, dialect)
+    request.wants_usage = canonical.include_usage
+    return await answer(gateway, http, dialect, request, canonical, key)

@@ -1,0 +1,35 @@
+"""`POST /v1/embeddings`: passed on to the arms that serve the model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp.web import BaseRequest
+
+from adapters.dialects.embeddings import PATH, decode_embedding_request, embeddings_tap
+from adapters.errors import InvalidRequest
+from proxy.calls import begin, serve
+from proxy.errors import invalid
+from proxy.passing import Passing, plain_request, plan
+from proxy.reply import Reply, StreamReply
+from proxy.request import name_field, read_json
+
+if TYPE_CHECKING:
+    from proxy.gateway import Gateway
+
+_EMBEDDINGS = Passing("embeddings", PATH, r"embed|\bbge-|\be5-|\bgte-", embeddings_tap)
+
+
+async def create(gateway: Gateway, http: BaseRequest, key: str, _rest: str) -> Reply | StreamReply:
+    """OpenAI's embeddings."""
+    raw, document = await read_json(http)
+    model = name_field(document.get("model"), "model")
+    try:
+        inputs = decode_embedding_request(document).inputs
+    except InvalidRequest as error:
+        raise invalid(error.message, error.field) from None
+    text = "\n".join(item for item in inputs if isinstance(item, str))
+    request = plain_request(http, raw, document, model=model, task="embeddings", text=text)
+    request.input_tokens += sum(len(item) for item in inputs if not isinstance(item, str))
+    found = plan(gateway, request, _EMBEDDINGS)
+    return await serve(begin(gateway, http, _EMBEDDINGS, request, None, key, plan=found))

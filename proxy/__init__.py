@@ -1,1 +1,17 @@
-"""The gateway's composition."""
+"""The gateway: everything that touches a socket, and the composition of the other three rooms.
+
+The way of a request, by file:
+
+server      dispatch by path, errors in the client's dialect
+admission   who may come in
+endpoints/  one module per API
+request     body limits and the facts of a chat body; facts does it for decoded dialects
+routing     a model name becomes eligible arms (arms, health, sessions) with today's prices
+calls       decide, encode, call, fall back, record
+upstream/   pooled connections to the providers
+relay       an answer's way from upstream to client
+reply       bytes to the client
+journal     group commit, then learner and statistics take the committed rows in
+
+gateway holds it all; serve and workers run it; cli, terminal and market/ are what a person sees.
+"""

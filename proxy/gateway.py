@@ -25,7 +25,7 @@ from proxy.learner import Learner
 from proxy.routing import Router
 from proxy.sessions import Sessions
 from proxy.tasks import Tasks
-from proxy.upstream import Limits, Pool, Timeouts
+from proxy.upstream import Limits, Pool, Proxies, Timeouts
 from state.sqlite import SqliteStore
 from state.store import Store, StoreError
 
@@ -57,11 +57,16 @@ class Gateway:
         self.learner = Learner(self._prior_of)
         self.journal = Journal(store, self.learner, shared=config.server.workers > 1)
         limits = config.timeouts
+        try:
+            proxies = Proxies.from_environment()
+        except ValueError as error:
+            raise ConfigError(f"the proxy that the environment names can't be used: {error}") from None
         self.pool = Pool(
             limits=Limits(),
             timeouts=Timeouts(
                 connect=limits.connect, first_byte=limits.first_byte, idle=limits.idle, total=limits.total
             ),
+            proxies=proxies,
         )
         self.calls: dict[str, Call] = {}
         self.random = random.Random().random  # noqa: S311  a draw, not a secret

@@ -50,7 +50,7 @@ class FeedbackBias:
         return round(float(self._counts[arm, kind, 1:].sum()))
 
     def weight(self, value: float) -> float:
-        """Returns the weight of a feedback: 1 on average, more for the kind that comes too seldom."""
+        """Returns the weight of a feedback: about 1, more for the kind that comes too seldom."""
         answers, bad, good = self._counts.reshape(-1, 3).T
         total, n_bad, n_good = float(answers.sum()), float(bad.sum()), float(good.sum())
         judged = n_bad + n_good
@@ -63,8 +63,15 @@ class FeedbackBias:
         ratio = float((scale * regressor) @ response) / (
             float((scale * regressor) @ regressor) + _RATIO_SD**-2.0
         )
-        weight = (1.0 - value) * (1.0 + ratio * n_good / judged) + value * (1.0 - ratio * n_bad / judged)
-        return float(min(_MOST, max(_LEAST, weight)))
+        weights = [
+            min(_MOST, max(_LEAST, 1.0 + ratio * n_good / judged)),
+            min(_MOST, max(_LEAST, 1.0 - ratio * n_bad / judged)),
+        ]
+        # Uneven weights know less than even ones: together they count as (Σw)² / Σw² observations (Kish).
+        size = (n_bad * weights[0] + n_good * weights[1]) / (
+            n_bad * weights[0] ** 2 + n_good * weights[1] ** 2
+        )
+        return float(size * ((1.0 - value) * weights[0] + value * weights[1]))
 
     def snapshot(self) -> FloatArray:
         """Returns a copy of the counts."""

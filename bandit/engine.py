@@ -42,7 +42,9 @@ class Settings:
     floor               least probability of an eligible arm
     floor_total         least probability of all arms together that is spent on floors, at most
     broad, narrow       factors on the posterior standard deviation of quality when sampling, for what
-                        concerns all traffic and for the rest; 1 is Thompson's
+                        concerns all traffic and for the rest; 1 is Thompson's. `broadening` is added to
+                        `broad` per factor of ten in observations: a constant small factor locks in on a
+                        second-best arm in one run of eight, a constant large one explores too much at first
     token_half_life_s   of output lengths
     latency_half_life_s of TTFT and time per token
     error_half_life_s   of the error rate
@@ -50,9 +52,9 @@ class Settings:
 
     quality: QualitySettings = field(default_factory=QualitySettings)
     floor: float = 0.001
-    floor_total: float = 0.004
-    broad: float = 0.3
-    broadening: float = 0.2
+    floor_total: float = 0.003
+    broad: float = 0.2
+    broadening: float = 0.15
     narrow: float = 0.1
     token_half_life_s: float = 7 * 86400.0
     latency_half_life_s: float = 3600.0

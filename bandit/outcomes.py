@@ -38,6 +38,8 @@ class LogMeans:
         self._sum = np.zeros((0, cells))
         self._last = np.zeros((0, cells))
         self._spread = np.zeros((0, 2))  # weight and weighted squared residuals
+        self._arm_weight = np.zeros(0)  # of all cells together, like _arm_sum
+        self._arm_sum = np.zeros(0)
         self._predictions: dict[
             int, tuple[FloatArray, FloatArray]
         ] = {}  # by cell, until the next observation
@@ -48,32 +50,32 @@ class LogMeans:
         self._sum = with_row(self._sum, 0.0)
         self._last = with_row(self._last, 0.0)
         self._spread = with_row(self._spread, np.array([1.0, _PRIOR_SD**2]))
+        self._arm_weight = with_row(self._arm_weight, 0.0)
+        self._arm_sum = with_row(self._arm_sum, 0.0)
         self._predictions.clear()
 
     def observe(self, arm: int, cell: int, value: float, now: float) -> None:
         """Takes one positive `value` (tokens or seconds)."""
         self._predictions.clear()
         logarithm = math.log(max(value, 1e-6))
-        spread = self._spread[arm]
-        total = float(self._weight[arm].sum())
-        if total >= 3.0:
-            sd = max(_LEAST_SD, math.sqrt(spread[1] / spread[0]))
-            expected = self._shrunk(arm, cell)
+        weight, total = float(self._weight[arm, cell]), float(self._sum[arm, cell])
+        arm_weight, arm_sum = float(self._arm_weight[arm]), float(self._arm_sum[arm])
+        if arm_weight >= 3.0:
+            known, squared = self._spread[arm].tolist()
+            sd = max(_LEAST_SD, math.sqrt(squared / known))
+            expected = (arm_sum + _ARM_PRIOR * self._typical) / (arm_weight + _ARM_PRIOR)
+            if self._cells > 1:
+                expected = (total + _CELL_PRIOR * expected) / (weight + _CELL_PRIOR)
             residual = min(_HUBER * sd, max(-_HUBER * sd, logarithm - expected))
             logarithm = expected + residual
-            spread *= 0.995
-            spread += (1.0, residual * residual)
-        keep = math.exp(-self._rate * max(0.0, now - self._last[arm, cell]))
-        self._weight[arm, cell] = self._weight[arm, cell] * keep + 1.0
-        self._sum[arm, cell] = self._sum[arm, cell] * keep + logarithm
-        self._last[arm, cell] = max(now, self._last[arm, cell])
-
-    def _shrunk(self, arm: int, cell: int) -> float:
-        weight = self._weight[arm]
-        mean = float((self._sum[arm].sum() + _ARM_PRIOR * self._typical) / (weight.sum() + _ARM_PRIOR))
-        if self._cells == 1:
-            return mean
-        return float((self._sum[arm, cell] + _CELL_PRIOR * mean) / (weight[cell] + _CELL_PRIOR))
+            self._spread[arm] = (0.995 * known + 1.0, 0.995 * squared + residual * residual)
+        last = float(self._last[arm, cell])
+        keep = math.exp(-self._rate * max(0.0, now - last))
+        self._weight[arm, cell] = weight * keep + 1.0
+        self._sum[arm, cell] = total * keep + logarithm
+        self._arm_weight[arm] = arm_weight + weight * (keep - 1.0) + 1.0
+        self._arm_sum[arm] = arm_sum + total * (keep - 1.0) + logarithm
+        self._last[arm, cell] = max(now, last)
 
     def predict(self, cell: int) -> tuple[FloatArray, FloatArray]:
         """Returns (mean of the value, relative standard error of that mean), each of shape (n,).
@@ -83,9 +85,8 @@ class LogMeans:
         known = self._predictions.get(cell)
         if known is not None:
             return known
-        arm_weight = self._weight.sum(axis=1)
-        arm_sum = self._sum.sum(axis=1)
-        pooled = (arm_sum.sum() + _ARM_PRIOR * self._typical) / (arm_weight.sum() + _ARM_PRIOR)
+        arm_weight, arm_sum = self._arm_weight, self._arm_sum
+        pooled = (float(arm_sum.sum()) + _ARM_PRIOR * self._typical) / (float(arm_weight.sum()) + _ARM_PRIOR)
         mean = (arm_sum + _ARM_PRIOR * pooled) / (arm_weight + _ARM_PRIOR)
         variance = self._spread[:, 1] / self._spread[:, 0]
         seen = arm_weight
@@ -104,6 +105,7 @@ class LogMeans:
             f"{name}.sum": self._sum.copy(),
             f"{name}.last": self._last.copy(),
             f"{name}.spread": self._spread.copy(),
+            f"{name}.arm": np.stack([self._arm_weight, self._arm_sum], axis=1),
         }
 
     def restore(self, name: str, arrays: Mapping[str, FloatArray]) -> None:
@@ -115,6 +117,8 @@ class LogMeans:
         self._sum = arrays[f"{name}.sum"].copy()
         self._last = arrays[f"{name}.last"].copy()
         self._spread = arrays[f"{name}.spread"].copy()
+        self._arm_weight = arrays[f"{name}.arm"][:, 0].copy()
+        self._arm_sum = arrays[f"{name}.arm"][:, 1].copy()
         self._predictions.clear()
 
 

@@ -61,8 +61,8 @@ class QualitySettings:
     slope_sd: float = 0.15
     arm_sd: float = 0.1
     task_sd: float = 0.05
-    topic_sd: float = 0.04
-    statistic_sd: float = 0.03
+    topic_sd: float = 0.05
+    statistic_sd: float = 0.035
     spread_strength: float = 30.0
     price_slope: float = 0.1
     half_life_s: float = 14 * 86400.0
@@ -194,8 +194,8 @@ class QualityModel:
             self._labels[arm].add_one(support, values, value, scaled)
         else:
             self._sums[arm].add_one(support, values, value, scaled)
-            self._check_labels(arm, support, values, value)
-            alarm = self._watch(arm, support, values, value, scaled, at)
+            self._check_labels(arm, support, values, value, weight)
+            alarm = self._watch(arm, support, values, value, weight, scaled, at)
         if alarm is not None:
             self._reopen(arm, alarm, at)
         else:
@@ -209,13 +209,21 @@ class QualityModel:
         return alarm is not None
 
     def _watch(
-        self, arm: int, support: IntArray, values: FloatArray, value: float, scaled: float, at: float
+        self,
+        arm: int,
+        support: IntArray,
+        values: FloatArray,
+        value: float,
+        weight: float,
+        scaled: float,
+        at: float,
     ) -> int | None:
         block = self._covariance[arm][support[:, None], support]
         variance = float(values @ block @ values)
         residual = value - float(self._theta[arm, support] @ values)
         cusum = self._cusum[arm]
-        alarm = cusum.step(residual / math.sqrt(self._hyper.noise + variance), at)
+        # Weighted, or feedback that is mostly complaints would look like a fall.
+        alarm = cusum.step(weight * residual / math.sqrt(self._hyper.noise + variance), at)
         for recent, level in zip(self._recent[arm], (cusum.rise, cusum.fall), strict=True):
             if level > 0.0:
                 recent.add_one(support, values, value, scaled)
@@ -236,7 +244,9 @@ class QualityModel:
         theta += (gain * residual) * spread
         self._broad[arm] -= gain * float(self._centre @ spread) ** 2
 
-    def _check_labels(self, arm: int, support: IntArray, values: FloatArray, value: float) -> None:
+    def _check_labels(
+        self, arm: int, support: IntArray, values: FloatArray, value: float, weight: float
+    ) -> None:
         labels, trust = self._labels[arm], self._trust[arm]
         if not trust.trusted or labels.weight <= 0.0:
             return
@@ -244,7 +254,7 @@ class QualityModel:
         scale = self._decay(self._reference)
         if math.isnan(self._told[arm, 0]):
             self._told[arm] = self._solution(arm, labels.outer, labels.response, scale)[0]
-        residual = value - float(self._told[arm, support] @ values)
+        residual = weight * (value - float(self._told[arm, support] @ values))
         if not trust.contradicts(residual, noise, labels.weight * scale):
             return
         trust.trusted = False

@@ -73,7 +73,11 @@ def table(document: dict[str, Any], width: int = 200) -> Table:
     """Renders the answer of /v1/arms; a narrow terminal gets the columns that matter most."""
     wide = width >= _WIDE
     by_task = any("task" in row for row in document["data"])
-    result = Table(title=f"{document['requests']} request{'' if document['requests'] == 1 else 's'}", title_justify="left", box=box.SIMPLE_HEAD)
+    result = Table(
+        title=f"{document['requests']} request{'' if document['requests'] == 1 else 's'}",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+    )
     result.add_column("arm", overflow="fold", min_width=16)
     if by_task:
         result.add_column("task", overflow="fold")

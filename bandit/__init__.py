@@ -3,11 +3,17 @@
 Pure: numpy only, no clock, no global randomness, no I/O. Read it in this order:
 
 features   a request's facts become a context vector
+topics     subjects recognised by words, where no task was declared
 tasks      task names become slots of that vector
+priors     what is known of an arm before traffic, and whether labels can be trusted
+hierarchy  what arms have in common, and how much they differ
+sums       additive statistics that can be taken back
 quality    posterior of answer quality per arm (linear, additive, time-decayed)
 drift      change detector on quality residuals
+bias       who gives feedback, and what it should weigh
 outcomes   posteriors of output tokens, latency and errors per arm
 objective  what a caller pays for: dollars of quality, cost and waiting
+pacing     budgets and quality targets that hold on average
 thompson   the exact probability that each arm is the best one
 engine     `Bandit`, which puts them together
 """

@@ -30,6 +30,15 @@ _TABLE = np.array(
 )
 _TABLE_RISE = np.diff(_TABLE)
 
+_NEAREST_SCALE = 4096.0
+_NEAREST = np.array(
+    [
+        0.5 * math.erfc((8.0 - i / _NEAREST_SCALE) / math.sqrt(2.0))
+        for i in range(int(16.0 * _NEAREST_SCALE) + 1)
+    ]
+)
+_NEAREST_LAST = _NEAREST.shape[0] - 1
+
 _COARSE = np.linspace(0.0, 1.0, 25)
 _FINE = np.linspace(0.0, 1.0, 50)[1:-1]
 
@@ -39,6 +48,16 @@ def normal_cdf(z: FloatArray) -> FloatArray:
     position = (np.clip(z, -7.99, 7.99) + 8.0) * (1.0 / _TABLE_STEP)
     index = position.astype(np.intp)
     result: FloatArray = _TABLE[index] + (position - index) * _TABLE_RISE[index]
+    return result
+
+
+def _nearest_cdf(z: FloatArray) -> FloatArray:
+    """Returns Φ(z) to 5e-5, at a third of the cost; `z` is overwritten."""
+    z *= _NEAREST_SCALE
+    z += 8.0 * _NEAREST_SCALE + 0.5
+    np.maximum(z, 0.0, out=z)
+    np.minimum(z, _NEAREST_LAST, out=z)
+    result: FloatArray = _NEAREST.take(z.astype(np.intp))
     return result
 
 
@@ -76,12 +95,12 @@ def best_probabilities(mean: FloatArray, sd: FloatArray) -> FloatArray:
         return probabilities
     mu, precision = mean[contenders, None], 1.0 / sd[contenders, None]
     even = low + (float(high.max()) - low) * _COARSE
-    best = normal_cdf((even - mu) * precision).prod(axis=0)
+    best = np.multiply.reduce(_nearest_cdf((even - mu) * precision), axis=0)
     grid = np.concatenate([even, np.interp(best[0] + (1.0 - best[0]) * _FINE, best, even)])
     grid.sort()
-    cdf = normal_cdf((grid - mu) * precision)
-    others = cdf.prod(axis=0) / cdf
-    mass = 0.5 * ((others[:, 1:] + others[:, :-1]) * (cdf[:, 1:] - cdf[:, :-1])).sum(axis=1)
+    cdf = _nearest_cdf((grid - mu) * precision)
+    others = np.multiply.reduce(cdf, axis=0) / cdf
+    mass = 0.5 * np.einsum("ij,ij->i", others[:, 1:] + others[:, :-1], cdf[:, 1:] - cdf[:, :-1])
     # What lies below the grid: there the product of the others is as good as zero.
     mass += others[:, 0] * cdf[:, 0]
     probabilities[contenders] = mass / mass.sum()
@@ -101,6 +120,6 @@ def with_floor(probabilities: FloatArray, floor: float, total: float) -> FloatAr
 
 def draw(probabilities: FloatArray, uniform: float) -> int:
     """Returns the position that `uniform` in [0, 1) falls on in the cumulated vector (k,)."""
-    cumulated = np.cumsum(probabilities)
-    position = int(np.searchsorted(cumulated, uniform * cumulated[-1], side="right"))
+    cumulated = probabilities.cumsum()
+    position = int(cumulated.searchsorted(uniform * cumulated.item(-1), side="right"))
     return min(position, int(probabilities.shape[0]) - 1)

@@ -31,6 +31,9 @@ from bandit.topics import TOPICS
 _Z95 = 1.959964
 _ONE_ARM = np.ones(1)
 
+_MOST_KNOWN = 256
+"""Candidate sets times kinds of work whose expectations are kept."""
+
 VERSION = 1
 """Of snapshots. One more whenever state or its meaning changes; another version's snapshot is refused."""
 
@@ -75,7 +78,6 @@ class Decision:
     seconds: FloatArray
     error: FloatArray
     utility: FloatArray
-    utility_sd: FloatArray
 
     @property
     def arm(self) -> int:
@@ -120,6 +122,9 @@ class Bandit:
         self._pacer = Pacer()
         # Sum of contexts and number of them, by arm and task: what "on average" means in a report.
         self._contexts = np.zeros((0, KINDS, DIMENSION + 1))
+        self._known: dict[
+            tuple[int, int], tuple[IntArray, float, tuple[FloatArray, FloatArray, FloatArray, FloatArray]]
+        ] = {}
 
     def index(self, arm: str) -> int:
         """Returns the index of `arm`. Raises KeyError for an arm never added."""
@@ -138,6 +143,7 @@ class Bandit:
         for part in (self._tokens, self._ttft, self._token_s, self._errors, self._bias):
             part.add_arm()
         self._contexts = with_row(self._contexts, 0.0)
+        self._known.clear()
         return self._index[name]
 
     def context(self, facts: RequestFacts) -> Context:
@@ -171,33 +177,20 @@ class Bandit:
         names whose spending the objective's targets are held for (a route, a key). Reads only.
         """
         mean, sd = self._quality.predict(x)
-        slot = kind_of(x)
-        tokens, tokens_error = self._tokens.predict(slot)
-        ttft, ttft_error = self._ttft.predict(0)
-        token_s, _ = self._token_s.predict(0)
-        error = self._errors.predict(now)[candidates]
-        quality = np.clip(mean[candidates], 0.0, 1.0)
-        quality_sd = sd[candidates]
-        tokens = tokens[candidates]
+        mean = mean.take(candidates)
+        tokens, ttft, token_s, error = self._expected(candidates, kind_of(x), now)
+        quality = np.minimum(np.maximum(mean, 0.0), 1.0)
         if max_tokens is not None:
             tokens = np.minimum(tokens, max_tokens)
-        output_usd = quote.output_usd * tokens
-        cost = quote.fixed_usd + output_usd
-        seconds = ttft[candidates]
-        waiting_error = objective.second_usd * seconds * ttft_error[candidates]
+        cost = quote.fixed_usd + quote.output_usd * tokens
+        seconds = ttft
         if objective.whole_answer:
-            seconds = seconds + tokens * token_s[candidates]
+            seconds = ttft + tokens * token_s
         value_usd = objective.value_usd
         if objective.min_quality is not None:
             value_usd = self._pacer.value(budget, value_usd)
         worth = value_usd * (1.0 - error)
         utility = worth * quality - cost - objective.second_usd * seconds
-        utility_sd = np.sqrt(
-            (worth * quality_sd) ** 2
-            + (output_usd * tokens_error[candidates]) ** 2
-            + waiting_error**2
-            + 1e-18
-        )
         if candidates.shape[0] == 1:
             probabilities = _ONE_ARM
         else:
@@ -205,7 +198,7 @@ class Bandit:
                 sd, self.settings.broad, self.settings.broadening, self.settings.narrow
             )
             # Around the unclipped mean where it is below 1: clipping at 0 would hide how far apart arms are.
-            expected, curious = bounded(mean[candidates], curiosity[candidates])
+            expected, curious = bounded(mean, curiosity.take(candidates))
             centre = utility + worth * (expected - quality)
             if objective.max_usd_per_request is not None:
                 centre -= cost * self._pacer.money_price(budget, value_usd, objective.max_usd_per_request)
@@ -216,14 +209,35 @@ class Bandit:
             probabilities=probabilities,
             chosen=draw(probabilities, uniform),
             quality=quality,
-            quality_sd=quality_sd,
+            quality_sd=sd.take(candidates),
             output_tokens=tokens,
             cost_usd=cost,
             seconds=seconds,
             error=error,
             utility=utility,
-            utility_sd=utility_sd,
         )
+
+    def _expected(
+        self, candidates: IntArray, kind: int, now: float
+    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Returns expected output tokens, TTFT, seconds per token and error probability, each of shape (k,).
+
+        Kept until the next outcome, at most a second: outcomes come in batches, with many decisions between.
+        """
+        key = (id(candidates), kind)
+        known = self._known.get(key)
+        if known is not None and known[0] is candidates and 0.0 <= now - known[1] < 1.0:
+            return known[2]
+        result = (
+            self._tokens.predict(kind)[0].take(candidates),
+            self._ttft.predict(0)[0].take(candidates),
+            self._token_s.predict(0)[0].take(candidates),
+            self._errors.predict(now).take(candidates),
+        )
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        self._known[key] = (candidates, now, result)
+        return result
 
     def observe_outcome(
         self,
@@ -248,6 +262,7 @@ class Bandit:
         """
         if task and not task.startswith("topic:") and task != "auto":
             self._tasks.slot(task)
+        self._known.clear()
         self._errors.observe(arm, error=error, now=now)
         if objective is not None and cost_usd is not None and objective.max_usd_per_request is not None:
             self._pacer.spent(budget, cost_usd, objective.max_usd_per_request)
@@ -271,6 +286,7 @@ class Bandit:
 
     def observe_failure(self, arm: int, *, now: float) -> None:
         """Takes a failed attempt that another arm made good."""
+        self._known.clear()
         self._errors.observe(arm, error=True, now=now)
 
     def observe_quality(
@@ -394,3 +410,4 @@ class Bandit:
         self._ttft.restore("ttft", arrays)
         self._token_s.restore("token_s", arrays)
         self._errors.restore("errors", arrays)
+        self._known.clear()

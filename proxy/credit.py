@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 _UNDER_WAY_S = 10.0
 """How long a feedback waits for the end of the answer that it is about."""
 
-_ELSEWHERE_S = 0.3
-"""The same where another worker may hold the answer: group commit takes a tenth of that."""
+_ELSEWHERE_S = (0.02, 0.06, 0.2)
+"""Pauses before asking again where another worker may hold the answer: group commit takes a few hundredths."""
 
 EPISODE = "episode"
 """Source of the rows that a session's feedback becomes, so that they can be told from an answer's own."""
@@ -41,7 +41,7 @@ async def credit(gateway: Gateway, feedback: list[Feedback], sessions: list[str 
         # The last answers of the episode may be on their way into the journal, here or in another worker.
         await gateway.journal.flush()
         if gateway.config.server.workers > 1:
-            await asyncio.sleep(_ELSEWHERE_S)
+            await asyncio.sleep(_ELSEWHERE_S[1])
     groups: list[list[Feedback]] = []
     for item, session in zip(feedback, sessions, strict=True):
         if session is None:
@@ -120,13 +120,20 @@ async def _again(
             for task in waiting:
                 task.cancel()
         await gateway.journal.flush()
-    elif gateway.config.server.workers > 1:
-        await asyncio.sleep(_ELSEWHERE_S)
-    else:
-        return results
+        await _retry(gateway, feedback, results)
+    if gateway.config.server.workers > 1:
+        for pause in _ELSEWHERE_S:
+            if all(result.status != "unknown" for result in results):
+                break
+            await asyncio.sleep(pause)
+            await _retry(gateway, feedback, results)
+    return results
+
+
+async def _retry(gateway: Gateway, feedback: list[Feedback], results: list[FeedbackResult]) -> None:
+    missing = [n for n, result in enumerate(results) if result.status == "unknown"]
     for n in missing:
         await _weigh(gateway, feedback[n])
     retried = await gateway.journal.judged([feedback[n] for n in missing])
     for n, result in zip(missing, retried, strict=True):
         results[n] = result
-    return results

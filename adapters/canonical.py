@@ -51,12 +51,15 @@ class Reasoning:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call the model made. `arguments` is the JSON text exactly as produced."""
+    """A call the model made. `arguments` is the JSON text exactly as produced; `item_id` is what Responses calls
+    the item that holds the call, beside the call's own id.
+    """
 
     id: str
     name: str
     arguments: str
     signature: str | None = None
+    item_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,12 +97,7 @@ def _items(message: Message, request: Request) -> Iterable[Json]:
         match part:
             case ToolCall():
                 yield from spoken()
-                yield {
-                    "type": "function_call",
-                    "call_id": part.id,
-                    "name": part.name,
-                    "arguments": part.arguments or "{}",
-                }
+                yield _call(part)
             case ToolResult():
                 yield from spoken()
                 yield {
@@ -136,6 +131,14 @@ def _short(content: list[Json], role: str) -> object:
         return [{**part, "annotations": part.get("annotations", [])} if part["type"] == "output_text" else part
                 for part in content]  # fmt: skip
     return content
+
+
+def _call(part: ToolCall) -> Json:
+    raw: Json = {"type": "function_call"}
+    if part.item_id is not None:
+        # An item with an id was made by the server, and what is sent back is whole.
+        raw |= {"id": part.item_id, "status": "completed"}
+    return raw | {"call_id": part.id, "name": part.name, "arguments": part.arguments or "{}"}
 
 
 def _output(result: ToolResult, request: Request) -> object:

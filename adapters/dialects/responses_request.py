@@ -119,8 +119,9 @@ def _item(raw: Json, path: str) -> Message:
                 raise InvalidRequest(f"{path}.role: unknown role {role!r}", f"{path}.role")
             return Message(role, _content(raw.get("content"), f"{path}.content"))
         case "function_call" if not raw.get("namespace"):
-            call = ToolCall(*(fields.text(raw, key, path) for key in ("call_id", "name", "arguments")))
-            return Message("assistant", (call,))
+            call_id, name, arguments = (fields.text(raw, key, path) for key in ("call_id", "name", "arguments"))
+            item_id = fields.maybe_text(raw, "id", path)
+            return Message("assistant", (ToolCall(call_id, name, arguments, item_id=item_id),))
         case "function_call_output":
             content = _content(raw.get("output"), f"{path}.output")
             plain = tuple(part for part in content if isinstance(part, Text | Media))

@@ -116,3 +116,10 @@ def test_a_stored_conversation_can_not_be_told_elsewhere():
     assert OPENAI_RESPONSES.encode_request(request)["previous_response_id"] == "resp_1"
     with pytest.raises(Inexpressible, match="previous_response_id"):
         ANTHROPIC_MESSAGES.encode_request(request)
+
+
+def test_a_call_keeps_both_of_its_ids_among_its_own_kind():
+    call = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "now", "arguments": "{}"}
+    asked = [{"role": "user", "content": "hi"}, {**call, "status": "completed"}]
+    request = OPENAI_RESPONSES.decode_request({"model": "m", "input": asked})
+    assert OPENAI_RESPONSES.encode_request(request)["input"] == asked

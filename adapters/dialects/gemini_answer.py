@@ -40,7 +40,7 @@ _ERROR = frozenset({"MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY
 
 def finish_reason(native: str, *, calls: bool) -> FinishReason:
     """What is none of the words above names a filter: SAFETY, BLOCKLIST, PROHIBITED_CONTENT, SPII …"""
-    if native in _STOP:
+    if native in _STOP or (calls and native == "FUNCTION_CALL"):  # what some servers like it say
         return "tool_calls" if calls else "stop"
     if native in _LENGTH:
         return "length"

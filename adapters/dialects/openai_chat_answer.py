@@ -52,7 +52,8 @@ class _Choice:
 class ChunkReader:
     """Turns chunk or answer objects into events; remembers which tool calls have begun."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, whole: bool = False) -> None:
+        self._whole = whole
         self._choices: dict[int, _Choice] = {}
         self._started = False
         self._usage: Json | None = None
@@ -112,7 +113,8 @@ class ChunkReader:
         state = self._choices.setdefault(number, _Choice())
         delta = raw.get("delta")
         message = raw.get("message")
-        if isinstance(delta, dict):
+        # Perplexity sends both, whole or not; in a stream its `message` is all there was so far.
+        if isinstance(delta, dict) and not (self._whole and isinstance(message, dict)):
             self._delta(delta, number, state, events, whole_calls=False)
         elif isinstance(message, dict):
             self._delta(message, number, state, events, whole_calls=True)
@@ -319,6 +321,6 @@ def _chunk(name: str, payload: bytes) -> Json:
 
 def decode_answer(body: bytes) -> list[Event]:
     """Raises ProviderError or Truncated."""
-    reader = ChunkReader()
+    reader = ChunkReader(whole=True)
     events = reader.read(parse_answer(body))
     return events + reader.end()

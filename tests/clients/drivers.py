@@ -44,6 +44,11 @@ class Answer:
     raw: Any = field(default=None, repr=False)
 
 
+def _cached(details: Any) -> int:
+    """Not every provider tells details."""
+    return (details.cached_tokens or 0) if details is not None else 0
+
+
 class Driver(Protocol):
     """One SDK and API."""
 
@@ -115,7 +120,7 @@ class OpenAIChat:
             calls,
             choice.finish_reason,
             usage.prompt_tokens,
-            usage.prompt_tokens_details.cached_tokens,
+            _cached(usage.prompt_tokens_details),
             usage.completion_tokens,
             usage.cost,
             generation,
@@ -141,7 +146,7 @@ class OpenAIChat:
             if chunk.usage is not None:
                 usage = chunk.usage
                 answer.input, answer.output = usage.prompt_tokens, usage.completion_tokens
-                answer.cached, answer.cost = usage.prompt_tokens_details.cached_tokens, usage.cost
+                answer.cached, answer.cost = _cached(usage.prompt_tokens_details), usage.cost
         answer.calls = [(name, orjson.loads(text)) for name, text in zip(names, arguments, strict=True)]
         return answer
 
@@ -287,9 +292,9 @@ class OpenAIResponses:
             response.output_text,
             calls,
             "tool_calls" if calls else "stop",
-            response.usage.input_tokens,
-            response.usage.input_tokens_details.cached_tokens,
-            response.usage.output_tokens,
+            response.usage.input_tokens if response.usage else 0,
+            _cached(response.usage.input_tokens_details if response.usage else None),
+            response.usage.output_tokens if response.usage else 0,
             getattr(response.usage, "cost", None),
             generation,
             "".join(thoughts),

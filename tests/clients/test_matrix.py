@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any
 
 import orjson
@@ -16,16 +15,8 @@ from tests.proxy.running import Launch, Running
 COST = ((plots.INPUT - plots.CACHED) * 1.0 + plots.CACHED * 0.1 + plots.OUTPUT * 2.0) * 1e-6
 
 
-def spoken(name: str) -> Any:
-    missing = (
-        find_spec(f"adapters.dialects.{name.removesuffix('_messages').replace('openai_resp', 'resp')}")
-        is None
-    )
-    return pytest.param(name, marks=pytest.mark.skipif(missing, reason=f"no dialect {name} yet"))
-
-
-clients = pytest.mark.parametrize("client", [spoken(name) for name in DRIVERS])
-upstreams = pytest.mark.parametrize("upstream", [spoken(name) for name in WIRES])
+clients = pytest.mark.parametrize("client", DRIVERS)
+upstreams = pytest.mark.parametrize("upstream", WIRES)
 modes = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 
 

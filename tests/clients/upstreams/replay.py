@@ -41,7 +41,7 @@ _PATHS = (
     (re.compile(r"/v1/messages$"), "anthropic_messages"),
     (re.compile(r"/responses$"), "openai_responses"),
     (re.compile(r"/models/(\w+):(?:streamG|g)enerateContent"), "gemini"),
-    (re.compile(r"/model/(\w+)/converse"), "bedrock"),
+    (re.compile(r"(\w+)/converse"), "bedrock"),
     (re.compile(r"/v2/chat$"), "cohere"),
 )
 
@@ -65,7 +65,8 @@ class Replay:
             "name": f"{dialect}/{plot}",
             "provider": PROVIDERS[dialect],
             "dialect": dialect,
-            "model": plot,
+            # Bedrock's other families have no words for thinking.
+            "model": f"anthropic.claude-sonnet-4-5.{plot}" if dialect == "bedrock" else plot,
             "base_url": self.url,
             "api_key": "sk-upstream",
             "input_usd_per_mtok": 1.0,

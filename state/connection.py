@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import time
@@ -43,7 +44,12 @@ class Connection(aiosqlite.Connection):
         # A process that ends without close() must not hang on this thread. The queue's owner waits for
         # every acknowledgement it gives, so nothing acknowledged is lost with it.
         connection._thread.daemon = True
-        await connection
+        try:
+            await connection
+        except BaseException:
+            # aiosqlite tells its thread to end and doesn't wait; its last words would find the loop closed.
+            await asyncio.to_thread(connection._thread.join, 1.0)
+            raise
         return connection
 
     async def run(self, fn: Callable[[sqlite3.Connection], T]) -> T:

@@ -267,6 +267,7 @@ async def test_a_store_that_cannot_be_opened_is_said_and_ends_it(
     running = await GatewayProcess.spawn(tmp_path, two, "--workers", count)
     assert await running.ended() == 1
     assert "not a SQLite database" in "".join(running.lines)
+    assert "Traceback" not in "".join(running.lines)
 
 
 async def test_workers_end_when_their_parent_was_killed(tmp_path: Path, two: list[dict[str, Any]]) -> None:

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from benchmarks.routing.policies.catalogue import POLICIES
+from benchmarks.routing.policies.catalogue import POLICIES, usual
 from benchmarks.routing.report import print_tables
 from benchmarks.routing.runs import Job, run_all, summarise
 from benchmarks.routing.scenarios import SCENARIOS
@@ -45,7 +45,7 @@ def main(
         raise click.BadParameter(f"no outcomes.jsonl.gz in {data}")
     chosen = [SCENARIOS[name] for name in scenarios or SCENARIOS]
     grid = [
-        Job(str(table), scenario.name, lam, seed, policies or tuple(POLICIES), rounds)
+        Job(str(table), scenario.name, lam, seed, policies or usual(scenario), rounds)
         for table in tables
         for scenario in chosen
         for lam in scenario.lambdas

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 
@@ -53,12 +54,15 @@ def read(world: World, trace: Trace, family: str) -> dict[str, float]:
         "utility_usd": float(trace.reward.mean()) * world.goal.value_usd,
         "quality": float(trace.quality.mean()),
         "cost": float(trace.cost.mean()) / world.goal.reference,
-        "cpu_us": 1e6 * trace.seconds / world.rounds,
+        "us_p50": float(np.median(trace.micros)),
     }
     if world.rounds > FIRST:
         values["gap%_first_1000"] = gap(trace.reward[:FIRST], rewards[:FIRST])
     if family == "shock":
         values |= after_shock(world, trace, rewards)
+    values["static_mix_quality"] = mix_quality(
+        world.cost.mean(axis=0), world.quality.mean(axis=0), float(trace.cost.mean())
+    )
     if family == "target":
         values |= on_target(world, trace)
     if family == "budget":
@@ -146,7 +150,7 @@ def mix_quality(cost: Floats, quality: Floats, spent: float) -> float:
 
 
 def pairs(corners: list[tuple[float, float]]) -> Iterable[tuple[tuple[float, float], tuple[float, float]]]:
-    return zip(corners[:-1], corners[1:], strict=True)
+    return itertools.pairwise(corners)
 
 
 def _slope(left: tuple[float, float], right: tuple[float, float]) -> float:

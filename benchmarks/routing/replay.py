@@ -19,7 +19,7 @@ class Trace:
     arm         (T,) drawn
     reward      (T,) what its answer was worth; cost in US dollars; quality in [0, 1]
     probability (T, k) of the draw, one-hot where the policy has no vector
-    seconds     processor time of selection and learning together
+    micros      (T,) µs spent in the policy: selection and learning together
     """
 
     arm: Ints
@@ -27,7 +27,7 @@ class Trace:
     cost: Floats
     quality: Floats
     probability: Floats
-    seconds: float
+    micros: Floats
 
 
 def replay(world: World, policy: Policy, rng: np.random.Generator) -> Trace:
@@ -38,17 +38,19 @@ def replay(world: World, policy: Policy, rng: np.random.Generator) -> Trace:
     chosen = np.zeros(rounds, dtype=np.intp)
     probability = np.zeros((rounds, arms), dtype=np.float32)
     paid = np.zeros(rounds)
+    micros = np.zeros(rounds)
     last_arm: dict[int, int] = {}
     waiting: list[int] = []
     table, goal = world.table, world.goal
-    started = time.process_time()
     if world.labels is not None:
         policy.warm(world)
     for t in range(rounds):
         now = START + t * SECONDS_PER_ROUND
+        opened = time.perf_counter_ns()
         while waiting and waiting[0] + world.delay < t:
             due = waiting.pop(0)
             policy.feedback(due, float(world.quality[due, chosen[due]]), now)
+        spent = time.perf_counter_ns() - opened
         row = int(world.rows[t])
         fixed = world.fixed_usd[t]
         warm_arm = None
@@ -65,9 +67,12 @@ def replay(world: World, policy: Policy, rng: np.random.Generator) -> Trace:
             x=vectors[t],
             fixed_usd=fixed,
             output_usd=world.output_usd[t],
+            open=world.open_at(t),
             uniform=float(uniforms[t]),
         )
+        opened = time.perf_counter_ns()
         arm, vector = policy.select(shown)
+        spent += time.perf_counter_ns() - opened
         chosen[t] = arm
         if vector is None:
             probability[t, arm] = 1.0
@@ -88,17 +93,18 @@ def replay(world: World, policy: Policy, rng: np.random.Generator) -> Trace:
             ttft=None if world.ttft is None or failed else float(world.ttft[t, arm]),
             error=failed,
         )
+        opened = time.perf_counter_ns()
         policy.outcome(shown, outcome, float(probability[t, arm]))
         if not failed and world.seen[t, arm]:
             if world.delay:
                 waiting.append(t)
             else:
                 policy.feedback(t, float(world.quality[t, arm]), now)
-    seconds = time.process_time() - started
+        micros[t] = (spent + time.perf_counter_ns() - opened) / 1000.0
     every = np.arange(rounds)
     answered = ~world.error[every, chosen]
     quality = np.where(answered, world.quality[every, chosen], 0.0)
     reward = quality - goal.lam * paid / goal.reference
     if world.seconds is not None:
         reward = reward - np.where(answered, goal.waiting_price * world.seconds[every, chosen], 0.0)
-    return Trace(chosen, reward, paid, quality, probability, seconds)
+    return Trace(chosen, reward, paid, quality, probability, micros)

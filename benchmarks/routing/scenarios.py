@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from benchmarks.routing import shocks
+from benchmarks.routing import shocks, streams
 from benchmarks.routing.table import Table
 from benchmarks.routing.world import World, build
 
@@ -23,8 +23,10 @@ class Scenario:
 
     lambdas   prices of cost that it is run at
     labelled  queries labelled for every arm before the stream; `shuffled`: each arm is told another's labels
-    family    which metrics are read off: "reward", "shock", "target" or "budget"
+    family    which metrics are read off: "reward", "shock", "target", "budget" or "evaluation"
     reshape   makes another table first (more arms)
+    fixed_arms  False where arms come and go, which some peers can't take
+    many      so many arms that slow peers are left out
     """
 
     name: str
@@ -34,6 +36,8 @@ class Scenario:
     labelled: int = 0
     shuffled: bool = False
     family: str = "reward"
+    fixed_arms: bool = True
+    many: bool = False
     reshape: Callable[[Table, np.random.Generator], Table] | None = None
 
     def world(self, table: Table, lam: float, seed: int, rounds: int | None) -> World:
@@ -63,7 +67,30 @@ ALL: tuple[Scenario, ...] = (
     Scenario("warm", labelled=LABELS),
     Scenario("warm-declared", labelled=LABELS, declared=True),
     Scenario("wrong-prior", labelled=LABELS, shuffled=True),
+    Scenario("wrong-prior-declared", labelled=LABELS, shuffled=True, declared=True),
+    Scenario("feedback-10", streams.feedback(0.1)),
+    Scenario("feedback-2", streams.feedback(0.02)),
+    Scenario("delay-500", streams.feedback(1.0, 500)),
+    Scenario("delay-2000", streams.feedback(1.0, 2000)),
+    Scenario("warm-delay-500-feedback-10", streams.feedback(0.1, 500), labelled=LABELS),
+    Scenario("warm-delay-500-feedback-2", streams.feedback(0.02, 500), labelled=LABELS),
+    Scenario("complaints", streams.complaints),
+    Scenario("complaints-unbiased", streams.unbiased),
     Scenario("collapse", shocks.collapse, family="shock"),
+    Scenario("collapse-feedback-10", shocks.collapse_at_ten_percent, family="shock"),
+    Scenario("price-x5", shocks.dearer, family="shock"),
+    Scenario("price-x5-best-quality", shocks.dearest, family="shock"),
+    Scenario("new-best-arm", shocks.newcomer, family="shock", fixed_arms=False),
+    Scenario("outage", shocks.outage, family="shock"),
+    Scenario("price-history", streams.market),
+    Scenario("latency", streams.latency),
+    Scenario("sessions", streams.sessions),
+    Scenario("budget", shocks.budget, lambdas=(0.0,), family="budget"),
+    Scenario("budget-price-x5", shocks.budget_dearer, lambdas=(0.0,), family="budget"),
+    Scenario("min-quality-100", streams.at_least(1.0), family="target"),
+    Scenario("min-quality-99", streams.at_least(0.99), family="target"),
+    Scenario("arms-50", reshape=streams.grown_to(50)),
+    Scenario("arms-400", reshape=streams.grown_to(400), many=True),
 )
 
 SCENARIOS: Mapping[str, Scenario] = MappingProxyType({scenario.name: scenario for scenario in ALL})

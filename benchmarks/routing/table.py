@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class Table:
     input_usd, output_usd  (k,) per token
     statistics     (n, d) cheap statistics of the prompt, for policies that take vectors
     skipped        queries left out because an arm's quality was missing
+    folder         where it was read from; recordings of latency and prices are looked for beside it
     """
 
     name: str
@@ -45,6 +46,7 @@ class Table:
     output_usd: Floats
     statistics: Floats
     skipped: int = 0
+    folder: Path | None = None
 
     @property
     def reference_cost(self) -> float:
@@ -65,7 +67,7 @@ def load_table(directory: Path) -> Table:
     prices: dict[str, dict[str, float | None]] = json.loads((directory / "arms.json").read_text("utf-8"))
     with gzip.open(directory / "outcomes.jsonl.gz", "rt", encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines if line.strip()]
-    return table_from(directory.name, prices, rows)
+    return replace(table_from(directory.name, prices, rows), folder=directory)
 
 
 def table_from(name: str, prices: dict[str, dict[str, float | None]], rows: list[dict[str, Any]]) -> Table:

@@ -5,7 +5,7 @@ Scenarios edit these arrays; the replay reveals from them only what the drawn ar
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,10 @@ class Goal:
     min_quality: float | None = None
     max_usd: float | None = None
 
+    def penalty(self, cost: float, seconds: float | None) -> float:
+        """Returns what the cost (US dollars) and the waiting of one answer take off its reward."""
+        return self.lam * cost / self.reference + self.waiting_price * (seconds or 0.0)
+
     @property
     def value_usd(self) -> float:
         """Dollars that a perfect answer is worth; without a price of cost, a thousand best answers."""
@@ -61,8 +65,9 @@ class World:
     seen            (T, k) whether feedback on that arm's answer would come
     delay           rounds until it comes
     shock           round of the change, or None
+    arrival         (k,) round from which an arm exists, or None
     session         (T,) conversation of a round, or None; prefix_usd (T, k): saved when its last turn was
-                    answered by the same arm
+                    answered by the same arm; 0 in a first turn
     """
 
     table: Table
@@ -82,20 +87,32 @@ class World:
     ttft: Floats | None = None
     labels: Labels | None = None
     shock: int | None = None
+    arrival: Ints | None = None
     session: Ints | None = None
     prefix_usd: Floats | None = None
-    notes: dict[str, float] = field(default_factory=dict)
 
     @property
     def rounds(self) -> int:
         return int(self.rows.shape[0])
 
     def rewards(self) -> Floats:
-        """Returns the reward of every arm in every round, shape (T, k); a failed call is worth 0."""
-        reward = self.quality - self.goal.lam * self.cost / self.goal.reference
+        """Returns the reward of every arm in every round, shape (T, k); a failed call or an arm that doesn't
+        exist is worth 0. In sessions: with a warm prompt cache, as of an arm that serves all turns.
+        """
+        cost = self.cost if self.prefix_usd is None else np.maximum(0.0, self.cost - self.prefix_usd)
+        reward = self.quality - self.goal.lam * cost / self.goal.reference
         if self.seconds is not None:
             reward = reward - self.goal.waiting_price * self.seconds
-        return np.where(self.error, 0.0, reward)
+        closed = self.error
+        if self.arrival is not None:
+            closed = closed | (np.arange(self.rounds)[:, None] < self.arrival)
+        return np.where(closed, 0.0, reward)
+
+    def open_at(self, number: int) -> Bools:
+        """Returns which arms exist in a round, shape (k,)."""
+        if self.arrival is None:
+            return np.ones(len(self.table.arms), dtype=bool)
+        return self.arrival <= number
 
 
 def build(
@@ -129,8 +146,3 @@ def build(
         declared=declared,
         labels=labels,
     )
-
-
-def with_goal(world: World, **changes: float) -> World:
-    """Returns the world with another goal."""
-    return replace(world, goal=replace(world.goal, **changes))

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from benchmarks.routing.table import Floats
-from benchmarks.routing.world import World
+from benchmarks.routing.world import Bools, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,7 @@ class Round:
     x           (d,) vector for policies that take one: 1, one-hot declared task if any, text statistics
     task        the caller's declaration, None when it made none
     fixed_usd, output_usd  (k,) today's quote
+    open        (k,) arms that exist today
     uniform     a random number in [0, 1)
     """
 
@@ -28,6 +29,7 @@ class Round:
     x: Floats
     fixed_usd: Floats
     output_usd: Floats
+    open: Bools
     uniform: float
 
 
@@ -93,8 +95,7 @@ class ScalarPolicy:
         if outcome.error:
             self.update(shown.x, outcome.arm, 0.0, propensity)
             return
-        paid = self.goal.lam * outcome.cost / self.goal.reference
-        paid += self.goal.waiting_price * (outcome.seconds or 0.0)
+        paid = self.goal.penalty(outcome.cost, outcome.seconds)
         self._pending[shown.number] = (shown.x, outcome.arm, paid, propensity)
 
     def feedback(self, number: int, quality: float, now: float) -> None:
@@ -108,7 +109,7 @@ class ScalarPolicy:
         vectors = feature_matrix(world, world.labels.rows)
         for x, row in zip(vectors, world.labels.rows, strict=True):
             for arm, told in enumerate(world.labels.told):
-                paid = self.goal.lam * table.cost[row, arm] / self.goal.reference
+                paid = self.goal.penalty(float(table.cost[row, arm]), None)
                 self.update(x, arm, table.quality[row, told] - paid, 1.0)
 
     def update(self, x: Floats, arm: int, reward: float, propensity: float) -> None:

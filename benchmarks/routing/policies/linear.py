@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.routing.policies.base import Round, ScalarPolicy, dimension_of, one_hot
 from benchmarks.routing.table import Floats
-from benchmarks.routing.world import World
+from benchmarks.routing.world import Bools, World
 
 
 class RidgePolicy(ScalarPolicy):
@@ -34,7 +34,8 @@ class RidgePolicy(ScalarPolicy):
     def width(self, x: Floats) -> Floats:
         return np.sqrt(np.maximum(0.0, (self.inverse @ x) @ x))
 
-    def greedy(self, scores: Floats) -> tuple[int, Floats]:
+    def greedy(self, scores: Floats, allowed: Bools) -> tuple[int, Floats]:
+        scores = np.where(allowed, scores, -np.inf)
         best = np.flatnonzero(scores == scores.max())
         arm = int(self.rng.choice(best))
         return arm, one_hot(arm, self.arms)
@@ -46,7 +47,7 @@ class LinUCB(RidgePolicy):
     alpha = 1.0
 
     def select(self, shown: Round) -> tuple[int, Floats | None]:
-        return self.greedy(self.theta @ shown.x + self.alpha * self.width(shown.x))
+        return self.greedy(self.theta @ shown.x + self.alpha * self.width(shown.x), shown.open)
 
 
 class EpsilonGreedy(RidgePolicy):
@@ -55,11 +56,11 @@ class EpsilonGreedy(RidgePolicy):
     epsilon = 0.1
 
     def select(self, shown: Round) -> tuple[int, Floats | None]:
-        best = int((self.theta @ shown.x).argmax())
-        probabilities = np.full(self.arms, self.epsilon / self.arms)
+        best = int(np.where(shown.open, self.theta @ shown.x, -np.inf).argmax())
+        probabilities = np.where(shown.open, self.epsilon / shown.open.sum(), 0.0)
         probabilities[best] += 1.0 - self.epsilon
         if self.rng.random() < self.epsilon:
-            return int(self.rng.integers(self.arms)), probabilities
+            return int(self.rng.choice(np.flatnonzero(shown.open))), probabilities
         return best, probabilities
 
 
@@ -70,7 +71,7 @@ class LinTS(RidgePolicy):
 
     def select(self, shown: Round) -> tuple[int, Floats | None]:
         draws = self.theta @ shown.x + self.scale * self.width(shown.x) * self.rng.standard_normal(self.arms)
-        return int(draws.argmax()), None
+        return int(np.where(shown.open, draws, -np.inf).argmax()), None
 
 
 class SquareCB(RidgePolicy):
@@ -84,13 +85,13 @@ class SquareCB(RidgePolicy):
         self.rounds += 1
         gamma = 10.0 * np.sqrt(self.arms * self.rounds)
         scores = self.theta @ shown.x
-        best = int(scores.argmax())
-        probabilities = 1.0 / (self.arms + gamma * (scores[best] - scores))
+        best = int(np.where(shown.open, scores, -np.inf).argmax())
+        gaps = np.maximum(0.0, scores[best] - scores)
+        probabilities = np.where(shown.open, 1.0 / (self.arms + gamma * gaps), 0.0)
         probabilities[best] = 0.0
         probabilities[best] = 1.0 - probabilities.sum()
-        return int(
-            np.searchsorted(np.cumsum(probabilities), shown.uniform).clip(0, self.arms - 1)
-        ), probabilities
+        place = int(np.searchsorted(np.cumsum(probabilities), shown.uniform, side="right"))
+        return min(place, self.arms - 1), probabilities
 
 
 class DiscountedLinUCB(RidgePolicy):
@@ -110,7 +111,7 @@ class DiscountedLinUCB(RidgePolicy):
         self.clock = 0
 
     def select(self, shown: Round) -> tuple[int, Floats | None]:
-        return self.greedy(self.theta @ shown.x + self.alpha * self.width(shown.x))
+        return self.greedy(self.theta @ shown.x + self.alpha * self.width(shown.x), shown.open)
 
     def update(self, x: Floats, arm: int, reward: float, propensity: float) -> None:
         del propensity

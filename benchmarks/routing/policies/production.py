@@ -40,19 +40,23 @@ class Production:
 
     def select(self, shown: Round) -> tuple[int, Floats | None]:
         self._context = self.bandit.context(request(shown.prompt, shown.task))
+        arms = self.candidates = np.flatnonzero(shown.open)
         decision = self.bandit.decide(
             self._context.x,
-            self.candidates,
-            Quote(shown.fixed_usd, shown.output_usd),
+            arms,
+            Quote(shown.fixed_usd[arms], shown.output_usd[arms]),
             self.objective,
             max_tokens=None,
             now=shown.now,
             uniform=shown.uniform,
             budget=_BUDGET,
         )
-        return decision.arm, decision.probabilities
+        vector = np.zeros(shown.open.shape[0])
+        vector[arms] = decision.probabilities
+        return decision.arm, vector
 
     def outcome(self, shown: Round, outcome: Outcome, propensity: float) -> None:
+        del propensity
         token_s = None
         if outcome.seconds is not None and outcome.ttft is not None and outcome.tokens:
             token_s = max(0.0, outcome.seconds - outcome.ttft) / outcome.tokens
@@ -66,7 +70,6 @@ class Production:
             error=outcome.error,
             now=shown.now,
             cost_usd=outcome.cost,
-            propensity=propensity,
             budget=_BUDGET,
             objective=self.objective,
             candidates=self.candidates,

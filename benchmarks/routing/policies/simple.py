@@ -25,29 +25,34 @@ class _Unlearning:
 class Uniform(_Unlearning):
     """Every arm alike."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, rng: np.random.Generator) -> None:
+        del rng
         self.arms = len(world.table.arms)
 
     def select(self, shown: Round) -> tuple[int, Floats | None]:
-        return min(int(shown.uniform * self.arms), self.arms - 1), np.full(self.arms, 1.0 / self.arms)
+        arms = np.flatnonzero(shown.open)
+        arm = int(arms[min(int(shown.uniform * len(arms)), len(arms) - 1)])
+        return arm, shown.open / len(arms)
 
 
 class BestSingle(_Unlearning):
     """The arm with the best mean reward over the whole run, known in hindsight."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, rng: np.random.Generator) -> None:
+        del rng
         self.arms = len(world.table.arms)
         self.best = int(world.rewards().mean(axis=0).argmax())
 
     def select(self, shown: Round) -> tuple[int, Floats | None]:
-        del shown
-        return self.best, one_hot(self.best, self.arms)
+        arm = self.best if shown.open[self.best] else int(np.flatnonzero(shown.open)[0])
+        return arm, one_hot(arm, self.arms)
 
 
 class Oracle(_Unlearning):
     """The best arm of every single query."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, rng: np.random.Generator) -> None:
+        del rng
         self.arms = len(world.table.arms)
         self.best = world.rewards().argmax(axis=1)
 

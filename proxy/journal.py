@@ -8,6 +8,7 @@ import logging
 from proxy.learner import Learner
 from proxy.tasks import Tasks
 from state.records import Decision, Event, Feedback, FeedbackResult
+from state.rows import text
 from state.store import Store, StoreError
 
 log = logging.getLogger("meritorder.journal")
@@ -56,6 +57,9 @@ class Journal:
             del self._decisions[:lost]
             self.dropped += lost
             log.error("the store has refused rows for too long: %d decisions are lost so far", self.dropped)
+        if not decision.task.isascii():
+            # A header may hold bytes that are no UTF-8: learn from what the store will hold, as others do.
+            decision.task = text(decision.task)
         self._decisions.append(decision)
         self._wake.set()
 

@@ -1,0 +1,26 @@
+"""What reaches the journal is what is learnt from, whatever bytes a client sends."""
+
+from __future__ import annotations
+
+import asyncio
+
+import orjson
+
+from tests.proxy.provider import Provider
+from tests.proxy.running import Launch
+
+
+async def test_a_task_header_that_is_no_utf8_breaks_neither_statistics_nor_snapshots(
+    provider: Provider, launch: Launch
+) -> None:
+    gateway = await launch(provider.arm("good"))
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(gateway.url.rsplit(":", 1)[1]))
+    body = orjson.dumps({"model": "auto", "messages": [{"role": "user", "content": "Hi"}]})
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nX-Meritorder-Task: caf\xe9\r\n"
+    writer.write(head + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+    assert b" 200 " in await reader.readline()
+    status, arms = await gateway.get("/v1/arms", params={"by": "task"})
+    assert (status, arms["tasks"]) == (200, ["caf?"])
+    await gateway.gateway.learner.save(gateway.gateway.store)
+    writer.close()
+    await writer.wait_closed()

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -144,8 +145,7 @@ class Gateways:
     def _start(self, gateway: str, setup: Setup) -> Target:
         if gateway == DIRECT:
             return Target(gateway, self._upstream.port, Launch([]), None)
-        folder = self._folder / f"{gateway}-{len(self._running)}"
-        folder.mkdir()
+        folder = Path(tempfile.mkdtemp(prefix=f"{gateway}-", dir=self._folder))
         models = tuple(sorted({"mock", *(scenario.upstream_model for scenario in SCENARIOS.values())}))
         site = Site(free_port(), self._upstream.port, folder, models)
         if gateway == OURS:

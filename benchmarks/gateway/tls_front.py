@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 
 import uvloop
 
@@ -25,8 +26,7 @@ class _Half(asyncio.Protocol):
         self._connecting: asyncio.Task[object] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's transports don't inherit from it
         if self.other is None:
             loop = asyncio.get_running_loop()
             connect = loop.create_connection(lambda: _Half(self._port, self), "127.0.0.1", self._port)
@@ -34,7 +34,7 @@ class _Half(asyncio.Protocol):
         else:
             self.other.other = self
             for data in self.other._early:
-                transport.write(data)
+                self.transport.write(data)
             self.other._early.clear()
 
     def data_received(self, data: bytes) -> None:

@@ -19,7 +19,7 @@ engine     `Bandit`, which puts them together
 """
 
 from bandit.arrays import FloatArray, IntArray
-from bandit.engine import Bandit, Decision, Estimate, Settings
+from bandit.engine import Bandit, Decision, Estimate, Round, Settings
 from bandit.features import DIMENSION, Context, RequestFacts
 from bandit.objective import PRESETS, Objective, Quote
 from bandit.priors import ArmPrior
@@ -37,5 +37,6 @@ __all__ = [
     "Objective",
     "Quote",
     "RequestFacts",
+    "Round",
     "Settings",
 ]

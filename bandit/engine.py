@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -25,7 +26,7 @@ from bandit.pacing import Pacer
 from bandit.priors import ArmPrior
 from bandit.quality import QualityModel, QualitySettings
 from bandit.tasks import TASK_COLUMNS, TaskRegistry, recognise_task
-from bandit.thompson import best_probabilities, bounded, draw, with_floor
+from bandit.thompson import best_probabilities, best_probabilities_many, bounded, draw, with_floor
 from bandit.topics import TOPICS
 
 _Z95 = 1.959964
@@ -62,6 +63,18 @@ class Settings:
     token_half_life_s: float = 7 * 86400.0
     latency_half_life_s: float = 3600.0
     error_half_life_s: float = 600.0
+
+
+@dataclass(slots=True)
+class Round:
+    """One request to decide on: the arguments of `Bandit.decide` that differ from request to request."""
+
+    x: FloatArray
+    quote: Quote
+    objective: Objective
+    max_tokens: int | None
+    uniform: float
+    budget: str | None = None
 
 
 @dataclass(slots=True)
@@ -215,6 +228,70 @@ class Bandit:
             seconds=seconds,
             error=error,
             utility=utility,
+        )
+
+    def decide_many(self, rounds: Sequence[Round], candidates: IntArray, *, now: float) -> list[Decision]:
+        """Returns `decide` of each round, all over the same `candidates`, at a fraction of the cost of one by one.
+
+        Equal to `decide` up to rounding. Rounds with targets to hold, or one candidate, are decided one by one.
+        """
+        plain = [n for n, r in enumerate(rounds) if not r.objective.has_targets]
+        if len(plain) < 2 or candidates.shape[0] < 2:
+            return [self._decide_one(r, candidates, now) for r in rounds]
+        decided = {
+            n: self._decide_one(r, candidates, now) for n, r in enumerate(rounds) if r.objective.has_targets
+        }
+        chosen = [rounds[n] for n in plain]
+        mean, sd = self._quality.predict_many(np.array([r.x for r in chosen]))
+        curiosity = self._quality.curiosity(
+            sd, self.settings.broad, self.settings.broadening, self.settings.narrow
+        ).take(candidates, axis=1)
+        mean, sd = mean.take(candidates, axis=1), sd.take(candidates, axis=1)
+        known = [self._expected(candidates, kind_of(r.x), now) for r in chosen]
+        tokens, ttft, token_s, error = (np.array(part) for part in zip(*known, strict=True))
+        most = [math.inf if r.max_tokens is None else float(r.max_tokens) for r in chosen]
+        tokens = np.minimum(tokens, np.array(most)[:, None])
+        cost = (
+            np.array([r.quote.fixed_usd for r in chosen])
+            + np.array([r.quote.output_usd for r in chosen]) * tokens
+        )
+        whole = np.array([float(r.objective.whole_answer) for r in chosen])[:, None]
+        seconds = ttft + whole * tokens * token_s
+        worth = np.array([r.objective.value_usd for r in chosen])[:, None] * (1.0 - error)
+        quality = np.minimum(np.maximum(mean, 0.0), 1.0)
+        utility = (
+            worth * quality - cost - np.array([r.objective.second_usd for r in chosen])[:, None] * seconds
+        )
+        expected, curious = bounded(mean, curiosity)
+        probabilities = best_probabilities_many(
+            utility + worth * (expected - quality), worth * curious + 1e-12
+        )
+        probabilities = with_floor(probabilities, self.settings.floor, self.settings.floor_total)
+        for row, n in enumerate(plain):
+            decided[n] = Decision(
+                candidates=candidates,
+                probabilities=probabilities[row],
+                chosen=draw(probabilities[row], rounds[n].uniform),
+                quality=quality[row],
+                quality_sd=sd[row],
+                output_tokens=tokens[row],
+                cost_usd=cost[row],
+                seconds=seconds[row],
+                error=error[row],
+                utility=utility[row],
+            )
+        return [decided[n] for n in range(len(rounds))]
+
+    def _decide_one(self, one: Round, candidates: IntArray, now: float) -> Decision:
+        return self.decide(
+            one.x,
+            candidates,
+            one.quote,
+            one.objective,
+            max_tokens=one.max_tokens,
+            now=now,
+            uniform=one.uniform,
+            budget=one.budget,
         )
 
     def _expected(

@@ -27,6 +27,11 @@ class Objective:
     max_usd_per_request: float | None = None
     min_quality: float | None = None
 
+    @property
+    def has_targets(self) -> bool:
+        """True if something is to be held on average over many requests."""
+        return self.max_usd_per_request is not None or self.min_quality is not None
+
 
 # An answer of a large model costs 0.1 to 1 cent, of a small one a hundredth of that. "balanced" gives
 # 0.5 cents for ten points of quality; "best" gives ten cents, "cheap" a twentieth of a cent.

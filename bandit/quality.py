@@ -164,8 +164,16 @@ class QualityModel:
         variance = (block @ values) @ values
         return self._theta[:, support] @ values, np.sqrt(np.maximum(variance, 1e-12))
 
+    def predict_many(self, contexts: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Returns `predict` of each row of `contexts` (b, DIMENSION): two arrays of shape (b, n)."""
+        support = np.abs(contexts).max(axis=0).nonzero()[0]
+        values = contexts[:, support]
+        block = self._covariance[:, support[:, None], support]
+        variance = np.einsum("nbi,bi->bn", values @ block, values)
+        return values @ self._theta[:, support].T, np.sqrt(np.maximum(variance, 1e-12))
+
     def curiosity(self, sd: FloatArray, broad: float, broadening: float, narrow: float) -> FloatArray:
-        """Returns the standard deviation to explore with, shape (n,), from the posterior's `sd` at a context.
+        """Returns the standard deviation to explore with, from the posterior's `sd` at a context: shape (…, n).
 
         What is uncertain at the mean context concerns all traffic and counts `broad`; the rest, which only
         helps requests like this one, counts `narrow`.
@@ -327,7 +335,7 @@ class QualityModel:
     def _advance(self, now: float) -> None:
         """Moves the cached posteriors to the tick of `now`, at most 0.4 % of weight behind it."""
         reference = math.floor(now / self._tick) * self._tick
-        if reference <= self._reference:
+        if self._landmark is not None and reference <= self._reference:
             return
         self._reference = reference
         if self._landmark is None:

@@ -62,7 +62,7 @@ def _nearest_cdf(z: FloatArray) -> FloatArray:
 
 
 def bounded(mean: FloatArray, sd: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Returns mean and sd of the Gaussians cut off above 1: quality can't be better than perfect. Shapes (k,).
+    """Returns mean and sd of the Gaussians cut off above 1: quality can't be better than perfect. Any shape.
 
     With β = (1 − μ)/σ and λ = φ(β)/Φ(β): mean μ − σλ, variance σ²(1 − βλ − λ²).
     """
@@ -107,12 +107,35 @@ def best_probabilities(mean: FloatArray, sd: FloatArray) -> FloatArray:
     return probabilities
 
 
+def best_probabilities_many(mean: FloatArray, sd: FloatArray) -> FloatArray:
+    """Returns `best_probabilities` of each row: shapes (b, k), rows sum to 1.
+
+    The same two grids for b decisions at once; an arm far behind gets as good as nothing instead of nothing.
+    """
+    high = mean + _REACH * sd
+    low = (mean - _REACH * sd).max(axis=1)[:, None]
+    even = low + (high.max(axis=1)[:, None] - low) * _COARSE
+    mu, precision = mean[:, :, None], 1.0 / sd[:, :, None]
+    best = np.multiply.reduce(_nearest_cdf((even[:, None, :] - mu) * precision), axis=1)
+    targets = best[:, :1] + (1.0 - best[:, :1]) * _FINE
+    fine = [np.interp(targets[row], best[row], even[row]) for row in range(mean.shape[0])]
+    grid = np.concatenate([even, fine], axis=1)
+    grid.sort(axis=1)
+    cdf = _nearest_cdf((grid[:, None, :] - mu) * precision)
+    others = np.multiply.reduce(cdf, axis=1)[:, None, :] / cdf
+    rise = cdf[:, :, 1:] - cdf[:, :, :-1]
+    mass: FloatArray = 0.5 * np.einsum("bkg,bkg->bk", others[:, :, 1:] + others[:, :, :-1], rise)
+    mass += others[:, :, 0] * cdf[:, :, 0]
+    mass /= mass.sum(axis=1)[:, None]
+    return mass
+
+
 def with_floor(probabilities: FloatArray, floor: float, total: float) -> FloatArray:
-    """Mixes in at least `floor` for every arm, `total` for all together: shape (k,), sums to 1.
+    """Mixes in at least `floor` for every arm, `total` for all together: shape (…, k), sums to 1.
 
     Keeps every propensity above zero, which is what makes off-policy evaluation possible.
     """
-    count = int(probabilities.shape[0])
+    count = int(probabilities.shape[-1])
     least = min(floor, total / count)
     result: FloatArray = probabilities * (1.0 - count * least) + least
     return result

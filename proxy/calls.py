@@ -14,7 +14,7 @@ from aiohttp.web import BaseRequest
 from adapters.canonical import Event, Request, Start, Usage
 from adapters.dialect import Dialect
 from adapters.errors import ErrorKind, Inexpressible, InvalidRequest, ProviderError
-from bandit import FloatArray
+from bandit import FloatArray, Round
 from proxy.arms import Arm
 from proxy.errors import Refusal, invalid
 from proxy.relay import BodyTranslator, Ending, Pipe, Relay, StreamTranslator
@@ -291,7 +291,7 @@ class Call:
         self.gateway.journal.decided(record)
 
 
-def begin(
+async def begin(
     gateway: Gateway,
     http: BaseRequest,
     client: Dialect,
@@ -303,21 +303,21 @@ def begin(
     kind: type[Call] = Call,
 ) -> Call:
     """Plans, where no plan is given, and decides. Raises Refusal."""
-    now = time.time()
     plan = plan or gateway.router.plan(request, gateway.loop.time())
     bandit = gateway.learner.bandit
     context = bandit.context(
         replace(request.facts, route=plan.route) if plan.route != request.model else request.facts
     )
-    decision = bandit.decide(
-        context.x,
-        plan.candidates.indices,
-        plan.quote,
-        plan.objective,
-        max_tokens=request.facts.max_tokens,
-        now=now,
-        uniform=gateway.random(),
-        budget=plan.route,
+    decision = await gateway.decider.decide(
+        Round(
+            x=context.x,
+            quote=plan.quote,
+            objective=plan.objective,
+            max_tokens=request.facts.max_tokens,
+            uniform=gateway.random(),
+            budget=plan.route,
+        ),
+        plan.candidates,
     )
     return kind(
         gateway=gateway,
@@ -344,7 +344,7 @@ async def answer(
     key: str,
 ) -> Reply | StreamReply:
     """Serves one request to its end. Raises Refusal."""
-    return await serve(begin(gateway, http, client, request, canonical, key))
+    return await serve(await begin(gateway, http, client, request, canonical, key))
 
 
 async def serve(call: Call) -> Reply | StreamReply:

@@ -19,6 +19,7 @@ from proxy.admission import Admission
 from proxy.arms import Arm, ArmTable, build, configured, custom_price
 from proxy.calls import Call
 from proxy.config import ArmConfig, Config, ConfigError, PriceConfig
+from proxy.deciding import Decider
 from proxy.health import Health
 from proxy.journal import Journal
 from proxy.learner import Learner
@@ -55,6 +56,7 @@ class Gateway:
         self.sessions = Sessions()
         self.router = Router(self.arms, self.health, config.routes, self.sessions)
         self.learner = Learner(self._prior_of)
+        self.decider = Decider(self.learner, self.loop)
         self.journal = Journal(store, self.learner, shared=config.server.workers > 1)
         limits = config.timeouts
         try:

@@ -57,7 +57,7 @@ async def transcribe(gateway: Gateway, http: BaseRequest, key: str, _rest: str) 
         http, raw, {}, model=model, task="transcription", stream=raw[at:until].lower() == b"true"
     )
     found = plan(gateway, request, _TRANSCRIPTIONS)
-    call = begin(gateway, http, _TRANSCRIPTIONS, request, None, key, plan=found, kind=_Form)
+    call = await begin(gateway, http, _TRANSCRIPTIONS, request, None, key, plan=found, kind=_Form)
     assert isinstance(call, _Form)
     call.model_at = (start, end)
     return await serve(call)
@@ -72,7 +72,7 @@ async def speak(gateway: Gateway, http: BaseRequest, key: str, _rest: str) -> Re
         raise invalid("`input` must be a text that isn't empty.", "input")
     request = plain_request(http, raw, document, model=model, task="speech", text=text, stream=True)
     found = plan(gateway, request, _SPEECH)
-    return await serve(begin(gateway, http, _SPEECH, request, None, key, plan=found, kind=_Sound))
+    return await serve(await begin(gateway, http, _SPEECH, request, None, key, plan=found, kind=_Sound))
 
 
 def _fields(raw: bytes, boundary: bytes) -> dict[str, tuple[int, int]]:

@@ -32,4 +32,4 @@ async def create(gateway: Gateway, http: BaseRequest, key: str, _rest: str) -> R
     request = plain_request(http, raw, document, model=model, task="embeddings", text=text)
     request.input_tokens += sum(len(item) for item in inputs if not isinstance(item, str))
     found = plan(gateway, request, _EMBEDDINGS)
-    return await serve(begin(gateway, http, _EMBEDDINGS, request, None, key, plan=found))
+    return await serve(await begin(gateway, http, _EMBEDDINGS, request, None, key, plan=found))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -62,10 +63,13 @@ def recognise_task(facts: RequestFacts) -> str:
     """
     if facts.task:
         return facts.task
-    if facts.system:
-        stable = facts.system[:2000].translate(_NO_DIGITS).encode("utf-8", "replace")
-        return f"system:{zlib.crc32(stable):08x}"
-    return ""
+    return _fingerprint(facts.system[:2000]) if facts.system else ""
+
+
+@lru_cache(maxsize=512)
+def _fingerprint(system: str) -> str:
+    stable = system.translate(_NO_DIGITS).encode("utf-8", "replace")
+    return f"system:{zlib.crc32(stable):08x}"
 
 
 _NO_DIGITS = {ord(digit): None for digit in "0123456789"}

@@ -119,7 +119,6 @@ class ServerConfig(_Strict):
     allowed_hosts: tuple[str, ...] = ()
     max_body_bytes: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
     workers: Annotated[int, Field(ge=1, le=64)] = 1
-    journal: bool = True
 
 
 class Config(_Strict):

@@ -165,7 +165,7 @@ class Gateway:
     async def _follow_values(self) -> None:
         """Takes over arms and prices that other workers were told."""
         while True:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(0.5)
             try:
                 values = await self.store.values("")
                 if values == self._values:

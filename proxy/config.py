@@ -110,7 +110,7 @@ class TimeoutConfig(_Strict):
 
 
 class ServerConfig(_Strict):
-    """Where to listen, whom to serve, what to accept."""
+    """Where to listen, whom to serve, what to accept. Without `journal` all is kept in memory and lost at the end."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
@@ -119,6 +119,7 @@ class ServerConfig(_Strict):
     allowed_hosts: tuple[str, ...] = ()
     max_body_bytes: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
     workers: Annotated[int, Field(ge=1, le=64)] = 1
+    journal: bool = True
 
 
 class Config(_Strict):

@@ -80,7 +80,8 @@ class Gateway:
     @classmethod
     async def open(cls, config: Config, environment: Mapping[str, str] = os.environ) -> Gateway:
         """Opens the store, restores what was learnt, and begins to write. Raises ConfigError, StoreError."""
-        gateway = cls(config, await SqliteStore.open(config.server.database), environment)
+        where = config.server.database if config.server.journal else ":memory:"
+        gateway = cls(config, await SqliteStore.open(where), environment)
         try:
             await gateway._start()
         except BaseException:

@@ -23,7 +23,9 @@ def print_tables(console: Console, records: Sequence[Record]) -> None:
         for metric in metrics:
             grid.add_column(metric, justify="right")
         found = {(r.policy, r.metric): r for r in here}
-        policies = sorted({r.policy for r in here}, key=lambda p: -found[p, "gap%"].value)
+        policies = sorted(
+            {r.policy for r in here}, key=lambda p: -found[p, "gap%"].value if (p, "gap%") in found else 0.0
+        )
         for policy in policies:
             grid.add_row(policy, *(cell(found.get((policy, metric))) for metric in metrics))
         console.print(grid)

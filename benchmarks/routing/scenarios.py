@@ -90,6 +90,7 @@ ALL: tuple[Scenario, ...] = (
     Scenario("min-quality-100", streams.at_least(1.0), family="target"),
     Scenario("min-quality-99", streams.at_least(0.99), family="target"),
     Scenario("arms-50", reshape=streams.grown_to(50)),
+    Scenario("evaluation", family="evaluation"),
     Scenario("arms-400", reshape=streams.grown_to(400), many=True),
 )
 

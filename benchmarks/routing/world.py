@@ -123,9 +123,10 @@ def build(
     declared: bool = False,
     labelled: int = 0,
     rounds: int | None = None,
+    queries: Ints | None = None,
 ) -> World:
-    """Returns the stationary world: every query once, in a random order, all feedback at once."""
-    order = rng.permutation(len(table.prompts))
+    """Returns the stationary world: every query once in a random order, or `queries`; all feedback at once."""
+    order = rng.permutation(len(table.prompts)) if queries is None else queries
     labels = None
     if labelled:
         labels = Labels(order[:labelled], np.arange(len(table.arms)))

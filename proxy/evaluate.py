@@ -222,13 +222,14 @@ def _show(target: str, metric: str, found: Answer) -> None:
     table = Table(
         title=f"{metric} per request if decided by {target}",
         caption=f"{evaluation.rows} of {found.of} decisions carry it, worth "
-        f"{evaluation.effective_samples:.0f} of the target's own; intervals hold at any time (95 %)",
+        f"{evaluation.effective_samples:.0f} of the target's own; 95 % intervals, at any time unless for one look",
     )
     for heading in ("estimator", "value", "low", "high"):
         table.add_column(heading, justify="left" if heading == "estimator" else "right")
     rows: Sequence[tuple[str, str]] = (
         ("what was logged", "logged"),
         ("doubly robust", "dr"),
+        ("doubly robust, one look", "dr_once"),
         ("SNIPS", "snips"),
         ("IPS", "ips"),
     )

@@ -39,22 +39,28 @@ def coverage(table: Table, seed: int, rows: int = ROWS) -> dict[str, float]:
         feature_matrix(world, world.rows)[:, 1:],
     )
     truth = (table.quality - LAMBDA * table.cost / table.reference_cost).mean(axis=0)
-    found: list[tuple[Interval, float]] = []
+    found: list[tuple[Interval, Interval, float]] = []
     refused = 0
     for weights in targets(arms):
         try:
-            estimate = evaluate(log, np.tile(weights, (rows, 1))).dr
+            estimate = evaluate(log, np.tile(weights, (rows, 1)))
         except CannotEvaluateError:
             refused += 1
             continue
-        found.append((estimate, float(weights @ truth)))
-    halves = [(one.high - one.low) / 2.0 for one, _ in found]
+        found.append((estimate.dr, estimate.dr_once, float(weights @ truth)))
+    halves = [half(always) for always, _, _ in found]
     return {
-        "dr_coverage": float(np.mean([one.low <= mean <= one.high for one, mean in found])),
+        "dr_coverage": float(np.mean([one.low <= mean <= one.high for one, _, mean in found])),
+        "dr_once_coverage": float(np.mean([one.low <= mean <= one.high for _, one, mean in found])),
+        "dr_once_half_width": float(np.mean([half(one) for _, one, _ in found])),
         "dr_half_width": float(np.mean(halves)),
         "dr_half_width_widest": float(np.max(halves)),
         "refused": refused / (refused + len(found)),
     }
+
+
+def half(interval: Interval) -> float:
+    return (interval.high - interval.low) / 2.0
 
 
 def targets(arms: int) -> list[Floats]:

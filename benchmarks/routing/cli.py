@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
+from benchmarks.routing.bars import print_bars
 from benchmarks.routing.policies.catalogue import POLICIES, usual
 from benchmarks.routing.report import print_tables
 from benchmarks.routing.runs import Job, run_all, summarise
@@ -24,6 +25,9 @@ from benchmarks.routing.table import find_tables
 @click.option("--policy", "policies", multiple=True, help="Only these; repeatable.")
 @click.option("--lambda", "lambdas", multiple=True, type=float, help="Only these prices of cost.")
 @click.option("--rounds", type=int, help="At most so many rounds a run.")
+@click.option(
+    "--plots", type=click.Path(path_type=Path), help="Draw pictures of one seed into this directory."
+)
 @click.option("--jobs", default=1, show_default=True, help="Processes.")
 def main(
     data: Path,
@@ -33,6 +37,7 @@ def main(
     policies: tuple[str, ...],
     lambdas: tuple[float, ...],
     rounds: int | None,
+    plots: Path | None,
     jobs: int,
 ) -> None:
     """Replays outcome tables as one-pass bandit feedback to the production policy and its peers."""
@@ -66,3 +71,8 @@ def main(
         json_file.parent.mkdir(parents=True, exist_ok=True)
         json_file.write_text(json.dumps([record.row() for record in records], indent=1) + "\n", "utf-8")
     print_tables(console, records)
+    print_bars(console, records)
+    if plots is not None:
+        from benchmarks.routing.plots import draw
+
+        draw(tables, plots, rounds, policies)

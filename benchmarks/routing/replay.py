@@ -19,7 +19,7 @@ class Trace:
     arm         (T,) drawn
     reward      (T,) what its answer was worth; cost in US dollars; quality in [0, 1]
     probability (T, k) of the draw, one-hot where the policy has no vector
-    micros      (T,) µs spent in the policy: selection and learning together
+    micros      (T,) processor µs spent in the policy: selection and learning together
     """
 
     arm: Ints
@@ -46,11 +46,11 @@ def replay(world: World, policy: Policy, rng: np.random.Generator) -> Trace:
         policy.warm(world)
     for t in range(rounds):
         now = START + t * SECONDS_PER_ROUND
-        opened = time.perf_counter_ns()
+        opened = time.thread_time_ns()
         while waiting and waiting[0] + world.delay < t:
             due = waiting.pop(0)
             policy.feedback(due, float(world.quality[due, chosen[due]]), now)
-        spent = time.perf_counter_ns() - opened
+        spent = time.thread_time_ns() - opened
         row = int(world.rows[t])
         fixed = world.fixed_usd[t]
         warm_arm = None
@@ -70,9 +70,9 @@ def replay(world: World, policy: Policy, rng: np.random.Generator) -> Trace:
             open=world.open_at(t),
             uniform=float(uniforms[t]),
         )
-        opened = time.perf_counter_ns()
+        opened = time.thread_time_ns()
         arm, vector = policy.select(shown)
-        spent += time.perf_counter_ns() - opened
+        spent += time.thread_time_ns() - opened
         chosen[t] = arm
         if vector is None:
             probability[t, arm] = 1.0
@@ -93,14 +93,14 @@ def replay(world: World, policy: Policy, rng: np.random.Generator) -> Trace:
             ttft=None if world.ttft is None or failed else float(world.ttft[t, arm]),
             error=failed,
         )
-        opened = time.perf_counter_ns()
+        opened = time.thread_time_ns()
         policy.outcome(shown, outcome, float(probability[t, arm]))
         if not failed and world.seen[t, arm]:
             if world.delay:
                 waiting.append(t)
             else:
                 policy.feedback(t, float(world.quality[t, arm]), now)
-        micros[t] = (spent + time.perf_counter_ns() - opened) / 1000.0
+        micros[t] = (spent + time.thread_time_ns() - opened) / 1000.0
     every = np.arange(rounds)
     answered = ~world.error[every, chosen]
     quality = np.where(answered, world.quality[every, chosen], 0.0)

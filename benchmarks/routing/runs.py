@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from benchmarks.routing.metrics import interval, read
 from benchmarks.routing.policies.catalogue import OURS, POLICIES
 from benchmarks.routing.replay import Trace, replay
 from benchmarks.routing.scenarios import SCENARIOS
+from benchmarks.routing.streams import MissingRecordingError
 from benchmarks.routing.table import Table, load_table
 from benchmarks.routing.world import World
 
@@ -74,7 +76,11 @@ def run_job(job: Job) -> dict[str, dict[str, float]]:
     if family == "evaluation":
         found = coverage(table_at(job.directory), job.seed, job.rounds or ROWS)
         return {OURS: found} if OURS in job.policies else {}
-    return {policy: read(*play(job, policy), family) for policy in job.policies}
+    try:
+        return {policy: read(*play(job, policy), family) for policy in job.policies}
+    except MissingRecordingError as missing:
+        warnings.warn(f"{job.scenario} is left out: {missing}", stacklevel=2)
+        return {}
 
 
 def run_all(jobs: Sequence[Job], processes: int) -> Iterator[Measured]:

@@ -9,12 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
+from benchmarks.routing.bars import print_bars
 from benchmarks.routing.cli import main
 from benchmarks.routing.metrics import gap, hull, interval, mix_cost, mix_quality
+from benchmarks.routing.plots import draw
 from benchmarks.routing.policies.production import Production
 from benchmarks.routing.policies.simple import BestSingle, Oracle
 from benchmarks.routing.replay import replay
+from benchmarks.routing.runs import Record
 from benchmarks.routing.scenarios import SCENARIOS, shifted
 from benchmarks.routing.table import Table, load_table, table_from
 from benchmarks.routing.world import build
@@ -158,3 +162,28 @@ def test_every_scenario_runs_with_the_production_policy(name: str) -> None:
     trace = replay(world, Production(world), np.random.default_rng(0))
     assert trace.probability.sum(axis=1) == pytest.approx(np.ones(60), abs=1e-5)
     assert np.isfinite(trace.reward).all()
+
+
+def test_pictures_are_drawn(tmp_path: Path) -> None:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    (folder / "arms.json").write_text(json.dumps(PRICES))
+    with gzip.open(folder / "outcomes.jsonl.gz", "wt") as lines:
+        lines.writelines(json.dumps(row) + "\n" for row in rows(300))
+    draw([folder], tmp_path / "plots", None, ["meritorder", "linucb"])
+    drawn = {path.name for path in (tmp_path / "plots").iterdir()}
+    assert {"small-cumulative.png", "small-cost-quality.png", "small-collapse.png"} <= drawn
+
+
+def record(metric: str, value: float) -> Record:
+    return Record("mmlu_pro", "min-quality-99", "meritorder", 0.1, metric, value, value, value, 1)
+
+
+@pytest.mark.parametrize(("quality", "reached"), [(0.99, "yes"), (0.95, "no")])
+def test_a_cheap_run_below_its_quality_target_does_not_reach_the_bar(quality: float, reached: str) -> None:
+    console = Console(record=True, width=200)
+    records = [record("target_cost", 0.1), record("target_quality", quality), record("static_mix_cost", 0.6)]
+    print_bars(console, records)
+    line = next(line for line in console.export_text().splitlines() if "cost at 99" in line)
+    assert reached in line
+    assert "0.100 | 0.600" in line

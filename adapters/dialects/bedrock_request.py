@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -262,8 +263,9 @@ def _parts(raw: list[Any], path: str) -> tuple[Part, ...]:
     parts: list[Part] = []
     for number, block in enumerate(raw):
         fields.mapping(block, f"{path}[{number}]")
-        if "cachePoint" in block and parts and isinstance(parts[-1], Text):
-            parts[-1] = Text(parts[-1].text, {"type": "ephemeral"})
+        last = parts[-1] if parts else None
+        if block == _CACHE and isinstance(last, Text | Media | ToolResult) and last.cache is None:
+            parts[-1] = replace(last, cache={"type": "ephemeral"})
         else:
             parts.append(_part(block, f"{path}[{number}]"))
     return tuple(parts)
@@ -314,6 +316,10 @@ def _tools(raw: list[Any]) -> list[Tool | BuiltinTool]:
     tools: list[Tool | BuiltinTool] = []
     for number, entry in enumerate(raw):
         path = f"toolConfig.tools[{number}]"
+        last = tools[-1] if tools else None
+        if entry == _CACHE and isinstance(last, Tool) and last.cache is None:
+            tools[-1] = replace(last, cache={"type": "ephemeral"})
+            continue
         if "toolSpec" not in fields.mapping(entry, path):
             tools.append(BuiltinTool(NAME, entry))
             continue

@@ -119,7 +119,9 @@ def _item(raw: Json, path: str) -> Message:
                 raise InvalidRequest(f"{path}.role: unknown role {role!r}", f"{path}.role")
             return Message(role, _content(raw.get("content"), f"{path}.content"))
         case "function_call" if not raw.get("namespace"):
-            call_id, name, arguments = (fields.text(raw, key, path) for key in ("call_id", "name", "arguments"))
+            call_id, name, arguments = (
+                fields.text(raw, key, path) for key in ("call_id", "name", "arguments")
+            )
             item_id = fields.maybe_text(raw, "id", path)
             return Message("assistant", (ToolCall(call_id, name, arguments, item_id=item_id),))
         case "function_call_output":
@@ -257,4 +259,4 @@ def _thinking(body: Json) -> Thinking | None:
     summary = fields.maybe_text(raw, "summary", "reasoning")
     if effort is None and summary is None:
         return None
-    return Thinking(enabled=effort != "none", effort=effort, summary=summary)
+    return Thinking(enabled=effort != "none", effort=None if effort == "none" else effort, summary=summary)

@@ -75,7 +75,8 @@ def _to_cohere(message: Json) -> Json:
             changed["tool_plan"] = thought
         elif thought:
             text = changed.get("content") or ""
-            parts = [{"type": "text", "text": text}] if isinstance(text, str) else text
+            plain = [{"type": "text", "text": text}] if text else []
+            parts = plain if isinstance(text, str) else text
             changed["content"] = [{"type": "thinking", "thinking": thought}, *parts]
         if changed.get("content") is None:
             changed.pop("content", None)

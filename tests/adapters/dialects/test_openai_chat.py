@@ -4,8 +4,6 @@ from dataclasses import replace
 
 import orjson
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from adapters.canonical import (
     BuiltinTool,
@@ -30,7 +28,6 @@ from adapters.canonical import (
 )
 from adapters.dialects.openai_chat import OPENAI_CHAT
 from adapters.errors import ErrorKind, Inexpressible, InvalidRequest, ProviderError, Truncated
-from tests.adapters.dialects.strategies import answers, requests
 
 ASK = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
 
@@ -45,15 +42,6 @@ def decoded(*pieces: bytes):
 
 
 # --- requests -----------------------------------------------------------------------------------------
-
-
-@settings(max_examples=60, deadline=None)
-@given(requests())
-def test_a_request_survives_being_encoded_and_decoded(request):
-    body = orjson.loads(
-        orjson.dumps(OPENAI_CHAT.encode_request(request), option=orjson.OPT_PASSTHROUGH_DATACLASS)
-    )
-    assert OPENAI_CHAT.decode_request(body) == request
 
 
 @pytest.mark.parametrize(
@@ -173,31 +161,6 @@ def test_a_signature_of_another_vendor_is_not_sent():
 
 
 # --- answers ------------------------------------------------------------------------------------------
-
-
-@settings(max_examples=100, deadline=None)
-@given(answers())
-def test_an_answer_survives_being_encoded_and_decoded_whole(events):
-    body = OPENAI_CHAT.encode_answer(events, OPENAI_CHAT.decode_request(ASK), free)
-    assert merge(OPENAI_CHAT.decode_answer(body)) == events
-
-
-@settings(max_examples=100, deadline=None)
-@given(
-    answers(),
-    st.lists(st.integers(0, 3000), max_size=10),
-    st.lists(st.integers(1, 9), max_size=4),
-)
-def test_an_answer_survives_being_streamed_however_it_is_cut(events, cuts, batches):
-    request = replace(OPENAI_CHAT.decode_request(ASK), stream=True, include_usage=True)
-    encoder = OPENAI_CHAT.stream_encoder(request, free)
-    wire, at = b"", 0
-    for size in [*batches, len(events)]:
-        wire += encoder.feed(events[at : at + size])
-        at += size
-    wire += encoder.close()
-    marks = [0, *sorted(min(cut, len(wire)) for cut in cuts), len(wire)]
-    assert merge(decoded(*[wire[a:b] for a, b in zip(marks, marks[1:])])) == events
 
 
 def stream(*objects) -> bytes:

@@ -169,17 +169,22 @@ class ChatStreamTap(_ChatTap):
         out: list[bytes] = []
         changed = False
         at = 0
-        for match in _BOUNDARY.finditer(whole):
-            raw = whole[at : match.end()]
-            at = match.end()
+        while at < len(whole):
+            end = self._ordinary_until(whole, at)
+            if end > at:
+                out.append(whole[at:end])
+                at = end
+                continue
+            end = _event_end(whole, at)
             try:
-                changed |= self._event(raw, out)
+                changed |= self._event(whole[at:end], out)
             except ProviderError as error:
                 if not any(out):
                     raise
                 self._failure = error
                 changed = True
                 break
+            at = end
         self._fast = self.content and self._known and not held and self._failure is None
         return b"".join(out) if changed else whole
 
@@ -191,6 +196,17 @@ class ChatStreamTap(_ChatTap):
             and b"error" not in data
             and b"[DONE]" not in data
         )
+
+    def _ordinary_until(self, data: bytes, at: int) -> int:
+        """Returns the end of the ordinary events that begin at `at`; `at` itself where the first isn't, or may not be."""
+        if not (self.content and self._known) or b"\r" in data:
+            return at
+        words = (self._finish_word, self._usage_word, b"error", b"[DONE]")
+        found = [position for word in words if (position := data.find(word, at)) >= 0]
+        if not found:
+            return len(data)
+        before = data.rfind(b"\n\n", at, min(found))
+        return at if before < 0 else before + 2
 
     def _event(self, raw: bytes, out: list[bytes]) -> bool:
         """Appends what is to be sent on for one event; returns whether that differs from `raw`."""
@@ -322,6 +338,15 @@ def _notable(raw: bytes) -> bool:
         or b"[DONE]" in raw
         or b"event:" in raw
     )
+
+
+def _event_end(data: bytes, at: int) -> int:
+    """Returns the position after the blank line that ends the event which begins at `at`."""
+    if b"\r" not in data:
+        end = data.find(b"\n\n", at)
+        return len(data) if end < 0 else end + 2
+    match = _BOUNDARY.search(data, at)
+    return len(data) if match is None else match.end()
 
 
 def _last_boundary(data: bytes | bytearray, start: int) -> int | None:

@@ -98,7 +98,7 @@ def splittings(body: bytes, seed: int) -> Iterator[tuple[str, list[bytes]]]:
         yield f"in pieces of about {grain} bytes", pieces
 
 
-def _unpriced(usage: Usage) -> None:  # noqa: ARG001  so that no byte changes
+def _unpriced(usage: Usage) -> None:
     return None
 
 

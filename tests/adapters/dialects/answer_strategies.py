@@ -24,6 +24,13 @@ from tests.adapters.dialects.strategies import base64s, names, object_texts, wor
 
 LOGPROB = {"token": "a", "logprob": -1.5, "bytes": None, "top_logprobs": []}
 
+# The order of a message that is one object.
+FIELDS = (ReasoningDelta, TextDelta, RefusalDelta, Annotations, ToolCallStart | ToolCallDelta, LogProbs)
+
+
+def rank(event):
+    return next(place for place, kind in enumerate(FIELDS) if isinstance(event, kind))
+
 
 @st.composite
 def thoughts(draw, voice, number, choice):
@@ -37,7 +44,7 @@ def thoughts(draw, voice, number, choice):
 @st.composite
 def spoken(draw, voice, choice):
     events = [TextDelta(draw(words), choice)]
-    if voice.can("answer_interleaved") and draw(voice.flag("answer_logprobs")):
+    if draw(voice.flag("answer_logprobs")):
         events.append(LogProbs((LOGPROB,), choice))
     if draw(voice.flag("answer_annotations")):
         events.append(Annotations((voice.annotation,), choice))
@@ -88,8 +95,6 @@ def blocks(draw, voice, choice):
                 events.append(MediaDelta("image", draw(base64s), "image/png", choice=choice))
             case "opaque":
                 events.append(Opaque(voice.dialect.name, voice.opaque))
-    if not voice.can("answer_interleaved") and draw(voice.flag("answer_logprobs")):
-        events.append(LogProbs((LOGPROB,), choice))
     return events, index
 
 
@@ -124,6 +129,7 @@ def answers(draw, voice):
     ]
     for choice in range(draw(st.integers(1, 2)) if voice.can("answer_choices") else 1):
         content, number_of_calls = draw(blocks(voice, choice))
+        started = len(events)
         events += content
         stop = None
         if number_of_calls:
@@ -132,6 +138,8 @@ def answers(draw, voice):
             reason = draw(st.sampled_from(["stop", "length", "content_filter"]))
             if reason == "content_filter" and draw(voice.flag("answer_refusal")):
                 events.append(RefusalDelta(draw(words), choice))
+        if not voice.can("answer_interleaved"):
+            events[started:] = sorted(events[started:], key=rank)
         native = voice.finishes[reason]
         if reason == "stop" and draw(voice.flag("answer_stop_sequence")):
             native, stop = "stop_sequence", draw(words)

@@ -25,6 +25,7 @@ settled = settings(
     phases=[Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
+thorough = settings(settled, max_examples=70)
 
 
 def by_choice(events):
@@ -54,7 +55,7 @@ def test_a_request_comes_back_as_it_was(voice, data):
 
 
 @every_dialect
-@settled
+@thorough
 @given(st.data())
 def test_a_whole_answer_comes_back_as_it_was(voice, data):
     events = data.draw(answers(voice))
@@ -63,7 +64,7 @@ def test_a_whole_answer_comes_back_as_it_was(voice, data):
 
 
 @every_dialect
-@settled
+@thorough
 @given(st.data())
 def test_a_streamed_answer_comes_back_as_it_was_however_it_is_cut(voice, data):
     events = data.draw(answers(voice))

@@ -25,7 +25,7 @@ for seconds is no worker of ours."""
 _PAGE_BYTES = 8192
 """At 400 arms a row is 2.2 KB: a page of 4 KB would hold one and waste the rest."""
 
-_CACHE_KIB = 16384
+_CACHE_KIB = 8 * 1024
 _WAL_LIMIT_BYTES = 64 << 20
 
 

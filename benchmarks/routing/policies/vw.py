@@ -1,7 +1,7 @@
 """Vowpal Wabbit's contextual exploration with action-dependent features, its defaults otherwise.
 
 The context is the same vector as the linear peers', crossed with the arm's name (`-q sa`). Costs are
-negative rewards; each round is one example with the logged probability.
+1 − reward, in the library's default range [0, 1] unless an answer is very dear; each round is one example with the logged probability.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ class VowpalWabbit(ScalarPolicy):
 
     def __init__(self, world: World, rng: np.random.Generator, kind: str) -> None:
         super().__init__(world, rng)
+        self.shown: list[int] = []
         seed = int(rng.integers(1, 2**31))
         self.workspace = Workspace(f"--cb_explore_adf {kind} -q sa --quiet --random_seed {seed}")
 
     def select(self, shown: Round) -> tuple[int, Floats | None]:
         arms = np.flatnonzero(shown.open)
+        self.shown = arms.tolist()
         found = self.workspace.predict([shared(shown.x), *(f"|a arm{arm}" for arm in arms)])
         probabilities = np.zeros(self.arms)
         probabilities[arms] = np.maximum(0.0, found)
@@ -32,9 +34,10 @@ class VowpalWabbit(ScalarPolicy):
         return min(place, int(arms[-1])), probabilities
 
     def update(self, x: Floats, arm: int, reward: float, propensity: float) -> None:
-        # Only the drawn action and its label: the others of this row teach a regressor nothing.
-        label = f"0:{-reward:.6f}:{max(propensity, 1e-3):.6f}"
-        self.workspace.learn([shared(x), f"{label} |a arm{arm}"])
+        # All actions are shown: the importance weight of the default estimator depends on their number.
+        label = f"0:{1.0 - reward:.6f}:{max(propensity, 1e-3):.6f} "
+        actions = sorted({*self.shown, arm})
+        self.workspace.learn([shared(x), *(f"{label if one == arm else ''}|a arm{one}" for one in actions)])
 
 
 def shared(x: Floats) -> str:

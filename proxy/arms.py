@@ -179,6 +179,11 @@ def build(config: ArmConfig, index: int, environment: Mapping[str, str], now: fl
     key = secret(config.api_key, config.api_key_env or row.key_env, environment)
     if key is None and config.api_key_env:
         raise ConfigError(f"arm {config.name}: the environment variable {config.api_key_env} is not set")
+    if key is None and row.auth in ("aws", "google"):
+        raise ConfigError(
+            f"arm {config.name}: {config.provider} needs a bearer key in api_key or {row.key_env or 'api_key_env'}; "
+            "signing with access keys and refreshing tokens is not supported"
+        )
     try:
         endpoint = Endpoint.from_url(base_url)
         dialect = by_name(_ALIASES.get(config.dialect or "", config.dialect) or row.dialect)

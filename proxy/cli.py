@@ -17,6 +17,7 @@ _DEFAULT_CONFIG = Path("meritorder.toml")
 
 _ELSEWHERE = {
     "demo": ("proxy.market.demo", "demo"),
+    "evaluate": ("proxy.evaluate", "evaluate"),
 }
 """Commands whose modules are imported only when they run: (module, attribute)."""
 

@@ -11,7 +11,7 @@ _CAPITALS = {
     "Poland": "Warsaw", "Hungary": "Budapest", "Norway": "Oslo", "Sweden": "Stockholm", "Finland": "Helsinki",
     "Denmark": "Copenhagen", "Ireland": "Dublin", "Cuba": "Havana", "Peru": "Lima", "Chile": "Santiago",
     "Kenya": "Nairobi", "Thailand": "Bangkok", "China": "Beijing", "Canada": "Ottawa", "Iran": "Tehran",
-    "Iraq": "Baghdad", "Belgium": "Brussels", "Turkey": "Ankara", "Australia": "Canberra", "Ukraine": "Kyiv",
+    "Iraq": "Baghdad", "Belgium": "Brussels", "Turkey": "Ankara", "Australia": "Canberra", "Syria": "Damascus",
 }  # fmt: skip
 _WORDS = [
     "apple",
@@ -46,9 +46,9 @@ _WORDS = [
     "zipper",
 ]
 _EXAMPLES = {
-    "addition": "Q: 2 + 3\nA: 5\nQ: 10 + 4\nA: 14\n",
+    "addition": "Q: 2 + 3\nA: 5\nQ: 8 + 4\nA: 12\n",
     "capital": "Q: capital of Brazil\nA: Brasilia\nQ: capital of India\nA: Delhi\n",
-    "spelling": "Q: spell cat\nA: c-a-t\nQ: spell house\nA: h-o-u-s-e\n",
+    "copy": "Q: copy the word table\nA: table\nQ: copy the word house\nA: house\n",
     "comparison": "Q: is 9 more than 2?\nA: yes\nQ: is 3 more than 8?\nA: no\n",
 }
 
@@ -72,14 +72,14 @@ def draw(rng: random.Random) -> Question:
     """Draws a kind of task, then a question of that kind."""
     task = rng.choice(sorted(_EXAMPLES))
     if task == "addition":
-        a, b = rng.randint(1, 30), rng.randint(1, 30)
+        a, b = rng.randint(1, 9), rng.randint(1, 9)
         asked, answer = f"{a} + {b}", str(a + b)
     elif task == "capital":
         country = rng.choice(sorted(_CAPITALS))
         asked, answer = f"capital of {country}", _CAPITALS[country]
-    elif task == "spelling":
-        word = rng.choice(_WORDS)[:4]
-        asked, answer = f"spell {word}", "-".join(word)
+    elif task == "copy":
+        word = rng.choice(_WORDS)
+        asked, answer = f"copy the word {word}", word
     else:
         a, b = rng.sample(range(1, 50), 2)
         asked, answer = f"is {a} more than {b}?", "yes" if a > b else "no"

@@ -8,6 +8,7 @@ import json
 import os
 import random
 import re
+import signal
 import sys
 import tempfile
 import time
@@ -183,6 +184,10 @@ async def _arms(session: aiohttp.ClientSession, url: str, query: str = "") -> li
 async def _main(questions: int, seed: int) -> int:
     console = Console(width=110)
     program, models = install()
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="meritorder-")))
         session = await stack.enter_async_context(aiohttp.ClientSession())
@@ -224,7 +229,7 @@ def main() -> None:
     except SetupError as error:
         print(f"local-models: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         sys.exit(130)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from importlib import import_module
 from types import MappingProxyType
 
 import numpy as np
@@ -11,13 +11,10 @@ import numpy as np
 from benchmarks.routing.policies.base import Policy
 from benchmarks.routing.policies.linear import DiscountedLinUCB, EpsilonGreedy, LinTS, LinUCB, SquareCB
 from benchmarks.routing.policies.litellm import LiteLLMLike
-from benchmarks.routing.policies.mab import MabWiser
-from benchmarks.routing.policies.pareto import ParetoBandit
 from benchmarks.routing.policies.pilot import Pilot
 from benchmarks.routing.policies.production import Production
 from benchmarks.routing.policies.simple import BestSingle, Oracle, Uniform
 from benchmarks.routing.policies.tensorzero import TrackAndStop
-from benchmarks.routing.policies.vw import VowpalWabbit
 from benchmarks.routing.scenarios import Scenario
 from benchmarks.routing.world import World
 
@@ -38,6 +35,17 @@ def _ours(world: World, rng: np.random.Generator) -> Policy:
     return Production(world)
 
 
+def _peer(module: str, name: str, **options: str) -> Maker:
+    """A policy whose library is in the bench group only, imported when it runs."""
+
+    def make(world: World, rng: np.random.Generator) -> Policy:
+        maker = getattr(import_module(f"benchmarks.routing.policies.{module}"), name)
+        policy: Policy = maker(world, rng, **options)
+        return policy
+
+    return make
+
+
 POLICIES: Mapping[str, Maker] = MappingProxyType(
     {
         OURS: _ours,
@@ -49,11 +57,11 @@ POLICIES: Mapping[str, Maker] = MappingProxyType(
         "lints": LinTS,
         "d-linucb": DiscountedLinUCB,
         "squarecb": SquareCB,
-        "vw-squarecb": partial(VowpalWabbit, kind="--squarecb"),
-        "vw-bag": partial(VowpalWabbit, kind="--bag 5"),
-        "vw-regcb": partial(VowpalWabbit, kind="--regcb"),
-        "mabwiser-lints": MabWiser,
-        "paretobandit": ParetoBandit,
+        "vw-squarecb": _peer("vw", "VowpalWabbit", kind="--squarecb"),
+        "vw-bag": _peer("vw", "VowpalWabbit", kind="--bag 5"),
+        "vw-regcb": _peer("vw", "VowpalWabbit", kind="--regcb"),
+        "mabwiser-lints": _peer("mab", "MabWiser"),
+        "paretobandit": _peer("pareto", "ParetoBandit"),
         "litellm-like": LiteLLMLike,
         "track-and-stop": TrackAndStop,
         "pilot": Pilot,

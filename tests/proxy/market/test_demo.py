@@ -28,7 +28,7 @@ def test_a_short_run_learns_and_reports(tmp_path: Path) -> None:
     assert figures["requests"] == 600
     assert figures["errors"] <= 8  # at most what was in flight when an arm went down
     assert figures["feedback_refused"] == 0
-    assert figures["feedback"] > 300
+    assert figures["feedback"] > 100  # about half are graded, less those not yet due at the end
     scores = {score["policy"]: score for score in figures["whole"]}
     assert scores[LEARNT]["utility"] > scores[RANDOM]["utility"]
     assert len(figures["milestones"]) == 3

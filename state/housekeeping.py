@@ -92,8 +92,8 @@ def problems(connection: sqlite3.Connection) -> list[str]:
         f"{row[0]} row {row[1]} refers to nothing" for row in connection.execute("PRAGMA foreign_key_check")
     ]
     (beyond,) = connection.execute(
-        "SELECT max((SELECT ifnull(max(seq), 0) FROM decisions), (SELECT ifnull(max(seq), 0) FROM feedback))"
-        " >= next FROM sequence"
+        "SELECT max((SELECT ifnull(max(seq), 0) FROM decisions), (SELECT ifnull(max(seq), 0) FROM feedback),"
+        " (SELECT ifnull(max(seq), 0) FROM arms)) >= next FROM sequence"
     ).fetchone()
     if beyond:
         found.append("the journal holds rows beyond its own sequence")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from operator import attrgetter
 
+from state import arms
 from state.migrations import BLOCK_BITS
 from state.records import Decision, Event, Feedback, FeedbackResult
 from state.rows import (
@@ -164,10 +165,11 @@ def decisions_where(
 
 
 def tail(connection: sqlite3.Connection, texts: Texts, after: int, limit: int) -> list[Event]:
-    """Reads on inside the caller's transaction: both tables have to be seen at the same commit."""
+    """Reads on inside the caller's transaction: all tables have to be seen at the same commit."""
     found: list[Event] = []
     found += decisions_where(connection, texts, "WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
     found += feedback_where(connection, "WHERE f.seq > ? ORDER BY f.seq LIMIT ?", (after, limit))
+    found += arms.changes_where(connection, "WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
     found.sort(key=attrgetter("seq"))
     return found[:limit]
 

@@ -77,6 +77,25 @@ MIGRATIONS: tuple[Migration, ...] = (
             'CREATE TABLE "values" (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID',
         ),
     ),
+    Migration(
+        "0002 arms in the journal",
+        (
+            # What a learner believes hangs on when an arm came, so arms take part in the order of the journal.
+            # No config: the arm was taken out of service.
+            (
+                "CREATE TABLE arms (seq INTEGER PRIMARY KEY, name TEXT NOT NULL, at REAL NOT NULL, config TEXT,"
+                " prior TEXT)"
+            ),
+            "CREATE INDEX arms_name ON arms (name, seq)",
+            # Arms used to be values, without a place among the rows: they get the next ones.
+            (
+                "INSERT INTO arms SELECT (SELECT next FROM sequence) - 1 + row_number() OVER (ORDER BY name),"
+                " substr(name, 5), 0.0, value, NULL FROM \"values\" WHERE substr(name, 1, 4) = 'arm/'"
+            ),
+            "UPDATE sequence SET next = next + (SELECT count(*) FROM arms)",
+            "DELETE FROM \"values\" WHERE substr(name, 1, 4) = 'arm/'",
+        ),
+    ),
 )
 
 

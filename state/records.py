@@ -1,7 +1,8 @@
 """Rows of the journal. Arrays are numpy; what they mean is not this room's business.
 
-The journal is one totally ordered sequence of decisions and feedback. Whoever learns is a fold over it: a
-worker applies rows in the order of `seq`, its own and other workers' alike, after they are committed.
+The journal is one totally ordered sequence of decisions, feedback and arms that came or went at run time.
+Whoever learns is a fold over it: a worker applies rows in the order of `seq`, its own and other workers' alike,
+after they are committed.
 """
 
 from __future__ import annotations
@@ -96,4 +97,20 @@ class FeedbackResult:
     feedback: Feedback | None = None
 
 
-Event = Decision | Feedback
+@dataclass(slots=True)
+class ArmChange:
+    """An arm that was added at run time or, with `config` None, taken out of service.
+
+    config  what the arm is, as its owner described it
+    prior   what was believed of it when it was added; None in rows of the first schema, which did not keep it
+    at      epoch seconds
+    """
+
+    name: str
+    at: float
+    config: dict[str, object] | None
+    prior: dict[str, object] | None = None
+    seq: int = 0
+
+
+Event = Decision | Feedback | ArmChange

@@ -16,10 +16,10 @@ from typing import Self, TypeVar
 import numpy as np
 import orjson
 
-from state import housekeeping, journal, snapshots
+from state import arms, housekeeping, journal, snapshots
 from state.connection import Connection, read, write
 from state.migrations import BLOCK_BITS
-from state.records import Decision, Event, Feedback, FeedbackResult
+from state.records import ArmChange, Decision, Event, Feedback, FeedbackResult
 from state.rows import dumps, text
 from state.snapshots import Snapshot
 from state.store import Arrays
@@ -34,7 +34,7 @@ class SqliteStore:
     Every call is one item in the queue of its connection's thread and one transaction: nothing interleaves,
     and a call whose await is cancelled is still carried out whole or, on an error, not at all.
 
-    Feedback, values and snapshots are flushed to the disk before they are acknowledged. A batch of
+    Feedback, arms, values and snapshots are flushed to the disk before they are acknowledged. A batch of
     decisions alone is not: it survives `kill -9`, and a power cut takes at most what no later feedback,
     value or snapshot flushed with it. Waiting for the disk would cost every batch 0.2 ms on a fast drive
     and ten on a slow one to protect records nobody was promised.
@@ -81,6 +81,16 @@ class SqliteStore:
         except BaseException:
             self._text_ids.forget()
             raise
+
+    async def change_arm(self, change: ArmChange) -> bool:
+        seq = await self._write(partial(arms.append, change=change), durable=True)
+        if seq is None:
+            return False
+        change.seq = seq
+        return True
+
+    async def arms(self) -> list[ArmChange]:
+        return await self._read(partial(arms.changes_where, clause=arms.NEWEST_OF_EACH))
 
     async def tail(self, after: int, limit: int = 1000) -> list[Event]:
         return await self._read(partial(journal.tail, texts=self._texts, after=after, limit=limit))

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from state.records import Decision, Event, Feedback, FeedbackResult
+from state.records import ArmChange, Decision, Event, Feedback, FeedbackResult
 
 Arrays = Mapping[str, npt.NDArray[np.float64]]
 
@@ -31,6 +31,17 @@ class Store(Protocol):
         row it replaces. Returns (the first seq given out, one result per feedback). A feedback that repeats
         the value in force, or an idempotency key already seen, is not a new row and takes no seq.
         """
+        ...
+
+    async def change_arm(self, change: ArmChange) -> bool:
+        """Commits an arm's coming or going and sets its `seq`, in the same order as everything else.
+
+        False, and nothing is written, if the arm to be added is there already, or the one to go is not.
+        """
+        ...
+
+    async def arms(self) -> list[ArmChange]:
+        """Returns the arms that were added and not taken out since, in the order of their coming."""
         ...
 
     async def tail(self, after: int, limit: int = 1000) -> list[Event]:
@@ -70,7 +81,7 @@ class Store(Protocol):
         ...
 
     async def set_value(self, name: str, value: object) -> None:
-        """Small durable settings changed at run time (prices, arm switches), JSON-able, by name."""
+        """Small durable settings changed at run time (prices), JSON-able, by name."""
         ...
 
     async def values(self, prefix: str) -> dict[str, object]: ...

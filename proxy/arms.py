@@ -118,6 +118,13 @@ class ArmTable:
         self.by_name[arm.name] = arm
         self.version += 1
 
+    def drop(self, name: str) -> None:
+        """Takes an arm out, if it is there; calls under way go on."""
+        arm = self.by_name.pop(name, None)
+        if arm is not None:
+            del self.by_index[arm.index]
+            self.version += 1
+
     def reprice(self, name: str, price: Price) -> None:
         """Acts on the very next decision. Raises KeyError."""
         arm = self.by_name[name]

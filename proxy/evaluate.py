@@ -18,7 +18,7 @@ from bandit import PRESETS, Objective, Quote
 from bandit.evaluation import CannotEvaluateError, Evaluation, Log
 from bandit.evaluation import evaluate as estimate
 from proxy.learner import Learner
-from state.records import Decision, Feedback
+from state.records import Decision, Event, Feedback
 from state.sqlite import SqliteStore
 from state.store import Store
 
@@ -72,11 +72,11 @@ class _Replay:
         self._values: dict[str, float] = {}
         self._spent: dict[str, list[float]] = {}
 
-    def take(self, event: Decision | Feedback) -> None:
+    def take(self, event: Event) -> None:
         if isinstance(event, Feedback):
             if event.metric == "quality":
                 self._values[event.id] = event.value
-        elif event.at >= self._question.since:
+        elif isinstance(event, Decision) and event.at >= self._question.since:
             self._rows.append((event, self._target(event)))
         if self._question.objective is not None:
             self._learner.apply([event])

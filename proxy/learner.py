@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from bandit import ArmPrior, Bandit, Objective
 from proxy.statistics import OURS, Statistics
-from state.records import Decision, Event, Feedback
+from state.records import ArmChange, Decision, Event, Feedback
 from state.store import Store
 
 log = logging.getLogger("meritorder.learner")
@@ -25,13 +25,14 @@ Arrays = dict[str, npt.NDArray[np.float64]]
 
 
 class Learner:
-    """Bandit and statistics as of journal row `seq`."""
+    """Bandit and statistics as of journal row `seq`. `arm_changed` hears of arms that come and go."""
 
     def __init__(self, prior_of: Callable[[str], ArmPrior | None]) -> None:
         self._prior_of = prior_of
         self.bandit = Bandit()
         self.statistics = Statistics()
         self.seq = 0
+        self.arm_changed: Callable[[ArmChange], None] | None = None
 
     def add_arms(self, names: Sequence[str]) -> None:
         """Makes arms known to the bandit, in this order."""
@@ -44,8 +45,10 @@ class Learner:
             try:
                 if isinstance(event, Decision):
                     self._decided(event)
-                else:
+                elif isinstance(event, Feedback):
                     self._judged(event)
+                else:
+                    self._changed(event)
             except Exception:  # one row that can't be learnt from must not end all learning
                 log.exception("row %d of the journal can't be learnt from; it is passed over", event.seq)
             self.seq = event.seq
@@ -97,6 +100,13 @@ class Learner:
                 self.bandit.retract_quality(arm, x, previous.value, at=previous.at, weight=previous.weight)
             self.bandit.observe_quality(arm, x, event.value, at=event.at, weight=event.weight)
         self.statistics.judged(event)
+
+    def _changed(self, event: ArmChange) -> None:
+        if event.config is not None:
+            prior = ArmPrior(**event.prior) if event.prior is not None else self._prior_of(event.name)  # type: ignore[arg-type]
+            self.bandit.add_arm(event.name, prior)
+        if self.arm_changed is not None:
+            self.arm_changed(event)
 
     async def load(self, store: Store, arms: Sequence[str] = ()) -> None:
         """Takes the newest usable snapshot and the rows after it; `arms` are known before the first row."""

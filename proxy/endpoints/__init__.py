@@ -38,5 +38,6 @@ EXACT = {
 
 PREFIXES = {
     ("GET", "/v1/models/"): models.one,
+    ("DELETE", "/v1/arms/"): control.remove_arm,
     ("PUT", "/v1/prices/"): control.set_price,
 }

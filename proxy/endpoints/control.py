@@ -1,4 +1,4 @@
-"""`POST /v1/arms` and `PUT /v1/prices/{arm}`: what an operator changes while traffic flows."""
+"""`POST /v1/arms`, `DELETE /v1/arms/{arm}` and `PUT /v1/prices/{arm}`: what an operator changes while traffic flows."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from proxy.config import ArmConfig, ConfigError, PriceConfig, describe
 from proxy.errors import Refusal, not_found, unprocessable
 from proxy.reply import Reply, json_reply
 from proxy.request import read_json
+from proxy.roster import ArmExistsError
 
 if TYPE_CHECKING:
     from proxy.gateway import Gateway
@@ -24,13 +25,32 @@ async def add_arm(gateway: Gateway, http: BaseRequest, _key: str, _rest: str) ->
         config = ArmConfig.model_validate(document)
     except ValidationError as error:
         raise unprocessable(describe(error), ".".join(str(p) for p in error.errors()[0]["loc"])) from None
-    if config.name in gateway.arms.by_name:
-        raise Refusal(409, f"There is an arm {config.name!r} already.", param="name", code="arm_exists")
     try:
-        arm = await gateway.add_arm(config)
+        arm = await gateway.roster.add(config)
+    except ArmExistsError:
+        raise Refusal(
+            409, f"There is an arm {config.name!r} already.", param="name", code="arm_exists"
+        ) from None
     except ConfigError as error:
         raise unprocessable(str(error), "api_key" if config.api_key is not None else "base_url") from None
     return json_reply({"arm": arm.name, "model": arm.model, "provider": arm.provider}, 201)
+
+
+async def remove_arm(gateway: Gateway, _http: BaseRequest, _key: str, rest: str) -> Reply:
+    """Takes an arm that was added through the API out of service; calls under way end as they would."""
+    name = unquote(rest)
+    if name in gateway.roster.configured:
+        raise Refusal(
+            409,
+            f"The arm {name!r} comes from the configuration or from a provider's key: take it out there.",
+            param="arm",
+            code="arm_configured",
+        )
+    try:
+        await gateway.roster.remove(name)
+    except KeyError:
+        raise not_found(f"There is no arm {name!r}.", code="arm_not_found", param="arm") from None
+    return json_reply({"arm": name, "removed": True})
 
 
 async def set_price(gateway: Gateway, http: BaseRequest, _key: str, rest: str) -> Reply:
@@ -46,5 +66,5 @@ async def set_price(gateway: Gateway, http: BaseRequest, _key: str, rest: str) -
     for field in ("input_usd_per_mtok", "output_usd_per_mtok"):
         if getattr(price, field) is None:
             raise unprocessable(f"`{field}` is missing.", field)
-    await gateway.set_price(name, price)
+    await gateway.roster.set_price(name, price)
     return json_reply({"arm": name, "price_version": gateway.arms.by_name[name].price.version})

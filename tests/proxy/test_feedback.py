@@ -41,8 +41,8 @@ async def judge(gateway: Running, body: Any, status: int = 200, **more: Any) -> 
 
 async def replayed(gateway: Running) -> Bandit:
     """The bandit that a restart without any snapshot would have."""
-    learner = Learner(gateway.gateway._prior_of)
-    learner.add_arms(list(gateway.gateway._arm_configs))
+    learner = Learner(gateway.gateway.roster.prior_of)
+    learner.add_arms(gateway.gateway.roster.configured)
     await learner.catch_up(gateway.gateway.store)
     return learner.bandit
 
@@ -161,7 +161,7 @@ async def test_the_last_correction_alone_counts(gateway: Running, provider: Prov
     # What a bandit knows that never heard of the first two values.
     events = await gateway.gateway.store.tail(0)
     last = events[-1]
-    direct = Learner(gateway.gateway._prior_of)
+    direct = Learner(gateway.gateway.roster.prior_of)
     direct.add_arms(["p/one"])
     last.previous = None
     direct.apply([*events[:3], last])

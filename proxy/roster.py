@@ -1,0 +1,183 @@
+"""Who is on duty: the arms of the configuration, those that come and go at run time, and what they cost today.
+
+Arms that come or go are rows of the journal. The learner meets each at its place among the decisions, so that
+all workers, and a restart, believe the same; it tells the roster, which takes the arm into service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from pydantic import ValidationError
+
+from bandit import ArmPrior
+from proxy.arms import Arm, ArmTable, build, configured, custom_price
+from proxy.config import ArmConfig, Config, ConfigError, PriceConfig, describe
+from proxy.learner import Learner
+from state.records import ArmChange
+from state.store import Store, StoreError
+
+log = logging.getLogger("meritorder.roster")
+
+_PRICE = "price/"
+"""Prefix of the durable values that are prices set through the API."""
+
+_POLL_S = 0.5
+"""How often prices that other workers were told are looked for."""
+
+
+class ArmExistsError(Exception):
+    """An arm of this name is there already."""
+
+
+class Roster:
+    """Keeps `table` as configuration and journal say. `learner` is set before `load`."""
+
+    learner: Learner
+
+    def __init__(self, table: ArmTable, store: Store, environment: Mapping[str, str]) -> None:
+        self._table = table
+        self._store = store
+        self._environment = environment
+        self._configured: dict[str, ArmConfig] = {}
+        self._added: dict[str, ArmConfig] = {}
+        self._prices: dict[str, object] = {}
+
+    async def load(self, config: Config) -> None:
+        """Learns the journal and takes all arms into service. Raises ConfigError, StoreError."""
+        self._configured = {arm.name: arm for arm in configured(config, self._environment)}
+        for change in await self._store.arms():
+            if (known := _parsed(change)) is not None:
+                self._added[change.name] = known
+        await self.learner.load(self._store, self.configured)
+        for arm in self._configured.values():
+            self._install(arm)
+        for change in await self._store.arms():
+            # One that another worker adds at this moment comes when its row is learnt.
+            if change.seq <= self.learner.seq:
+                self._changed(change)
+        self.learner.arm_changed = self._changed
+        await self.refresh()
+
+    @property
+    def configured(self) -> list[str]:
+        """Names of the arms that configuration and environment gave: no request can take them out."""
+        return list(self._configured)
+
+    def prior_of(self, name: str) -> ArmPrior | None:
+        """Returns what is believed of an arm that no row of the journal described."""
+        # Not of the arm in service: the journal is read before that, and a price may have changed since.
+        config = self._configured.get(name) or self._added.get(name)
+        try:
+            return None if config is None else build(config, -1, self._environment, time.time()).prior
+        except ConfigError:
+            return None
+
+    async def add(self, config: ArmConfig) -> Arm:
+        """Adds an arm durably. Raises ConfigError, ArmExistsError, StoreError.
+
+        A key may only be named, not given: the store is no safe.
+        """
+        if config.api_key is not None:
+            raise ConfigError(
+                "api_key can't be stored: name an environment variable of the gateway in api_key_env"
+            )
+        arm = build(config, -1, self._environment, time.time())
+        change = ArmChange(
+            name=config.name,
+            at=time.time(),
+            config=config.model_dump(mode="json", exclude_defaults=True),
+            prior=asdict(arm.prior),
+        )
+        if config.name in self._table.by_name or not await self._store.change_arm(change):
+            raise ArmExistsError(config.name)
+        await self.learner.catch_up(self._store, until=change.seq)
+        return arm
+
+    async def remove(self, name: str) -> None:
+        """Takes an arm out of service durably; what was learnt of it stays. Raises KeyError, StoreError."""
+        change = ArmChange(name=name, at=time.time(), config=None)
+        if not await self._store.change_arm(change):
+            raise KeyError(name)
+        await self.learner.catch_up(self._store, until=change.seq)
+        if self._prices.get(_PRICE + name) is not None:
+            # An arm that comes later under this name has its own price.
+            await self._keep_price(name, None)
+
+    async def set_price(self, name: str, price: PriceConfig) -> None:
+        """Sets today's price of an arm durably; the next decision uses it. Raises KeyError."""
+        if name not in self._table.by_name or custom_price(price) is None:
+            raise KeyError(name)
+        await self._keep_price(name, price.model_dump(mode="json", exclude_none=True))
+        self._reprice(name)
+
+    async def follow(self) -> None:
+        """Takes over prices that other workers were told, until cancelled."""
+        while True:
+            await asyncio.sleep(_POLL_S)
+            try:
+                await self.refresh()
+            except StoreError as error:
+                log.warning("other workers' prices can't be read: %s", error)
+
+    async def refresh(self) -> None:
+        """Takes over the prices that the store holds. Raises StoreError."""
+        prices = await self._store.values(_PRICE)
+        changed = [name for name, value in prices.items() if value != self._prices.get(name)]
+        self._prices = prices
+        for name in changed:
+            self._reprice(name.removeprefix(_PRICE))
+
+    async def _keep_price(self, name: str, value: object) -> None:
+        await self._store.set_value(_PRICE + name, value)
+        self._prices[_PRICE + name] = value
+
+    def _changed(self, change: ArmChange) -> None:
+        """Takes an arm that came into service, and one that went out of it."""
+        name = change.name
+        if name in self._configured:
+            return
+        if change.config is None:
+            self._added.pop(name, None)
+            self._table.drop(name)
+            return
+        config = _parsed(change)
+        if config is None:
+            return
+        self._added[name] = config
+        try:
+            self._install(config)
+        except ConfigError as error:
+            # Whoever can't serve it says so and goes on: no row of the journal may keep a gateway from starting.
+            log.warning("an arm that was added can't be served here: %s", error)
+
+    def _install(self, config: ArmConfig) -> None:
+        arm = build(config, -1, self._environment, time.time())
+        bandit = self.learner.bandit
+        arm.index = bandit.add_arm(arm.name, arm.prior)  # known already, but for a row passed over
+        self._table.put(arm)
+        self._reprice(arm.name)
+
+    def _reprice(self, name: str) -> None:
+        value = self._prices.get(_PRICE + name)
+        if value is None or name not in self._table.by_name:
+            return
+        try:
+            price = custom_price(PriceConfig.model_validate(value))
+        except ValidationError as error:
+            log.warning("the price of %s that the database holds can't be used: %s", name, describe(error))
+            return
+        if price is not None:
+            self._table.reprice(name, price)
+
+
+def _parsed(change: ArmChange) -> ArmConfig | None:
+    try:
+        return ArmConfig.model_validate(change.config)
+    except ValidationError as error:
+        log.warning("the arm %s that was added can't be read: %s", change.name, describe(error))
+        return None

@@ -325,7 +325,7 @@ _CREDENTIAL = re.compile(
     re.VERBOSE,
 )
 _NAMED_SECRET = re.compile(
-    r"((?:api[ _-]?key|access[ _-]?token|secret|password|authorization)[\"']?(?:\s+provided)?\s*[:=]\s*[\"']?)"
+    r"((?:api[ _-]?key|(?:access|security)[ _-]?token|secret|password|authorization)[\"']?(?:\s+provided)?\s*[:=]\s*[\"']?)"
     r"([^\s\"',;]{6,})",
     re.IGNORECASE,
 )

@@ -16,6 +16,7 @@ from adapters.pricing import Price, price_of
 from adapters.providers import PROVIDERS, Provider, provider_named
 from bandit import ArmPrior, FloatArray, IntArray
 from proxy.config import ArmConfig, Config, ConfigError, PriceConfig, secret
+from proxy.credentials import Signer, aws_signer, google_signer
 from proxy.request import OWN_FIELDS
 from proxy.upstream import Endpoint, head_prefix
 
@@ -47,6 +48,7 @@ class Arm:
     parameters: Mapping[str, object] = field(default_factory=dict)
     quality: float | None = None
     watched: frozenset[str] = frozenset()
+    signer: Signer | None = None
     _heads: dict[str, bytes] = field(default_factory=dict)
 
     def head(self, *, stream: bool) -> bytes:
@@ -56,6 +58,13 @@ class Arm:
         if prefix is None:
             prefix = self._heads[path] = head_prefix("POST", self.endpoint, path, self.headers)
         return prefix
+
+    def signature(self, body: bytes, now: float, *, stream: bool) -> bytes:
+        """Returns the header lines that authorise a call with `body`; nothing where the head has the key."""
+        if self.signer is None:
+            return b""
+        path = self.dialect.path(self.model, stream=stream)
+        return self.signer.headers(self.endpoint.base_path + path, body, now)
 
     @property
     def prior(self) -> ArmPrior:
@@ -105,6 +114,7 @@ class ArmTable:
         self.by_index: dict[int, Arm] = {}
         self.by_name: dict[str, Arm] = {}
         self.version = 0
+        self._signers: dict[str, Signer] = {}
 
     def __iter__(self) -> Iterator[Arm]:
         return iter(self.by_name.values())
@@ -113,7 +123,9 @@ class ArmTable:
         return len(self.by_name)
 
     def put(self, arm: Arm) -> None:
-        """Adds an arm, or replaces the one of its name."""
+        """Adds an arm, or replaces the one of its name; arms of one account get the same signer."""
+        if arm.signer is not None:
+            arm.signer = self._signers.setdefault(arm.signer.account, arm.signer)
         self.by_index[arm.index] = arm
         self.by_name[arm.name] = arm
         self.version += 1
@@ -186,11 +198,6 @@ def build(config: ArmConfig, index: int, environment: Mapping[str, str], now: fl
     key = secret(config.api_key, config.api_key_env or row.key_env, environment)
     if key is None and config.api_key_env:
         raise ConfigError(f"arm {config.name}: the environment variable {config.api_key_env} is not set")
-    if key is None and row.auth in ("aws", "google"):
-        raise ConfigError(
-            f"arm {config.name}: {config.provider} needs a bearer key in api_key or {row.key_env or 'api_key_env'}; "
-            "signing with access keys and refreshing tokens is not supported"
-        )
     try:
         endpoint = Endpoint.from_url(base_url)
         dialect = by_name(_ALIASES.get(config.dialect or "", config.dialect) or row.dialect)
@@ -200,6 +207,7 @@ def build(config: ArmConfig, index: int, environment: Mapping[str, str], now: fl
         raise ConfigError(
             f"arm {config.name}: the dialect {error} is not one of {', '.join(DIALECTS)}"
         ) from None
+    signer = _signer(config.name, row, endpoint, environment) if key is None else None
     if dialect.name != row.dialect:
         row = replace(row, dialect=dialect.name)  # what the row adapts are bodies of its own dialect
     known = find_model(row.prices, config.model)
@@ -227,7 +235,17 @@ def build(config: ArmConfig, index: int, environment: Mapping[str, str], now: fl
         | row.rejects
         | frozenset(row.renames)
         | ({"reasoning_effort"} if row.thinking != "effort" else set()),
+        signer=signer,
     )
+
+
+def _signer(name: str, row: Provider, endpoint: Endpoint, environment: Mapping[str, str]) -> Signer | None:
+    try:
+        if row.auth == "aws":
+            return aws_signer(endpoint, environment)
+        return google_signer() if row.auth == "google" else None
+    except ConfigError as error:
+        raise ConfigError(f"arm {name}: {row.name} {error}") from None
 
 
 def _price(config: PriceConfig, row: Provider, now: float) -> tuple[Price, bool]:

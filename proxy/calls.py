@@ -84,7 +84,7 @@ class Call:
         while True:
             arm = self.plan.candidates.arms[self.chosen]
             try:
-                relay = self._dispatch(arm, reply)
+                relay = self._dispatch(arm, reply) if arm.signer is None else await self._signed(arm, reply)
             except Inexpressible as error:
                 self.inexpressible.append(f"{arm.name}: {error.feature}")
                 if self._redraw():
@@ -137,9 +137,26 @@ class Call:
         self.relay = relay
         self.at, self.started = time.time(), gateway.loop.time()
         gateway.health.dispatched(arm.index, self.started)
-        head = complete_head(arm.head(stream=request.stream) + self._betas(arm), len(body))
-        relay.exchange = gateway.pool.send(arm.endpoint, head, body, relay)
+        head = arm.head(stream=request.stream) + self._betas(arm)
+        if arm.signer is not None:
+            head += arm.signature(body, self.at, stream=request.stream)
+        relay.exchange = gateway.pool.send(arm.endpoint, complete_head(head, len(body)), body, relay)
         return relay
+
+    async def _signed(self, arm: Arm, reply: StreamReply | None) -> Relay:
+        """Dispatches when the arm's credentials are there. That they can't be had is the arm's failure."""
+        gateway = self.gateway
+        assert arm.signer is not None
+        self.at, self.started = time.time(), gateway.loop.time()
+        try:
+            await arm.signer.ready()
+        except ProviderError as error:
+            unsent = BodyTranslator(arm.dialect, lambda _: b"")
+            relay = Relay(unsent, None, b"", arm.dialect.decode_error, gateway.tasks, gateway.loop)
+            relay.ended.set_result(Ending(error))
+            self.relay = relay
+            return relay
+        return self._dispatch(arm, reply)
 
     def _betas(self, arm: Arm) -> bytes:
         """Anthropic's clients switch on parts of the body by a header."""

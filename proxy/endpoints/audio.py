@@ -163,8 +163,9 @@ class _Sound(Call):
         self.at, self.started = time.time(), gateway.loop.time()
         gateway.health.dispatched(arm.index, self.started)
         path = arm.dialect.path(arm.model, stream=self.request.stream)
-        head = complete_head(head_prefix("POST", arm.endpoint, path, self._headers(arm)), len(body))
-        relay.exchange = gateway.pool.send(arm.endpoint, head, body, relay)
+        head = head_prefix("POST", arm.endpoint, path, self._headers(arm))
+        head += arm.signature(body, self.at, stream=self.request.stream)
+        relay.exchange = gateway.pool.send(arm.endpoint, complete_head(head, len(body)), body, relay)
         return relay
 
     def _body(self, arm: Arm) -> bytes:

@@ -41,6 +41,12 @@ from benchmarks.peers import CACHE, PEERS, InstallError, Peer
     type=click.Choice([*PEERS, "all"]),
     help="Another gateway to install and measure beside ours; may be repeated.",
 )
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=CACHE,
+    help="Where other gateways are installed.",
+)
 @click.option("--runs", type=click.IntRange(1), default=3, show_default=True, help="Runs per scenario.")
 @click.option("--quick", is_flag=True, help="One short run of each: a smoke test, not a measurement.")
 @click.option("--ours/--no-ours", default=True, help="Whether to measure this gateway.")
@@ -53,6 +59,7 @@ from benchmarks.peers import CACHE, PEERS, InstallError, Peer
 def main(
     scenario_names: tuple[str, ...],
     peer_names: tuple[str, ...],
+    cache: Path,
     runs: int,
     quick: bool,
     ours: bool,
@@ -66,14 +73,14 @@ def main(
     chosen = [SCENARIOS[name] for name in scenario_names or DEFAULT if name != MEMORY]
     if quick:
         runs, chosen = 1, [scenario.shortened() for scenario in chosen]
-    peers = _install(console, tuple(PEERS) if "all" in peer_names else peer_names)
+    peers = _install(console, tuple(PEERS) if "all" in peer_names else peer_names, cache)
     names = [DIRECT, BARE, *([OURS] if ours else []), *peers]
     found: list[Record] = []
     tools = build()
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as temporary:
         folder = Path(temporary)
         upstream = Upstream(tools, Cores.split().load, folder)
-        bench = Bench(tools, upstream, Gateways(upstream, Cores.split(), folder, peers), folder)
+        bench = Bench(tools, upstream, Gateways(upstream, Cores.split(), folder, peers, cache), folder)
         try:
             if chosen:
                 found += _measure(console, bench, names, chosen, runs)
@@ -98,12 +105,12 @@ def main(
             console.print(f"wrote {path}")
 
 
-def _install(console: Console, names: Sequence[str]) -> dict[str, Peer]:
+def _install(console: Console, names: Sequence[str], cache: Path) -> dict[str, Peer]:
     installed = {}
     for name in names:
         with console.status(f"installing {name}"):
             try:
-                PEERS[name].install(CACHE / name)
+                PEERS[name].install(cache / name)
                 installed[name] = PEERS[name]
             except InstallError as error:
                 console.print(f"{name} left out: {error}", markup=False)

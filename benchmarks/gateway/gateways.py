@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.gateway.bodies import body
 from benchmarks.gateway.native import Tools
+from benchmarks.gateway.probe import wait_until_it_answers
 from benchmarks.gateway.processes import Cores, Process, StartError, free_port
 from benchmarks.gateway.scenarios import SCENARIOS, Scenario, Setup
 from benchmarks.gateway.tls_front import certificate
@@ -114,12 +112,21 @@ def _launch_bare(setup: Setup, site: Site, upstream: Upstream) -> Launch:
 class Gateways:
     """Starts each gateway once per setup, and keeps it until the end so that runs can be interleaved."""
 
-    def __init__(self, upstream: Upstream, cores: Cores, folder: Path, peers: Mapping[str, Peer]) -> None:
+    def __init__(
+        self,
+        upstream: Upstream,
+        cores: Cores,
+        folder: Path,
+        peers: Mapping[str, Peer],
+        cache: Path = CACHE,
+    ) -> None:
         self._upstream = upstream
         self._cores = cores
         self._folder = folder
         self._peers = peers
+        self._cache = cache
         self._running: dict[tuple[str, Setup], Target] = {}
+        self._broken: dict[tuple[str, Setup], StartError] = {}
 
     def takes_part(self, gateway: str, scenario: Scenario) -> bool:
         """False where a gateway can't serve a scenario, or where it would say nothing new."""
@@ -138,22 +145,29 @@ class Gateways:
         """Returns the running gateway, started now if need be. Raises StartError."""
         if gateway not in (OURS, DIRECT):
             setup = Setup(tls=setup.tls)  # what else can be set up doesn't exist there
-        if (gateway, setup) not in self._running:
-            self._running[gateway, setup] = self._start(gateway, setup)
-        return self._running[gateway, setup]
+        key = (gateway, setup)
+        if key in self._broken:
+            raise self._broken[key]
+        if key not in self._running:
+            try:
+                self._running[key] = self._start(gateway, setup)
+            except StartError as error:
+                self._broken[key] = error
+                raise
+        return self._running[key]
 
     def _start(self, gateway: str, setup: Setup) -> Target:
         if gateway == DIRECT:
             return Target(gateway, self._upstream.port, Launch([]), None)
         folder = Path(tempfile.mkdtemp(prefix=f"{gateway}-", dir=self._folder))
         models = tuple(sorted({"mock", *(scenario.upstream_model for scenario in SCENARIOS.values())}))
-        site = Site(free_port(), self._upstream.port, folder, models)
+        site = Site(free_port(), free_port(), self._upstream.port, folder, models)
         if gateway == OURS:
             launch = _launch_ours(setup, site, self._upstream)
         elif gateway == BARE:
             launch = _launch_bare(setup, site, self._upstream)
         else:
-            launch = self._peers[gateway].launch(CACHE / gateway, site)
+            launch = self._peers[gateway].launch(self._cache / gateway, site)
         process = Process(
             launch.argv,
             cores=self._cores.gateway,
@@ -161,14 +175,16 @@ class Gateways:
             env={**_environment(self._upstream.certificate), **launch.env},
             cwd=_REPOSITORY if gateway in (OURS, BARE) else folder,
         )
-        target = Target(gateway, site.port, launch, process)
         try:
-            process.wait_for_port(site.port, launch.start_seconds)
-            _wait_until_it_answers(target, launch.start_seconds)
+            port = site.port
+            if launch.port_file is not None:
+                port = int(process.wait_for_file(launch.port_file, launch.start_seconds))
+            process.wait_for_port(port, launch.start_seconds)
+            wait_until_it_answers(process, port, launch)
         except StartError:
             process.stop()
             raise
-        return target
+        return Target(gateway, port, launch, process)
 
     def stop(self) -> None:
         for target in self._running.values():
@@ -184,28 +200,3 @@ def _environment(certificate_path: Path | None) -> dict[str, str]:
     if certificate_path is not None:
         kept["SSL_CERT_FILE"] = str(certificate_path)
     return kept
-
-
-def _wait_until_it_answers(target: Target, timeout: float) -> None:
-    assert target.process is not None
-    scenario = SCENARIOS["c1"]
-    headers = dict(header.split(": ", 1) for header in target.launch.headers)
-    headers["Content-Type"] = "application/json"
-    payload = body(scenario, target.model(scenario), 0)
-    deadline = time.monotonic() + timeout
-    said = ""
-    while time.monotonic() < deadline:
-        target.process.check()
-        connection = http.client.HTTPConnection("127.0.0.1", target.port, timeout=timeout)
-        try:
-            connection.request("POST", target.launch.path, payload, headers)
-            answer = connection.getresponse()
-            said = f"{answer.status}: {answer.read(500).decode(errors='replace')}"
-            if answer.status == 200:
-                return
-        except OSError as error:
-            said = str(error)
-        finally:
-            connection.close()
-        time.sleep(0.1)
-    raise StartError(f"no answer after {timeout:.0f} s; last: {said}\n{target.process.tail()}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
@@ -15,6 +16,8 @@ import psutil  # type: ignore[import-untyped]
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
 
 
 class StartError(Exception):
@@ -68,7 +71,7 @@ class Process:
                 env=None if env is None else dict(env),
                 cwd=cwd,
                 start_new_session=True,
-                preexec_fn=lambda: os.sched_setaffinity(0, cores),  # noqa: PLW1509  # no threads here
+                preexec_fn=lambda: _before_start(cores),  # noqa: PLW1509  # no threads here
             )
 
     @property
@@ -102,13 +105,23 @@ class Process:
             time.sleep(0.02)
         raise StartError(f"nothing listened on port {port} after {timeout:.0f} s\n{self.tail()}")
 
+    def wait_for_file(self, path: Path, timeout: float) -> str:
+        """Returns the file's text once it is there. Raises StartError."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            self.check()
+            if path.exists():
+                return path.read_text()
+            time.sleep(0.02)
+        raise StartError(f"{path.name} was not written in {timeout:.0f} s\n{self.tail()}")
+
     def check(self) -> None:
         """Raises StartError when the process has ended."""
         if self._child.poll() is not None:
             raise StartError(f"ended with status {self._child.returncode}\n{self.tail()}")
 
     def tail(self) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
+        return "\n".join(line[:300] for line in self.log.read_text(errors="replace").splitlines()[-4:])
 
     def stop(self) -> None:
         """Asks the whole family to end, and kills what is left after 5 s."""
@@ -125,6 +138,11 @@ class Process:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
+
+
+def _before_start(cores: tuple[int, ...]) -> None:
+    os.sched_setaffinity(0, cores)
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # nothing stays behind when the benchmark is killed
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,18 @@ forward a request, keep-alive to the upstream, and every known mistake in its se
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+from benchmarks.peers.go import FERRO
 from benchmarks.peers.launch import InstallError, Launch, Peer, Site
-from benchmarks.peers.system import ENVOY, NGINX
+from benchmarks.peers.node import PORTKEY
+from benchmarks.peers.python import LITELLM
+from benchmarks.peers.rust import ROLTER, SMG, TENSORZERO, VLLM_ROUTER
+from benchmarks.peers.system import ENVOY, HAPROXY, NGINX
 
 __all__ = ["CACHE", "PEERS", "InstallError", "Launch", "Peer", "Site"]
 
-CACHE = Path(__file__).parent / ".cache"
-PEERS = {peer.name: peer for peer in (NGINX, ENVOY)}
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "meritorder" / "peers"
+_ALL = (NGINX, HAPROXY, ENVOY, VLLM_ROUTER, SMG, ROLTER, TENSORZERO, FERRO, PORTKEY, LITELLM)
+PEERS = {peer.name: peer for peer in _ALL}

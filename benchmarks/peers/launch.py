@@ -11,9 +11,11 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Site:
-    """Where a gateway is to run: its port, the mock's port, a folder for its files, the models to serve."""
+    """Where a gateway is to run: its port, one more for what else it wants to listen on, the mock's port, a
+    folder for its files, the models to serve."""
 
     port: int
+    spare_port: int
     upstream_port: int
     folder: Path
     models: tuple[str, ...]
@@ -25,7 +27,10 @@ class Site:
 
 @dataclass(frozen=True)
 class Launch:
-    """What to run and how to address it. `model` is a pattern in which `{model}` is the upstream's model."""
+    """What to run and how to address it. `model` is a pattern in which `{model}` is the upstream's model.
+
+    `port_file`: where a gateway that picks its own port writes it.
+    """
 
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
@@ -33,6 +38,7 @@ class Launch:
     model: str = "{model}"
     headers: tuple[str, ...] = ("Authorization: Bearer sk-bench",)
     start_seconds: float = 60.0
+    port_file: Path | None = None
 
 
 @dataclass(frozen=True)

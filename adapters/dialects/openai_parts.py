@@ -61,18 +61,20 @@ def thoughts_of(message: Json) -> list[Reasoning]:
 def _thought(detail: Any) -> Reasoning | None:
     match detail:
         case {"type": "reasoning.encrypted", "data": str(data)}:
-            return Reasoning(redacted=data, id=_id(detail))
+            return Reasoning(redacted=data, id=_string(detail, "id"))
         case {"type": "reasoning.text"}:
-            thought = Reasoning(detail.get("text") or "", detail.get("signature") or None, id=_id(detail))
+            thought = Reasoning(
+                _string(detail, "text") or "", _string(detail, "signature") or None, id=_string(detail, "id")
+            )
         case {"type": "reasoning.summary", "summary": str(summary)}:
-            thought = Reasoning(summary, id=_id(detail))
+            thought = Reasoning(summary, id=_string(detail, "id"))
         case _:
             return None
     return thought if thought.text or thought.signature or thought.id else None
 
 
-def _id(detail: Json) -> str | None:
-    given = detail.get("id")
+def _string(detail: Json, name: str) -> str | None:
+    given = detail.get(name)
     return given if isinstance(given, str) else None
 
 

@@ -218,7 +218,7 @@ def flat_annotation(entry: Json) -> Iterable[Json]:
     inner = entry.get("url_citation")
     if isinstance(inner, dict):
         yield {"type": "url_citation", "title": "", **inner}
-    elif entry.get("type") in {"file_citation", "container_file_citation", "file_path"}:
+    elif entry.get("type") in ("file_citation", "container_file_citation", "file_path"):
         yield entry
 
 

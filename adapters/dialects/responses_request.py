@@ -115,7 +115,7 @@ def _item(raw: Json, path: str) -> Message:
     match raw.get("type", "message"):
         case "message":
             role = raw.get("role")
-            if role not in {"user", "assistant", "system", "developer"}:
+            if role not in ("user", "assistant", "system", "developer"):
                 raise InvalidRequest(f"{path}.role: unknown role {role!r}", f"{path}.role")
             return Message(role, _content(raw.get("content"), f"{path}.content"))
         case "function_call" if not raw.get("namespace"):
@@ -138,11 +138,13 @@ def _item(raw: Json, path: str) -> Message:
 
 def reasoning(raw: Json) -> Reasoning:
     """Decodes a reasoning item: its summary, or the open thoughts of models that show them."""
-    told = raw.get("summary") or raw.get("content") or ()
+    told = raw.get("summary") or raw.get("content")
+    pieces = [piece.get("text") for piece in told if isinstance(piece, dict)] if isinstance(told, list) else []
+    seal, item_id = raw.get("encrypted_content"), raw.get("id")
     return Reasoning(
-        "".join(piece.get("text") or "" for piece in told if isinstance(piece, dict)),
-        signature=signatures.tagged(signatures.OPENAI, raw.get("encrypted_content")),
-        id=raw.get("id"),
+        "".join(piece for piece in pieces if isinstance(piece, str)),
+        signature=signatures.tagged(signatures.OPENAI, seal) if isinstance(seal, str) else None,
+        id=item_id if isinstance(item_id, str) else None,
     )
 
 

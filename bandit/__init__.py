@@ -15,11 +15,13 @@ outcomes   posteriors of output tokens, latency and errors per arm
 objective  what a caller pays for: dollars of quality, cost and waiting
 pacing     budgets and quality targets that hold on average
 thompson   the exact probability that each arm is the best one
+decision   estimates and prices become utilities, and a draw
 engine     `Bandit`, which puts them together
 """
 
 from bandit.arrays import FloatArray, IntArray
-from bandit.engine import Bandit, Decision, Estimate, Round, Settings
+from bandit.decision import Decision, Round
+from bandit.engine import Bandit, Estimate, Settings
 from bandit.features import DIMENSION, Context, RequestFacts
 from bandit.objective import PRESETS, Objective, Quote
 from bandit.priors import ArmPrior

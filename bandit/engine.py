@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from bandit.arrays import FloatArray, IntArray, with_row
 from bandit.bias import FeedbackBias
+from bandit.decision import Decision, Outlook, Round, choose, estimate
 from bandit.features import (
     DIMENSION,
     KINDS,
@@ -19,6 +19,7 @@ from bandit.features import (
     column_groups,
     context_vector,
     kind_of,
+    kinds_of,
 )
 from bandit.objective import Objective, Quote
 from bandit.outcomes import ErrorRates, LogMeans
@@ -26,14 +27,12 @@ from bandit.pacing import Pacer
 from bandit.priors import ArmPrior
 from bandit.quality import QualityModel, QualitySettings
 from bandit.tasks import TASK_COLUMNS, TaskRegistry, recognise_task
-from bandit.thompson import best_probabilities, best_probabilities_many, bounded, draw, with_floor
 from bandit.topics import TOPICS
 
 _Z95 = 1.959964
-_ONE_ARM = np.ones(1)
 
-_MOST_KNOWN = 256
-"""Candidate sets times kinds of work whose expectations are kept."""
+_MOST_VIEWS = 32
+"""Candidate sets whose expectations are kept."""
 
 VERSION = 1
 """Of snapshots. One more whenever state or its meaning changes; another version's snapshot is refused."""
@@ -65,44 +64,6 @@ class Settings:
     error_half_life_s: float = 600.0
 
 
-@dataclass(slots=True)
-class Round:
-    """One request to decide on: the arguments of `Bandit.decide` that differ from request to request."""
-
-    x: FloatArray
-    quote: Quote
-    objective: Objective
-    max_tokens: int | None
-    uniform: float
-    budget: str | None = None
-
-
-@dataclass(slots=True)
-class Decision:
-    """One draw. Arrays have shape (k,), one entry per candidate; money in US dollars, time in seconds."""
-
-    candidates: IntArray
-    probabilities: FloatArray
-    chosen: int
-    quality: FloatArray
-    quality_sd: FloatArray
-    output_tokens: FloatArray
-    cost_usd: FloatArray
-    seconds: FloatArray
-    error: FloatArray
-    utility: FloatArray
-
-    @property
-    def arm(self) -> int:
-        """The drawn arm's index."""
-        return int(self.candidates[self.chosen])
-
-    @property
-    def propensity(self) -> float:
-        """The probability that the drawn arm was drawn with, in (0, 1]."""
-        return float(self.probabilities[self.chosen])
-
-
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """Posterior mean and 95 % interval, clipped to [0, 1], and the decayed observations behind it."""
@@ -111,6 +72,19 @@ class Estimate:
     low: float
     high: float
     effective_samples: float
+
+
+@dataclass(slots=True)
+class _View:
+    """What is expected of some candidates at one time; arrays (k,), `tokens` by kind of work."""
+
+    candidates: IntArray
+    rows: IntArray | None
+    at: float
+    ttft: FloatArray
+    token_s: FloatArray
+    error: FloatArray
+    tokens: dict[int, FloatArray] = field(default_factory=dict)
 
 
 class Bandit:
@@ -135,9 +109,7 @@ class Bandit:
         self._pacer = Pacer()
         # Sum of contexts and number of them, by arm and task: what "on average" means in a report.
         self._contexts = np.zeros((0, KINDS, DIMENSION + 1))
-        self._known: dict[
-            tuple[int, int], tuple[IntArray, float, tuple[FloatArray, FloatArray, FloatArray, FloatArray]]
-        ] = {}
+        self._views: dict[int, _View] = {}
 
     def index(self, arm: str) -> int:
         """Returns the index of `arm`. Raises KeyError for an arm never added."""
@@ -156,7 +128,7 @@ class Bandit:
         for part in (self._tokens, self._ttft, self._token_s, self._errors, self._bias):
             part.add_arm()
         self._contexts = with_row(self._contexts, 0.0)
-        self._known.clear()
+        self._views.clear()
         return self._index[name]
 
     def context(self, facts: RequestFacts) -> Context:
@@ -189,132 +161,56 @@ class Bandit:
         `x` has shape (DIMENSION,), `uniform` is a random number in [0, 1), `now` epoch seconds. `budget`
         names whose spending the objective's targets are held for (a route, a key). Reads only.
         """
-        mean, sd = self._quality.predict(x)
-        mean = mean.take(candidates)
-        tokens, ttft, token_s, error = self._expected(candidates, kind_of(x), now)
-        quality = np.minimum(np.maximum(mean, 0.0), 1.0)
-        if max_tokens is not None:
-            tokens = np.minimum(tokens, max_tokens)
-        cost = quote.fixed_usd + quote.output_usd * tokens
-        seconds = ttft
-        if objective.whole_answer:
-            seconds = ttft + tokens * token_s
-        value_usd = objective.value_usd
-        if objective.min_quality is not None:
-            value_usd = self._pacer.value(budget, value_usd)
-        worth = value_usd * (1.0 - error)
-        utility = worth * quality - cost - objective.second_usd * seconds
-        if candidates.shape[0] == 1:
-            probabilities = _ONE_ARM
-        else:
-            curiosity = self._quality.curiosity(
-                sd, self.settings.broad, self.settings.broadening, self.settings.narrow
-            )
-            # Around the unclipped mean where it is below 1: clipping at 0 would hide how far apart arms are.
-            expected, curious = bounded(mean, curiosity.take(candidates))
-            centre = utility + worth * (expected - quality)
-            if objective.max_usd_per_request is not None:
-                centre -= cost * self._pacer.money_price(budget, value_usd, objective.max_usd_per_request)
-            probabilities = best_probabilities(centre, worth * curious + 1e-12)
-            probabilities = with_floor(probabilities, self.settings.floor, self.settings.floor_total)
-        return Decision(
-            candidates=candidates,
-            probabilities=probabilities,
-            chosen=draw(probabilities, uniform),
-            quality=quality,
-            quality_sd=sd.take(candidates),
-            output_tokens=tokens,
-            cost_usd=cost,
-            seconds=seconds,
-            error=error,
-            utility=utility,
-        )
+        one = Round(x, quote, objective, max_tokens, uniform, budget)
+        return self.decide_many([one], candidates, now=now)[0]
 
     def decide_many(self, rounds: Sequence[Round], candidates: IntArray, *, now: float) -> list[Decision]:
-        """Returns `decide` of each round, all over the same `candidates`, at a fraction of the cost of one by one.
-
-        Equal to `decide` up to rounding. Rounds with targets to hold, or one candidate, are decided one by one.
-        """
-        plain = [n for n, r in enumerate(rounds) if not r.objective.has_targets]
-        if len(plain) < 2 or candidates.shape[0] < 2:
-            return [self._decide_one(r, candidates, now) for r in rounds]
-        decided = {
-            n: self._decide_one(r, candidates, now) for n, r in enumerate(rounds) if r.objective.has_targets
-        }
-        chosen = [rounds[n] for n in plain]
-        mean, sd = self._quality.predict_many(np.array([r.x for r in chosen]))
+        """Returns `decide` of each round, all over the same `candidates`, at a fraction of the cost of one by one."""
+        contexts = np.array([r.x for r in rounds])
+        view = self._view(candidates, now)
+        mean, variance = self._quality.predict(contexts, view.rows)
+        kinds = kinds_of(contexts)
+        tokens = [self._tokens_of(view, kind) for kind in kinds]
+        outlook = Outlook(
+            tokens[0] if kinds.count(kinds[0]) == len(kinds) else np.array(tokens),
+            view.ttft,
+            view.token_s,
+            view.error,
+        )
+        estimates = estimate(rounds, mean, variance, outlook, self._pacer)
         curiosity = self._quality.curiosity(
-            sd, self.settings.broad, self.settings.broadening, self.settings.narrow
-        ).take(candidates, axis=1)
-        mean, sd = mean.take(candidates, axis=1), sd.take(candidates, axis=1)
-        known = [self._expected(candidates, kind_of(r.x), now) for r in chosen]
-        tokens, ttft, token_s, error = (np.array(part) for part in zip(*known, strict=True))
-        most = [math.inf if r.max_tokens is None else float(r.max_tokens) for r in chosen]
-        tokens = np.minimum(tokens, np.array(most)[:, None])
-        cost = (
-            np.array([r.quote.fixed_usd for r in chosen])
-            + np.array([r.quote.output_usd for r in chosen]) * tokens
+            variance, view.rows, self.settings.broad, self.settings.broadening, self.settings.narrow
         )
-        whole = np.array([float(r.objective.whole_answer) for r in chosen])[:, None]
-        seconds = ttft + whole * tokens * token_s
-        worth = np.array([r.objective.value_usd for r in chosen])[:, None] * (1.0 - error)
-        quality = np.minimum(np.maximum(mean, 0.0), 1.0)
-        utility = (
-            worth * quality - cost - np.array([r.objective.second_usd for r in chosen])[:, None] * seconds
-        )
-        expected, curious = bounded(mean, curiosity)
-        probabilities = best_probabilities_many(
-            utility + worth * (expected - quality), worth * curious + 1e-12
-        )
-        probabilities = with_floor(probabilities, self.settings.floor, self.settings.floor_total)
-        for row, n in enumerate(plain):
-            decided[n] = Decision(
-                candidates=candidates,
-                probabilities=probabilities[row],
-                chosen=draw(probabilities[row], rounds[n].uniform),
-                quality=quality[row],
-                quality_sd=sd[row],
-                output_tokens=tokens[row],
-                cost_usd=cost[row],
-                seconds=seconds[row],
-                error=error[row],
-                utility=utility[row],
-            )
-        return [decided[n] for n in range(len(rounds))]
+        floor = (self.settings.floor, self.settings.floor_total)
+        return choose(rounds, candidates, estimates, curiosity, self._pacer, floor)
 
-    def _decide_one(self, one: Round, candidates: IntArray, now: float) -> Decision:
-        return self.decide(
-            one.x,
-            candidates,
-            one.quote,
-            one.objective,
-            max_tokens=one.max_tokens,
-            now=now,
-            uniform=one.uniform,
-            budget=one.budget,
-        )
-
-    def _expected(
-        self, candidates: IntArray, kind: int, now: float
-    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """Returns expected output tokens, TTFT, seconds per token and error probability, each of shape (k,).
+    def _view(self, candidates: IntArray, now: float) -> _View:
+        """Returns what is expected of the candidates whatever is asked of them.
 
         Kept until the next outcome, at most a second: outcomes come in batches, with many decisions between.
         """
-        key = (id(candidates), kind)
-        known = self._known.get(key)
-        if known is not None and known[0] is candidates and 0.0 <= now - known[1] < 1.0:
-            return known[2]
-        result = (
-            self._tokens.predict(kind)[0].take(candidates),
-            self._ttft.predict(0)[0].take(candidates),
-            self._token_s.predict(0)[0].take(candidates),
-            self._errors.predict(now).take(candidates),
+        known = self._views.get(id(candidates))
+        if known is not None and known.candidates is candidates and 0.0 <= now - known.at < 1.0:
+            return known
+        everyone = np.array_equal(candidates, np.arange(len(self.arms)))
+        view = _View(
+            candidates=candidates,
+            rows=None if everyone else candidates,
+            at=now,
+            ttft=self._ttft.predict(0)[0].take(candidates),
+            token_s=self._token_s.predict(0)[0].take(candidates),
+            error=self._errors.predict(now).take(candidates),
         )
-        if len(self._known) >= _MOST_KNOWN:
-            self._known.clear()
-        self._known[key] = (candidates, now, result)
-        return result
+        if len(self._views) >= _MOST_VIEWS:
+            self._views.clear()
+        self._views[id(candidates)] = view
+        return view
+
+    def _tokens_of(self, view: _View, kind: int) -> FloatArray:
+        found = view.tokens.get(kind)
+        if found is None:
+            found = view.tokens[kind] = self._tokens.predict(kind)[0].take(view.candidates)
+        return found
 
     def observe_outcome(
         self,
@@ -339,14 +235,14 @@ class Bandit:
         """
         if task and not task.startswith("topic:") and task != "auto":
             self._tasks.slot(task)
-        self._known.clear()
+        self._views.clear()
         self._errors.observe(arm, error=error, now=now)
         if objective is not None and cost_usd is not None and objective.max_usd_per_request is not None:
             self._pacer.spent(budget, cost_usd, objective.max_usd_per_request)
         if error:
             return
         if objective is not None and objective.min_quality is not None:
-            mean, _ = self._quality.predict(x)
+            mean = self._quality.expected(x)
             eligible = list(range(len(self.arms))) if candidates is None else candidates.tolist()
             self._pacer.answered(budget, arm, mean, eligible, objective.min_quality)
         slot = kind_of(x)
@@ -363,7 +259,7 @@ class Bandit:
 
     def observe_failure(self, arm: int, *, now: float) -> None:
         """Takes a failed attempt that another arm made good."""
-        self._known.clear()
+        self._views.clear()
         self._errors.observe(arm, error=True, now=now)
 
     def observe_quality(
@@ -487,4 +383,4 @@ class Bandit:
         self._ttft.restore("ttft", arrays)
         self._token_s.restore("token_s", arrays)
         self._errors.restore("errors", arrays)
-        self._known.clear()
+        self._views.clear()

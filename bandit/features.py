@@ -29,7 +29,6 @@ _READ = 4000
 """Bytes of the text that are looked at: the rest of a long one seldom changes the subject."""
 
 _OTHER, _DIGIT, _MATHS, _CODE, _FOREIGN, _LINE = range(6)
-_CLASSES = 6
 
 
 def _byte_classes() -> bytes:
@@ -43,9 +42,11 @@ def _byte_classes() -> bytes:
 
 
 _CLASS_OF_BYTE = _byte_classes()
+_GAINS = ((_DIGIT, 5.0), (_MATHS, 10.0), (_CODE, 10.0), (_FOREIGN, 2.0), (_LINE, 10.0))
+_BLANK = [1.0] + [0.0] * (DIMENSION - 1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Context:
     """What the learner sees of a request: `x` of shape (DIMENSION,), float64 with float32 values, and the task."""
 
@@ -53,7 +54,7 @@ class Context:
     task: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RequestFacts:
     """What the parser saw. `text` is the last user turn, `characters` counts the whole prompt."""
 
@@ -76,51 +77,43 @@ def context_vector(facts: RequestFacts, slot: int | None) -> FloatArray:
 
     `slot` is the task's column, from `TaskRegistry`, in [0, TASK_COLUMNS); None for none.
     """
-    x = np.zeros(
-        DIMENSION, dtype=np.float32
-    )  # as the journal keeps it: a replay must see what was decided on
-    x[0] = 1.0
+    values = _BLANK.copy()
     if slot is not None:
-        x[1 + slot] = 1.0
+        values[1 + slot] = 1.0
     raw = facts.text[:_READ].encode("utf-8", "replace")
     for topic, weight in topic_weights(raw):
-        x[FIRST_TOPIC + topic] = weight
-    digits = maths = code = foreign = lines = 0.0
+        values[FIRST_TOPIC + topic] = weight
+    # 150 characters is an ordinary question; one unit is a factor of about 20.
+    values[FIRST_STATISTIC] = min(2.0, max(-1.0, (math.log1p(facts.characters) - 5.0) / 3.0))
+    values[FIRST_STATISTIC + 1] = min(1.0, math.log(max(1, facts.turns)) / 3.0)
+    values[FIRST_STATISTIC + 2] = float(facts.has_tools)
+    values[FIRST_STATISTIC + 3] = float(facts.has_schema)
+    values[FIRST_STATISTIC + 4] = float(facts.has_images or facts.has_audio)
+    values[FIRST_STATISTIC + 5] = float(bool(facts.system))
     if raw:
         classes = raw.translate(_CLASS_OF_BYTE)
-        counts = [classes.count(kind) for kind in range(_CLASSES)]
         scale = 1.0 / len(raw)
         # Shares of 5-10 % are already a strong sign, hence the gains; capped so that no text dominates.
-        digits = min(1.0, 5.0 * counts[_DIGIT] * scale)
-        maths = min(1.0, 10.0 * counts[_MATHS] * scale)
-        code = min(1.0, 10.0 * counts[_CODE] * scale)
-        foreign = min(1.0, 2.0 * counts[_FOREIGN] * scale)
-        lines = min(1.0, 10.0 * counts[_LINE] * scale)
-    x[FIRST_STATISTIC:] = (
-        # 150 characters is an ordinary question; one unit is a factor of about 20.
-        min(2.0, max(-1.0, (math.log1p(facts.characters) - 5.0) / 3.0)),
-        min(1.0, math.log(max(1, facts.turns)) / 3.0),
-        facts.has_tools,
-        facts.has_schema,
-        facts.has_images or facts.has_audio,
-        bool(facts.system),
-        digits,
-        maths,
-        code,
-        foreign,
-        lines,
-    )
-    return x.astype(np.float64)
+        values[FIRST_STATISTIC + 6 :] = [
+            min(1.0, gain * classes.count(kind) * scale) for kind, gain in _GAINS
+        ]
+    # As the journal keeps it: a replay must see what was decided on.
+    return np.array(values, dtype=np.float32).astype(np.float64)
 
 
 def kind_of(x: FloatArray) -> int:
     """Returns the kind of work in [0, KINDS): the task's slot, else the strongest topic, else the last."""
     columns = x[1:FIRST_STATISTIC]
-    task = int(columns[:TASK_COLUMNS].argmax())
-    if columns[task] > 0.0:
-        return task
-    topic = int(columns.argmax())
-    return topic if columns[topic] > 0.0 else KINDS - 1
+    kind = int(columns.argmax())  # a task's 1 comes before any topic, whose weight is below 1
+    return kind if columns[kind] > 0.0 else KINDS - 1
+
+
+def kinds_of(contexts: FloatArray) -> list[int]:
+    """Returns `kind_of` of each row of (b, DIMENSION)."""
+    columns = contexts[:, 1:FIRST_STATISTIC]
+    kinds = np.where(columns.max(axis=1) > 0.0, columns.argmax(axis=1), KINDS - 1)
+    found: list[int] = kinds.tolist()
+    return found
 
 
 def column_groups() -> IntArray:

@@ -153,34 +153,40 @@ class QualityModel:
         self._welcome()
         self._solve_all()
 
-    def predict(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Returns posterior mean and standard deviation of E[quality | x], each of shape (n,).
+    def expected(self, x: FloatArray) -> FloatArray:
+        """Returns the posterior mean of E[quality | x] of every arm, shape (n,)."""
+        return self._theta @ x
 
-        They are for the time of the latest observation: a decision must not move the learner's clock.
+    def predict(self, contexts: FloatArray, arms: IntArray | None = None) -> tuple[FloatArray, FloatArray]:
+        """Returns posterior mean and variance of E[quality | x] for each row x of `contexts`: (b, k) each.
+
+        `contexts` has shape (b, DIMENSION); `arms` (k,), None for all of them. The posteriors are for the time
+        of the latest observation: a decision must not move the learner's clock.
         """
-        support = x.nonzero()[0]
-        values = x[support]
-        block = self._covariance[:, support[:, None], support]
-        variance = (block @ values) @ values
-        return self._theta[:, support] @ values, np.sqrt(np.maximum(variance, 1e-12))
-
-    def predict_many(self, contexts: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Returns `predict` of each row of `contexts` (b, DIMENSION): two arrays of shape (b, n)."""
-        support = np.abs(contexts).max(axis=0).nonzero()[0]
+        support = np.logical_or.reduce(contexts, axis=0).nonzero()[0]
         values = contexts[:, support]
-        block = self._covariance[:, support[:, None], support]
+        if arms is None:
+            block, theta = self._covariance[:, support[:, None], support], self._theta[:, support]
+        else:
+            block = self._covariance[arms[:, None, None], support[:, None], support]
+            theta = self._theta[arms[:, None], support]
         variance = np.einsum("nbi,bi->bn", values @ block, values)
-        return values @ self._theta[:, support].T, np.sqrt(np.maximum(variance, 1e-12))
+        return values @ theta.T, np.maximum(variance, 1e-12, out=variance)
 
-    def curiosity(self, sd: FloatArray, broad: float, broadening: float, narrow: float) -> FloatArray:
-        """Returns the standard deviation to explore with, from the posterior's `sd` at a context: shape (…, n).
+    def curiosity(
+        self, variance: FloatArray, arms: IntArray | None, broad: float, broadening: float, narrow: float
+    ) -> FloatArray:
+        """Returns the standard deviation to explore with, from the posterior's `variance` (b, k) at a context.
 
-        What is uncertain at the mean context concerns all traffic and counts `broad`; the rest, which only
-        helps requests like this one, counts `narrow`.
+        What is uncertain at the mean context concerns all traffic and counts `broad` (and `broadening` more
+        per factor of ten in observations); the rest, which only helps requests like this one, counts `narrow`.
         """
+        shared = self._broad if arms is None else self._broad[arms]
         broad += broadening * math.log10(1.0 + self._total)
-        rest = np.maximum(sd * sd - self._broad, 0.0)
-        return np.sqrt(broad**2 * self._broad + narrow**2 * rest + 1e-12)
+        rest = np.maximum(variance - shared, 0.0)
+        rest *= narrow**2
+        rest += broad**2 * shared + 1e-12
+        return np.sqrt(rest, out=rest)
 
     def observe(
         self, arm: int, x: FloatArray, value: float, *, at: float, weight: float, labelled: bool

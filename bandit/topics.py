@@ -158,7 +158,7 @@ def topic_weights(raw: bytes) -> list[tuple[int, float]]:
     counting 1/m: two fields that both fit share, and a text of few known words weighs little.
     """
     scores: dict[int, float] = {}
-    for stem in _TOPICS_OF_STEM.keys() & {word[:STEM] for word in set(words_of(raw))}:
+    for stem in _TOPICS_OF_STEM.keys() & {word[:STEM] for word in words_of(raw)}:
         topics = _TOPICS_OF_STEM[stem]
         share = 1.0 / len(topics)
         for topic in topics:

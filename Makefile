@@ -1,5 +1,5 @@
 # make run    set up and start the gateway          make check   lint, types, import rules
-# make test   set up and run every test             make bench   CPU cost beside a bare proxy
+# make test   set up and run every test             make bench   CPU cost of translation, and beside a bare proxy
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -24,6 +24,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.translation
 	$(BIN)/python -m benchmarks.gateway $(ARGS)
 
 format: $(VENV)/.installed-dev

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -20,9 +19,9 @@ from benchmarks.gateway.memory import NAME as MEMORY
 from benchmarks.gateway.memory import run_memory
 from benchmarks.gateway.native import build
 from benchmarks.gateway.processes import Cores
-from benchmarks.gateway.records import Record, Table, records
+from benchmarks.gateway.records import Record, Table, records, write_records
 from benchmarks.gateway.report import print_report
-from benchmarks.gateway.scenarios import DEFAULT, SCENARIOS, Scenario
+from benchmarks.gateway.scenarios import DEFAULT, SCENARIOS, WITH_PEERS, Scenario
 from benchmarks.peers import CACHE, PEERS, InstallError, Peer
 
 
@@ -56,6 +55,12 @@ from benchmarks.peers import CACHE, PEERS, InstallError, Peer
 @click.option(
     "--plots", "plots_folder", type=click.Path(path_type=Path, file_okay=False), help="Draw charts here."
 )
+@click.option(
+    "--report",
+    "report_folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write results.json, the tables in README.md and charts here.",
+)
 def main(
     scenario_names: tuple[str, ...],
     peer_names: tuple[str, ...],
@@ -65,18 +70,20 @@ def main(
     ours: bool,
     json_path: Path | None,
     plots_folder: Path | None,
+    report_folder: Path | None,
 ) -> None:
     """Measures what this gateway costs beside a bare aiohttp proxy, and beside other gateways."""
     console = Console()
+    chosen = [SCENARIOS[name] for name in scenario_names or DEFAULT if name in SCENARIOS]
     if "all" in scenario_names:
-        scenario_names = tuple(SCENARIOS)
-    chosen = [SCENARIOS[name] for name in scenario_names or DEFAULT if name != MEMORY]
+        chosen = [replace(scenario, peers=name in WITH_PEERS) for name, scenario in SCENARIOS.items()]
     if quick:
         runs, chosen = 1, [scenario.shortened() for scenario in chosen]
     peers = _install(console, tuple(PEERS) if "all" in peer_names else peer_names, cache)
     names = [DIRECT, BARE, *([OURS] if ours else []), *peers]
     found: list[Record] = []
     tools = build()
+    described = f"{machine.describe()}; others kept {machine.busy():.0%} of it busy before the start"
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as temporary:
         folder = Path(temporary)
         upstream = Upstream(tools, Cores.split().load, folder)
@@ -91,17 +98,18 @@ def main(
         finally:
             bench.gateways.stop()
             upstream.stop()
-    table = Table([record for record in found if record.scenario != MEMORY])
-    if table.scenarios:
-        print_report(console, table, machine.describe())
+    table = Table(found)
+    print_report(console, table, described)
     if json_path is not None:
-        json_path.write_text(
-            json.dumps([asdict(record) for record in found], indent=1) + "\n", encoding="utf-8"
-        )
-    if plots_folder is not None:
+        write_records(found, json_path)
+    if plots_folder is not None or report_folder is not None:
+        # matplotlib belongs to the bench group, without which everything else works
         from benchmarks.gateway.plots import write_plots
+        from benchmarks.gateway.publish import publish
 
-        for path in write_plots(table, plots_folder):
+        written = [] if plots_folder is None else write_plots(table, plots_folder)
+        written += [] if report_folder is None else publish(found, report_folder, described)
+        for path in written:
             console.print(f"wrote {path}")
 
 

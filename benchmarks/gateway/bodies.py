@@ -106,11 +106,10 @@ def body(scenario: Scenario, model: str, seed: int) -> bytes:
 
 
 def write_bodies(scenario: Scenario, model: str, folder: Path) -> list[Path]:
-    """Writes the scenario's bodies into `folder` and returns their paths."""
+    """Writes the scenario's bodies into `folder`, unless they are there, and returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for seed in range(_VARIANTS):
-        path = folder / f"{seed}.json"
-        path.write_bytes(body(scenario, model, seed))
-        paths.append(path)
+    paths = [folder / f"{seed}.json" for seed in range(_VARIANTS)]
+    for seed, path in enumerate(paths):
+        if not path.exists():
+            path.write_bytes(body(scenario, model, seed))
     return paths

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.gateway.bodies import write_bodies
 from benchmarks.gateway.gateways import Gateways, Upstream
-from benchmarks.gateway.measure import LoadError, Sample, measure
+from benchmarks.gateway.measure import Beside, LoadError, Sample, measure
 from benchmarks.gateway.native import Tools
 from benchmarks.gateway.processes import Cores, StartError
 from benchmarks.gateway.scenarios import Scenario
@@ -75,7 +75,12 @@ class Campaign:
                 target.process.pin(cores.gateway)
             for process in self._bench.upstream.processes:
                 process.pin(cores.load)
-            sample = measure(self._bench.tools, target, scenario, bodies, cores.load, load)
+            beside = None
+            if scenario.beside:
+                other = scenario.background()
+                folder = self._bench.folder / f"{name}-{other.name}"
+                beside = Beside(other, write_bodies(other, target.model(other), folder))
+            sample = measure(self._bench.tools, target, scenario, bodies, cores.load, load, beside)
         except (StartError, LoadError) as error:
             self._given_up.add((name, scenario.name))
             self._on_problem(name, f"{scenario.name}: {error}")

@@ -139,7 +139,9 @@ class Gateways:
         if gateway == BARE:
             return True
         default = Setup(upstream_model=scenario.setup.upstream_model)
-        return scenario.setup == default and (scenario.dialect == "openai" or self._peers[gateway].translates)
+        if not scenario.peers or scenario.setup != default:
+            return False
+        return scenario.dialect == "openai" or self._peers[gateway].translates
 
     def target(self, gateway: str, setup: Setup) -> Target:
         """Returns the running gateway, started now if need be. Raises StartError."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,17 @@ class LoadError(Exception):
 
 
 @dataclass(frozen=True)
+class Beside:
+    """A second load that runs at the same time and isn't measured."""
+
+    scenario: Scenario
+    bodies: Sequence[Path]
+
+
+@dataclass(frozen=True)
 class Sample:
-    """What one run showed. Times in ms, CPU in seconds, memory in bytes."""
+    """What one run showed. Times in ms, CPU in seconds, memory in bytes. `beside`: requests answered on the
+    connection beside."""
 
     seconds: float
     requests: int
@@ -33,6 +42,7 @@ class Sample:
     latency: Mapping[str, float]
     ttft: Mapping[str, float]
     forward: Mapping[str, float]
+    beside: int = 0
 
     @property
     def failed(self) -> int:
@@ -78,6 +88,15 @@ def run_load(
     return json.loads(report), gateway_to.seconds_since(gateway_from), load_to.seconds_since(load_from)
 
 
+def _start_beside(
+    tools: Tools, target: Target, scenario: Scenario, beside: Beside, cores: tuple[int, ...]
+) -> subprocess.Popen[str]:
+    seconds = scenario.warm_up + scenario.seconds
+    argv = load_argv(tools, target, replace(beside.scenario, warm_up=0.0, seconds=seconds), beside.bodies)
+    command = ["taskset", "-c", ",".join(map(str, cores)), *argv]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
 def measure(
     tools: Tools,
     target: Target,
@@ -85,13 +104,29 @@ def measure(
     bodies: Sequence[Path],
     cores: tuple[int, ...],
     load: Sequence[int],
+    beside: Beside | None = None,
 ) -> Sample:
     """Measures one scenario once. `load`: the mock upstream's processes. Raises LoadError, StartError."""
     family: list[int] = []
     if target.process is not None:
         target.process.check()
         family = target.process.family()
-    report, cpu, load_cpu = run_load(load_argv(tools, target, scenario, bodies), cores, family, load)
+    other = None if beside is None else _start_beside(tools, target, scenario, beside, cores)
+    try:
+        report, cpu, load_cpu = run_load(load_argv(tools, target, scenario, bodies), cores, family, load)
+    except LoadError:
+        if other is not None:
+            other.kill()
+        raise
+    failures = dict(report["failures"])
+    answered = 0
+    if other is not None:
+        output, _ = other.communicate()
+        if not output:
+            raise LoadError("the load client of the connection beside failed")
+        other_report = json.loads(output)
+        answered = other_report["answered"]
+        failures["beside"] = sum(other_report["failures"].values())
     return Sample(
         seconds=report["seconds"],
         requests=report["answered"],
@@ -99,8 +134,9 @@ def measure(
         cpu=cpu,
         rss=rss_bytes(family),
         load_cpu=load_cpu,
-        failures=report["failures"],
+        failures=failures,
         latency=report["latency_ms"],
         ttft=report["ttft_ms"],
         forward=report["forward_ms"],
+        beside=answered,
     )

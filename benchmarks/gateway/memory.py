@@ -16,26 +16,24 @@ from benchmarks.gateway.records import Record
 from benchmarks.gateway.scenarios import SCENARIOS
 
 NAME = "memory"
+_STEPS = 10
 _LONG_ENOUGH = 36_000.0
 
 
 def run_memory(console: Console, bench: Bench, names: Sequence[str], *, requests: int) -> list[Record]:
-    """Sends a tenth of `requests`, then the rest, to each gateway, and compares its memory."""
+    """Sends `requests` to each gateway, reads its memory after every tenth of them, and compares the last
+    reading with the first."""
     found = []
     for name in names:
         target = bench.gateways.target(name, SCENARIOS["c32"].setup)
-        first = requests // 10
-        early = _rss_after(bench, target, first)
-        late = _rss_after(bench, target, requests - first)
-        console.print(
-            f"{name}: {early:.1f} MB after {first:,} requests, {late:.1f} MB after {requests:,} "
-            f"({late / early - 1:+.1%})"
-        )
-        figures = {
-            f"rss_mb_after_{first}": early,
-            f"rss_mb_after_{requests}": late,
-            "growth": late / early - 1,
-        }
+        tenth = requests // _STEPS
+        readings = {}
+        for step in range(1, _STEPS + 1):
+            readings[step * tenth] = _rss_after(bench, target, tenth)
+            console.print(f"{name}: {readings[step * tenth]:.1f} MB after {step * tenth:,} requests")
+        figures = {f"rss_mb_after_{sent}": rss for sent, rss in readings.items()}
+        figures["growth"] = readings[_STEPS * tenth] / readings[tenth] - 1
+        console.print(f"{name}: {figures['growth']:+.1%}")
         found += [Record(name, NAME, metric, value, value, value, 1) for metric, value in figures.items()]
     return found
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from benchmarks.gateway.gateways import BARE, DIRECT
 from benchmarks.gateway.measure import Sample
@@ -42,7 +44,10 @@ def metrics(scenario: Scenario, sample: Sample, direct: Sample | None) -> dict[s
         "load_cores": sample.load_cpu / sample.seconds,
         "requests_per_s": sample.requests / sample.seconds,
     }
-    if scenario.streamed:
+    if scenario.beside:
+        found["beside_per_s"] = sample.beside / (scenario.warm_up + sample.seconds)
+        timings = {"forward": sample.forward}
+    elif scenario.streamed:
         found["chunks_per_s"] = sample.chunks / sample.seconds
         if sample.chunks:
             found["cpu_us_per_chunk"] = sample.cpu / sample.chunks * 1e6
@@ -54,7 +59,7 @@ def metrics(scenario: Scenario, sample: Sample, direct: Sample | None) -> dict[s
     for name, timing in timings.items():
         if not timing["count"]:
             continue
-        for percentile in ("p50", "p99"):
+        for percentile in ("p50", "p99", "p999", "max") if scenario.beside else ("p50", "p99"):
             found[f"{name}_{percentile}_ms"] = timing[percentile]
             base: Mapping[str, float] = getattr(direct, name) if direct else {}
             if base.get("count"):
@@ -76,6 +81,15 @@ def records(samples: Mapping[tuple[str, str], Sequence[Sample]]) -> Iterator[Rec
             )
 
 
+def write_records(found: Sequence[Record], path: Path) -> None:
+    text = json.dumps([asdict(record) for record in found], indent=1)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def read_records(path: Path) -> list[Record]:
+    return [Record(**record) for record in json.loads(path.read_text(encoding="utf-8"))]
+
+
 class Table:
     """Records by gateway, scenario and metric."""
 
@@ -88,6 +102,10 @@ class Table:
 
     def get(self, gateway: str, scenario: str, metric: str) -> Record | None:
         return self._found.get((gateway, scenario, metric))
+
+    def of(self, gateway: str, scenario: str) -> list[Record]:
+        """Returns all records of a gateway in a scenario."""
+        return [record for key, record in self._found.items() if key[:2] == (gateway, scenario)]
 
     def ratio(self, gateway: str, scenario: str, metric: str) -> float | None:
         """Returns the metric's median over the bare proxy's, or None where one of them is missing."""

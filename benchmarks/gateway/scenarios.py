@@ -18,7 +18,11 @@ class Setup:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One load pattern. `chunks` = 0 means answers that are not streamed; `gap_ms` = 0 is a flood."""
+    """One load pattern. `chunks` = 0 means answers that are not streamed; `gap_ms` = 0 is a flood.
+
+    `beside`: the prompt, in bytes, that one more connection sends again and again while this is measured; what
+    the streams then wait for is the event loop's longest stall, seen from outside.
+    """
 
     name: str
     about: str
@@ -34,6 +38,8 @@ class Scenario:
     latency: bool = False
     all_cores: bool = False
     ours_only: bool = False
+    peers: bool = True
+    beside: int = 0
 
     @property
     def streamed(self) -> bool:
@@ -43,6 +49,10 @@ class Scenario:
     def upstream_model(self) -> str:
         """The name in which the mock upstream reads how it shall answer."""
         return f"mock-n{self.chunks}-d{self.gap_ms}" if self.streamed else "mock-n20-d0"
+
+    def background(self) -> Scenario:
+        """What the connection beside sends."""
+        return Scenario(f"{self.name}-beside", "", 1, prompt_bytes=self.beside)
 
     def shortened(self) -> Scenario:
         return replace(self, seconds=max(self.seconds / 2, 1.0))
@@ -65,6 +75,17 @@ SCENARIOS = {
         _requests("prompt-2k", "32 connections, 2 KB prompts", prompt_bytes=2_000),
         _requests("prompt-50k", "8 connections, 50 KB prompts", 8, prompt_bytes=50_000),
         _requests("prompt-500k", "4 connections, 500 KB prompts", 4, prompt_bytes=500_000),
+        Scenario(
+            "stall-500k",
+            "4 streams of 1,000 chunks, 1 ms apart, beside one connection with 500 KB prompts",
+            4,
+            chunks=1000,
+            gap_ms=1,
+            seconds=4.0,
+            warm_up=1.0,
+            latency=True,
+            beside=500_000,
+        ),
         _streams("paced", "50 streams of 200 chunks, 20 ms apart", 20, seconds=4.0, latency=True),
         _streams("fast", "50 streams of 200 chunks, 2 ms apart", 2, latency=True),
         _streams("flood", "50 streams of 200 chunks, no gap", 0),
@@ -116,4 +137,6 @@ SCENARIOS = {
     )
 }
 
+# What other gateways are measured in when all scenarios are asked for.
+WITH_PEERS = frozenset({"c1", "c32", "paced", "fast", "flood"})
 DEFAULT = ("c1", "c32", "prompt-2k", "paced", "fast", "flood")

@@ -44,7 +44,7 @@ http {{
 _HAPROXY = """
 global
   nbthread 1
-  maxconn 16384
+  maxconn 8000
 defaults
   mode http
   option http-no-delay

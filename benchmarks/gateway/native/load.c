@@ -341,8 +341,8 @@ static void sort(struct samples* s) { qsort(s->values, s->count, sizeof *s->valu
 
 static void print_samples(const char* name, struct samples* s) {
     sort(s);
-    printf(",\"%s\":{\"count\":%zu,\"p50\":%.4f,\"p99\":%.4f,\"max\":%.4f}", name, s->count,
-           percentile_ms(s, 0.5), percentile_ms(s, 0.99), percentile_ms(s, 1));
+    printf(",\"%s\":{\"count\":%zu,\"p50\":%.4f,\"p99\":%.4f,\"p999\":%.4f,\"max\":%.4f}", name, s->count,
+           percentile_ms(s, 0.5), percentile_ms(s, 0.99), percentile_ms(s, 0.999), percentile_ms(s, 1));
 }
 
 static void print_report(double seconds, long stalled) {

@@ -1,0 +1,58 @@
+import pytest
+
+from benchmarks.gateway.gateways import BARE, OURS
+from benchmarks.gateway.records import Record, read_records
+
+pytest.importorskip("matplotlib", reason="the bench group isn't installed")
+
+from benchmarks.gateway.publish import publish  # noqa: E402
+
+
+def figure(gateway, scenario, metric, value):
+    return Record(gateway, scenario, metric, value, value, value, 1)
+
+
+def c32(cpu):
+    return [
+        record
+        for gateway, factor in ((OURS, 1), (BARE, 2), ("nginx", 0.1))
+        for record in (
+            figure(gateway, "c32", "cpu_us_per_request", cpu * factor),
+            figure(gateway, "c32", "failures", 0),
+        )
+    ]
+
+
+def test_what_the_readme_says_around_the_tables_stays(tmp_path):
+    publish(c32(100), tmp_path, "a machine")
+    readme = tmp_path / "README.md"
+    readme.write_text("# Before\n\n" + readme.read_text() + "\nAfter\n")
+    publish(c32(300), tmp_path, "another machine")
+    text = readme.read_text()
+    assert text.startswith("# Before\n\n<!-- begin")
+    assert text.rstrip().endswith("-->\n\nAfter")
+    assert "another machine" in text
+    assert "a machine" not in text
+    assert "| meritorder | 300.0 (0.50×) |" in text
+    assert "100.0" not in text
+
+
+def test_gateways_stand_in_the_order_of_their_cost_and_in_a_chart(tmp_path):
+    written = publish(c32(100), tmp_path, "a machine")
+    text = (tmp_path / "README.md").read_text()
+    assert text.index("| nginx |") < text.index("| meritorder |") < text.index("| bare-aiohttp |")
+    assert tmp_path / "c32-cpu_us_per_request.svg" in written
+    assert all(path.exists() for path in written)
+
+
+def test_the_memory_run_of_an_earlier_call_is_kept(tmp_path):
+    memory = [figure(OURS, "memory", "growth", 0.01), figure(OURS, "memory", "rss_mb_after_100", 90)]
+    publish(memory, tmp_path, "a machine")
+    publish(c32(100), tmp_path, "a machine")
+    assert set(memory) <= set(read_records(tmp_path / "results.json"))
+    assert "+1.0%" in (tmp_path / "README.md").read_text()
+
+
+def test_a_gateway_with_failed_answers_shows_no_figures(tmp_path):
+    publish([*c32(100), figure("smg", "c32", "failures", 7)], tmp_path, "a machine")
+    assert "| smg | invalid: up to 7 failed |" in (tmp_path / "README.md").read_text()

@@ -25,7 +25,7 @@ DIMENSION = FIRST_STATISTIC + _STATISTICS
 KINDS = TASK_COLUMNS + len(TOPICS) + 1
 """Kinds of work that `kind_of` tells apart."""
 
-_READ = 4000
+_READ = 1000
 """Bytes of the text that are looked at: the rest of a long one seldom changes the subject."""
 
 _OTHER, _DIGIT, _MATHS, _CODE, _FOREIGN, _LINE = range(6)

@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -75,6 +76,13 @@ class Reopening:
 
     before: float
     kept: float
+
+
+@lru_cache(maxsize=128)
+def _pairs(size: int) -> tuple[IntArray, IntArray, FloatArray]:
+    """Returns i and j of all pairs i ≤ j below `size`, and how often each stands for a cell of a matrix."""
+    i, j = np.triu_indices(size)
+    return i, j, np.where(i == j, 1.0, 2.0)
 
 
 class QualityModel:
@@ -165,12 +173,17 @@ class QualityModel:
         """
         support = np.logical_or.reduce(contexts, axis=0).nonzero()[0]
         values = contexts[:, support]
+        # Σ_ij x_i C_ij x_j over i ≤ j, as one matrix product for all arms: C is symmetric.
+        i, j, twice = _pairs(support.shape[0])
+        cells = support[i] * self._dimension + support[j]
+        products = values[:, i] * values[:, j]
+        products *= twice
+        flat = self._covariance.reshape(-1, self._dimension * self._dimension)
         if arms is None:
-            block, theta = self._covariance[:, support[:, None], support], self._theta[:, support]
+            block, theta = flat[:, cells], self._theta[:, support]
         else:
-            block = self._covariance[arms[:, None, None], support[:, None], support]
-            theta = self._theta[arms[:, None], support]
-        variance = np.einsum("nbi,bi->bn", values @ block, values)
+            block, theta = flat[arms[:, None], cells], self._theta[arms[:, None], support]
+        variance = products @ block.T
         return values @ theta.T, np.maximum(variance, 1e-12, out=variance)
 
     def curiosity(

@@ -66,8 +66,8 @@ class Admission:
         return digest[:4].hex()
 
     def _admit_local(self, request: BaseRequest) -> None:
-        peer = request.transport.get_extra_info("peername") if request.transport is not None else None
-        if isinstance(peer, tuple) and not is_loopback(peer[0]):
+        peer = request.remote
+        if peer and not is_loopback(peer):
             raise Refusal(
                 403,
                 "Without an API key only this machine is served: set MERITORDER_API_KEY to serve others.",

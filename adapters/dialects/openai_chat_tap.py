@@ -380,6 +380,10 @@ def _event_name(raw: bytes) -> bytes | None:
 
 def _usage_position(raw: bytes, usage: dict[str, Any]) -> int | None:
     """Returns where the first member of the answer's own usage object begins."""
+    only = raw.rfind(b'"usage"')
+    if raw.find(b'"usage"', 0, only) < 0:
+        plain = _USAGE_OBJECT.match(raw, only)
+        return plain.end() if plain else None
     found = [match.end() for match in _USAGE_OBJECT.finditer(raw)]
     if len(found) <= 1:
         return found[0] if found else None

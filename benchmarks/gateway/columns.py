@@ -67,11 +67,13 @@ def rows(table: Table, scenario: str) -> tuple[list[str], list[list[str]]]:
     ):
         if gateway == DIRECT:
             continue
-        if table.valid(gateway, scenario):
-            found.append([gateway, *_cells(table, gateway, scenario, columns)])
-        else:
+        if not table.valid(gateway, scenario):
             failures = table.get(gateway, scenario, "failures")
             found.append([gateway, f"invalid: up to {failures.high:.0f} failed" if failures else "invalid"])
+        elif table.get(gateway, scenario, columns[0].metric):
+            found.append([gateway, *_cells(table, gateway, scenario, columns)])
+        else:
+            found.append([gateway, "no answer in the measured time"])
     return ["gateway", *(column.title for column in columns)], found
 
 

@@ -110,7 +110,10 @@ def _launch_bare(setup: Setup, site: Site, upstream: Upstream) -> Launch:
 
 
 class Gateways:
-    """Starts each gateway once per setup, and keeps it until the end so that runs can be interleaved."""
+    """Starts each gateway once per setup, and keeps it until the end so that runs can be interleaved.
+
+    Only the gateway asked for last runs; all others stand still.
+    """
 
     def __init__(
         self,
@@ -144,13 +147,20 @@ class Gateways:
         return scenario.dialect == "openai" or self._peers[gateway].translates
 
     def target(self, gateway: str, setup: Setup) -> Target:
-        """Returns the running gateway, started now if need be. Raises StartError."""
+        """Returns the running gateway, started now if need be, and pauses all others. Raises StartError."""
         if gateway not in (OURS, DIRECT):
             setup = Setup(tls=setup.tls)  # what else can be set up doesn't exist there
         key = (gateway, setup)
         if key in self._broken:
             raise self._broken[key]
-        if key not in self._running:
+        for other, target in self._running.items():
+            if target.process is not None and other != key:
+                target.process.pause()
+        if key in self._running:
+            process = self._running[key].process
+            if process is not None:
+                process.resume()
+        else:
             try:
                 self._running[key] = self._start(gateway, setup)
             except StartError as error:

@@ -10,6 +10,7 @@ from benchmarks.gateway.processes import Process, StartError
 from benchmarks.gateway.scenarios import SCENARIOS, Scenario
 from benchmarks.peers import Launch
 
+_PATIENCE_SECONDS = 60.0
 _WHOLE, _STREAMED = SCENARIOS["c1"], SCENARIOS["flood"]
 
 
@@ -32,7 +33,7 @@ def _problem(port: int, launch: Launch, scenario: Scenario) -> str | None:
     headers = dict(header.split(": ", 1) for header in launch.headers)
     headers["Content-Type"] = "application/json"
     payload = body(scenario, launch.model.format(model=scenario.upstream_model), 0)
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=launch.start_seconds)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_SECONDS)
     try:
         connection.request("POST", launch.path, payload, headers)
         answer = connection.getresponse()

@@ -87,6 +87,20 @@ class Process:
                 except ProcessLookupError:
                     continue
 
+    def pause(self) -> None:
+        """Stops the process and its children from running at all, so that they disturb nobody."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for pid in self.family():
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                continue
+
     def family(self) -> list[int]:
         """The process and all its descendants, as far as they live."""
         try:
@@ -126,6 +140,7 @@ class Process:
     def stop(self) -> None:
         """Asks the whole family to end, and kills what is left after 5 s."""
         family = self.family()
+        self.resume()
         if self._child.poll() is None:
             self._child.send_signal(signal.SIGTERM)
             try:

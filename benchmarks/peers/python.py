@@ -37,6 +37,41 @@ def _launch_litellm(home: Path, site: Site) -> Launch:
     )
 
 
+# Every request must name a user that exists; ours name the mock's models.
+_START_ANY_LLM = """
+import os, sys
+from any_llm.gateway.db.models import User
+from any_llm.gateway.db.session import get_db, init_db
+program, config, url, *users = sys.argv[1:]
+init_db(url)
+session = next(get_db())
+session.add_all([User(user_id=user) for user in users])
+session.commit()
+os.execv(program, [program, "serve", "--config", config, "--workers", "1", "--log-level", "40"])
+"""
+
+
+def _launch_any_llm(home: Path, site: Site) -> Launch:
+    config, url = site.folder / "any-llm.yaml", f"sqlite:///{site.folder / 'any-llm.db'}"
+    settings = {
+        "database_url": url,
+        "host": "127.0.0.1",
+        "port": site.port,
+        "master_key": "sk-bench",
+        "providers": {"openai": {"api_key": "sk-bench", "api_base": f"{site.upstream}/v1"}},
+    }
+    config.write_text(json.dumps(settings))
+    program = str(home / "bin" / "any-llm-gateway")
+    argv = [str(home / "bin" / "python"), "-c", _START_ANY_LLM, program, str(config), url, *site.models]
+    return Launch(argv, model="openai:{model}")
+
+
+ANY_LLM = Peer(
+    "any-llm",
+    "Python",
+    lambda home: python_environment(home, "any-llm-sdk[gateway,openai]==1.12.1"),
+    _launch_any_llm,
+)
 LITELLM = Peer(
     "litellm", "Python", lambda home: python_environment(home, *_LITELLM), _launch_litellm, translates=True
 )

@@ -1,16 +1,23 @@
 """The mock upstream and the load client, which every figure rests on."""
 
+import os
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
 from benchmarks.gateway.bodies import body, write_bodies
-from benchmarks.gateway.gateways import DIRECT, Gateways, Upstream
-from benchmarks.gateway.measure import load_argv, run_load
+from benchmarks.gateway.gateways import BARE, DIRECT, Gateways, Upstream
+from benchmarks.gateway.measure import Beside, load_argv, measure, run_load
 from benchmarks.gateway.native import build
-from benchmarks.gateway.processes import Cores
-from benchmarks.gateway.scenarios import Scenario
+from benchmarks.gateway.probe import wait_until_it_answers
+from benchmarks.gateway.processes import Cores, Process, StartError
+from benchmarks.gateway.scenarios import Scenario, Setup
+from benchmarks.peers import Launch, Peer
 
 pytestmark = pytest.mark.skipif(
     shutil.which("cc") is None or shutil.which("taskset") is None, reason="needs a C compiler and taskset"
@@ -87,3 +94,79 @@ def test_the_bodies_of_a_scenario_differ(tmp_path):
     paths = write_bodies(Scenario("c32", "", 32, prompt_bytes=2_000), "auto", tmp_path)
     assert len({path.read_bytes() for path in paths}) == len(paths) > 1
     assert all(1_500 < len(path.read_bytes()) < 2_500 for path in paths)
+
+
+def is_stopped(target):
+    return Path(f"/proc/{target.process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def eventually(condition):
+    """Signals arrive at once, but the state that /proc shows may lag behind."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        os.sched_yield()
+
+
+def test_only_the_gateway_asked_for_last_runs(tools, upstream, tmp_path):
+    gateways = Gateways(upstream, CORES, tmp_path, {})
+    try:
+        plain = gateways.target(BARE, Setup())
+        tls = gateways.target(BARE, Setup(tls=True))
+        eventually(lambda: is_stopped(plain) and not is_stopped(tls))
+        assert gateways.target(BARE, Setup()) is plain
+        eventually(lambda: is_stopped(tls) and not is_stopped(plain))
+    finally:
+        gateways.stop()
+    assert not plain.process.family()
+    assert not tls.process.family()
+
+
+def test_a_gateway_that_does_not_start_is_not_started_again(tools, upstream, tmp_path):
+    starts = []
+
+    def launch(home, site):
+        starts.append(site)
+        return Launch(["sh", "-c", "echo no licence found; exit 3"])
+
+    gateways = Gateways(upstream, CORES, tmp_path, {"other": Peer("other", "", lambda home: None, launch)})
+    for _ in range(2):
+        with pytest.raises(StartError, match="no licence found"):
+            gateways.target("other", Setup())
+    assert len(starts) == 1
+
+
+class Garbler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"mock answer")
+
+    def log_message(self, *_):
+        """Says nothing."""
+
+
+def test_a_gateway_that_garbles_streams_is_not_measured(tmp_path):
+    idle = Process(["sleep", "600"], cores=CORES.load, log=tmp_path / "log")
+    with HTTPServer(("127.0.0.1", 0), Garbler) as server, ThreadPoolExecutor(1) as pool:
+        serving = pool.submit(server.serve_forever)
+        try:
+            with pytest.raises(StartError, match="a stream of 0 instead of 200 chunks"):
+                wait_until_it_answers(idle, server.server_port, Launch([], start_seconds=0))
+        finally:
+            server.shutdown()
+            idle.stop()
+    assert serving.exception() is None
+
+
+def test_requests_beside_the_streams_are_sent_and_checked(tools, upstream, tmp_path):
+    scenario = Scenario("streams", "", 1, chunks=5, gap_ms=1, seconds=0.1, warm_up=0.0, beside=1_000)
+    other = scenario.background()
+    target = Gateways(upstream, CORES, tmp_path, {}).target(DIRECT, Setup())
+    bodies = write_bodies(scenario, "mock", tmp_path / "streams")
+    failing = tmp_path / "failing.json"
+    failing.write_bytes(body(other, "mock-e503", 0).replace(b"mock-n20-d0", b"mock-e503"))
+    sample = measure(tools, target, scenario, bodies, CORES.load, [], Beside(other, [failing]))
+    assert sample.beside == 0
+    assert set(sample.failures) >= {"beside", "status"}

@@ -1,17 +1,18 @@
 import tomllib
+from dataclasses import replace
 
 import pytest
 
 from benchmarks.gateway.gateways import BARE, DIRECT, OURS, our_config
 from benchmarks.gateway.measure import Sample
 from benchmarks.gateway.processes import CpuClock
-from benchmarks.gateway.records import Table, records
+from benchmarks.gateway.records import Table, metrics, records
 from benchmarks.gateway.scenarios import DEFAULT, SCENARIOS, Setup
 from proxy.config import Config
 
 
 def sample(*, cpu=0.5, requests=1000, chunks=0, p50=1.0, failures=0):
-    timing = {"count": requests, "p50": p50, "p99": 2 * p50, "max": 3 * p50}
+    timing = {"count": requests, "p50": p50, "p99": 2 * p50, "p999": 2.5 * p50, "max": 3 * p50}
     return Sample(
         seconds=2.0,
         requests=requests,
@@ -74,6 +75,13 @@ def test_our_configuration_is_one_that_the_gateway_accepts(setup, tmp_path):
     config = Config.model_validate(tomllib.loads(text))
     assert len(config.arms) == setup.arms
     assert (config.server.workers, config.server.journal) == (setup.workers, setup.journal)
+
+
+def test_beside_large_prompts_only_the_delay_of_chunks_counts():
+    found = metrics(SCENARIOS["stall-500k"], replace(sample(chunks=100, p50=2.0), beside=50), None)
+    assert (found["forward_p999_ms"], found["forward_max_ms"]) == (5.0, 6.0)
+    assert found["beside_per_s"] == pytest.approx(50 / 3)
+    assert "cpu_us_per_chunk" not in found
 
 
 def test_default_scenarios_exist():

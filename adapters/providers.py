@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from adapters.canonical import Json
+from adapters.errors import Inexpressible
 
 Auth = Literal["bearer", "x-api-key", "api-key", "x-goog-api-key", "google", "aws", "none"]
 """Where the key goes. "google" and "aws" take a bearer key too, and otherwise credentials made per call."""
@@ -24,8 +25,9 @@ class Provider:
     """One row. `base_url` None: the configuration names it. `prices` is the provider's id in genai-prices.
 
     `default_models` are served when only the key is known. `renames` are body fields with another name
-    there; `rejects` are those that change nothing in the answer and that the server refuses. `extensions`
-    False: it refuses messages with fields that OpenAI doesn't document.
+    there; `rejects` are those that change nothing in the answer and that the server refuses; `refuses` are those
+    that would change it, so that the arm can't serve a request with them. `extensions` False: it refuses
+    messages with fields that OpenAI doesn't document.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Provider:
     thinking: Thinking = "effort"
     renames: Mapping[str, str] = field(default_factory=dict)
     rejects: frozenset[str] = frozenset()
+    refuses: frozenset[str] = frozenset()
     extensions: bool = True
 
     def headers(self, key: str | None) -> list[tuple[bytes, bytes]]:
@@ -53,10 +56,17 @@ class Provider:
         return headers
 
     def adapt(self, body: Json) -> Json:
-        """Returns a chat body in this provider's words; the same object where nothing differs."""
+        """Returns a chat body in this provider's words; the same object where nothing differs. Raises
+        Inexpressible where it has no words for what would change the answer, its price or its speed.
+        """
         if self.dialect != "openai_chat":
             return body
         changed = dict(body)
+        for name in self.refuses:
+            if changed.pop(name, None) not in _NEUTRAL:
+                raise Inexpressible(name)
+        if "service_tier" in self.rejects and changed.get("service_tier") not in _USUAL_TIERS:
+            raise Inexpressible(f"service_tier {changed['service_tier']}")
         for name, other in self.renames.items():
             if name in changed:
                 value = changed.pop(name)
@@ -68,9 +78,16 @@ class Provider:
         if not self.stream_options:
             changed.pop("stream_options", None)
         if self.thinking != "effort" and changed.get("reasoning_effort") is not None:
-            changed.update(_thinking(self.thinking, changed.pop("reasoning_effort")))
+            effort = changed.pop("reasoning_effort")
+            if self.thinking == "none" and effort != "none":
+                raise Inexpressible("reasoning_effort")
+            changed.update(_thinking(self.thinking, effort))
         return body if changed == body else changed
 
+
+# What says no more than saying nothing: a `top_k` of 0 or -1 is how some servers write "all".
+_NEUTRAL = (None, 0, -1)
+_USUAL_TIERS = (None, "auto", "default", "standard")
 
 _UNDOCUMENTED = (
     "reasoning_content",
@@ -133,7 +150,7 @@ _ROWS = (
         default_models=("gpt-5.4", "gpt-5.4-mini", "gpt-5.4-nano"),
         extensions=False,
         renames=_NEW_LIMIT,
-        rejects=frozenset(("top_k",)),
+        refuses=frozenset(("top_k",)),
     ),
     # The base URL is https://RESOURCE.openai.azure.com/openai/v1; the model is the deployment's name.
     Provider(
@@ -144,7 +161,7 @@ _ROWS = (
         prices="azure",
         extensions=False,
         renames=_NEW_LIMIT,
-        rejects=frozenset(("top_k",)),
+        refuses=frozenset(("top_k",)),
     ),
     Provider(
         "anthropic",

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from adapters.catalogue import chats
 from adapters.catalogue import find as find_model
 from adapters.dialect import Dialect
 from adapters.dialects import DIALECTS, by_name
@@ -22,6 +23,9 @@ from proxy.upstream import Endpoint, head_prefix
 
 _ALIASES = {"openai": "openai_chat", "responses": "openai_responses", "anthropic": "anthropic_messages"}
 
+_OTHER_APIS = frozenset({"embeddings", "transcriptions", "speech"})
+"""Capabilities of arms that offer another API than chat; see `proxy.passing`."""
+
 _FREE = Price(input=0.0, output=0.0)
 """An arm whose price nobody knows is counted as free, and said to be so in the statistics."""
 
@@ -29,7 +33,7 @@ _FREE = Price(input=0.0, output=0.0)
 @dataclass(slots=True)
 class Arm:
     """One model at one provider. `index` is the bandit's; `capabilities` None means nothing is known;
-    `watched` are the body fields that can't pass to this provider as they are.
+    `chats` False is an arm for embeddings or audio alone; `watched` are the body fields that can't pass to this provider as they are.
     """
 
     index: int
@@ -44,6 +48,8 @@ class Arm:
     priced: bool
     family: str = ""
     context_window: int | None = None
+    max_output: int | None = None
+    chats: bool = True
     capabilities: frozenset[str] | None = None
     parameters: Mapping[str, object] = field(default_factory=dict)
     quality: float | None = None
@@ -89,6 +95,7 @@ class CandidateSet:
         "names",
         "output_usd",
         "request_usd",
+        "smallest_output",
         "smallest_window",
         "tiered",
     )
@@ -105,6 +112,8 @@ class CandidateSet:
         self.tiered = any(arm.price.tiers for arm in arms)
         windows = [arm.context_window for arm in arms if arm.context_window is not None]
         self.smallest_window = min(windows, default=1 << 60)
+        limits = [arm.max_output for arm in arms if arm.max_output is not None]
+        self.smallest_output = min(limits, default=1 << 60)
 
 
 class ArmTable:
@@ -228,15 +237,25 @@ def build(config: ArmConfig, index: int, environment: Mapping[str, str], now: fl
         priced=priced,
         family=config.family or (known.family if known else ""),
         context_window=config.context_window or (known.context_window if known else None),
+        max_output=config.max_output_tokens or (known.max_output if known else None),
+        chats=_chats(config),
         capabilities=frozenset(capabilities) if capabilities is not None else None,
         parameters=config.parameters,
         quality=config.quality,
         watched=OWN_FIELDS
         | row.rejects
+        | row.refuses
         | frozenset(row.renames)
         | ({"reasoning_effort"} if row.thinking != "effort" else set()),
         signer=signer,
     )
+
+
+def _chats(config: ArmConfig) -> bool:
+    """What configuration says goes before what the name tells."""
+    if config.capabilities:
+        return not _OTHER_APIS.issuperset(config.capabilities)
+    return chats(config.model)
 
 
 def _signer(name: str, row: Provider, endpoint: Endpoint, environment: Mapping[str, str]) -> Signer | None:

@@ -19,7 +19,7 @@ from proxy.arms import Arm
 from proxy.errors import Refusal, invalid
 from proxy.relay import BodyTranslator, Ending, Pipe, Relay, StreamTranslator
 from proxy.reply import EVENT_STREAM, JSON, Reply, StreamReply
-from proxy.request import ClientRequest
+from proxy.request import ClientRequest, travelling
 from proxy.rewrite import rewrite
 from proxy.routing import Plan
 from proxy.upstream import complete_head
@@ -231,7 +231,7 @@ class Call:
     def _canonical(self) -> Request:
         if self.canonical is None:
             try:
-                self.canonical = self.client.decode_request(self.request.document)
+                self.canonical = self.client.decode_request(travelling(self.request.document))
             except InvalidRequest as error:
                 raise invalid(error.message, error.field) from None
         return self.canonical

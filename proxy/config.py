@@ -73,6 +73,7 @@ class ArmConfig(PriceConfig):
     family: str = ""
     quality: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
     context_window: Annotated[int, Field(gt=0)] | None = None
+    max_output_tokens: Annotated[int, Field(gt=0)] | None = None
     capabilities: tuple[str, ...] | None = None
     parameters: dict[str, object] = {}
 

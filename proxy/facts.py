@@ -10,7 +10,7 @@ from adapters.canonical import Media, Request, Text, ToolCall, ToolResult, text_
 from adapters.dialect import Dialect
 from adapters.errors import InvalidRequest
 from proxy.errors import invalid
-from proxy.request import ClientRequest, assemble, name_field
+from proxy.request import ClientRequest, assemble, name_field, travelling
 
 
 def decoded_request(
@@ -19,7 +19,7 @@ def decoded_request(
     """Decodes a body of `dialect`. Raises Refusal naming the field."""
     name_field(document.get("model"), "model")
     try:
-        canonical = dialect.decode_request(document)
+        canonical = dialect.decode_request(travelling(document))
     except InvalidRequest as error:
         raise invalid(error.message, error.field) from None
     system = text = ""
@@ -60,4 +60,6 @@ def decoded_request(
         images=images,
         in_tool_loop=last is not None and any(isinstance(part, ToolResult) for part in last.parts),
     )
+    request.dialect = dialect.name
+    request.canonical = canonical
     return request, canonical

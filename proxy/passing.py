@@ -52,7 +52,7 @@ class Passing(OpenAIChat):
 
 def plan(gateway: Gateway, request: ClientRequest, wire: Passing) -> Plan:
     """Returns the candidates that offer `wire`, as arms that speak it. Raises Refusal."""
-    found = gateway.router.plan(request, gateway.loop.time())
+    found = gateway.router.plan(request, gateway.loop.time(), chat=False)
     named = found.route not in gateway.router.routes
     kept = [
         position

@@ -12,19 +12,24 @@ import orjson
 from aiohttp.web import BaseRequest, HTTPRequestEntityTooLarge
 from pydantic import ValidationError
 
+from adapters.canonical import Request
 from bandit import RequestFacts
 from proxy.config import ObjectiveConfig, describe
 from proxy.errors import Refusal, invalid
 
 _LONGEST_NAME = 256
 
-OWN_FIELDS = frozenset({"objective", "task", "models", "provider", "session_id", "route"})
+OWN_FIELDS = frozenset(
+    {"objective", "task", "models", "provider", "session_id", "route", "require_parameters"}
+)
 """Body fields that are for the gateway and don't travel on."""
 
 
 @dataclass(slots=True)
 class ClientRequest:
-    """What came in. `document` is the parsed body, `raw` its bytes; token counts are estimates."""
+    """What came in. `document` is the parsed body, `raw` its bytes; token counts are estimates.
+    `canonical` is set where `dialect` had to be decoded before routing.
+    """
 
     raw: bytes
     document: dict[str, Any]
@@ -39,10 +44,25 @@ class ClientRequest:
     provider: dict[str, Any]
     in_tool_loop: bool
     user: str | None
+    require_parameters: bool = False
+    dialect: str = "openai_chat"
+    canonical: Request | None = None
+
+
+def travelling(document: dict[str, Any]) -> dict[str, Any]:
+    """Returns the body without the gateway's own fields; the same object where there are none."""
+    if OWN_FIELDS.isdisjoint(document):
+        return document
+    return {name: value for name, value in document.items() if name not in OWN_FIELDS}
 
 
 async def read_json(request: BaseRequest) -> tuple[bytes, dict[str, Any]]:
     """Returns the body and the object it holds. Raises Refusal."""
+    content = request.content
+    if content.is_eof() and content.total_bytes <= request.client_max_size:
+        # It came with the head, as most do: nothing to wait for.
+        raw = content.read_nowait()
+        return raw, parse_object(raw)
     try:
         raw = await request.read()
     except HTTPRequestEntityTooLarge as error:
@@ -150,6 +170,9 @@ def assemble(
     provider = document.get("provider")
     if provider is not None and not isinstance(provider, dict):
         raise invalid("`provider` must be an object.", "provider")
+    strict = _flag(document, "require_parameters")
+    if provider is not None and not strict:
+        strict = _flag(provider, "require_parameters", "provider.")
     user = document.get("user")
     return ClientRequest(
         raw=raw,
@@ -178,6 +201,7 @@ def assemble(
         provider=provider or {},
         in_tool_loop=in_tool_loop,
         user=user if isinstance(user, str) else None,
+        require_parameters=strict,
     )
 
 
@@ -198,12 +222,12 @@ def _objective(value: object) -> ObjectiveConfig | None:
         raise invalid(f"`objective`: {describe(error)}", path, status=422) from None
 
 
-def _flag(document: dict[str, Any], field: str) -> bool:
+def _flag(document: dict[str, Any], field: str, above: str = "") -> bool:
     value = document.get(field)
     if value is None:
         return False
     if not isinstance(value, bool):
-        raise invalid(f"`{field}` must be true or false.", field)
+        raise invalid(f"`{above}{field}` must be true or false.", above + field)
     return value
 
 

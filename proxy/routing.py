@@ -11,6 +11,7 @@ from bandit import Objective, Quote
 from proxy.arms import Arm, ArmTable, CandidateSet
 from proxy.config import ObjectiveConfig, RouteConfig
 from proxy.errors import Refusal, invalid, not_found
+from proxy.expressing import missing_words
 from proxy.health import Health
 from proxy.request import ClientRequest
 from proxy.sessions import Sessions
@@ -22,6 +23,9 @@ SUFFIXES: Mapping[str, ObjectiveConfig] = {
 """OpenRouter's shortcuts for the fastest and the cheapest."""
 
 _MOST_CACHED = 512
+
+_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+"""What the dialects call the length of the answer."""
 
 
 @dataclass(slots=True)
@@ -48,14 +52,21 @@ class Router:
         self._cache: dict[tuple[object, ...], tuple[str, CandidateSet]] = {}
         self._cached_version = -1
 
-    def plan(self, request: ClientRequest, now: float) -> Plan:
-        """Returns the candidates of `request` with today's quote. Raises Refusal."""
+    def plan(self, request: ClientRequest, now: float, *, chat: bool = True) -> Plan:
+        """Returns the candidates of `request` with today's quote. Not for `chat`: whatever API the arms offer.
+        Raises Refusal.
+        """
         model, suffix = _split_suffix(request.model)
-        route, candidates = self._candidates(model, request)
+        route, candidates = self._candidates(model, request, chat=chat)
         if not self._health.all_well:
             candidates = self._well(candidates, now)
         if request.input_tokens > candidates.smallest_window:
             candidates = self._large_enough(candidates, request.input_tokens)
+        wanted = request.facts.max_tokens
+        if wanted is not None and wanted > candidates.smallest_output:
+            candidates = self._long_enough(candidates, request, wanted)
+        if request.require_parameters and chat:
+            candidates = _expressing(candidates, request)
         if request.in_tool_loop and request.session is not None:
             candidates = self._same_arm(candidates, request.session)
         objective = self._objectives.get(route) or self._objectives["auto"]
@@ -65,7 +76,7 @@ class Router:
             objective = request.objective.over(objective)
         return Plan(route, candidates, objective, self._quote(candidates, request, now))
 
-    def _candidates(self, model: str, request: ClientRequest) -> tuple[str, CandidateSet]:
+    def _candidates(self, model: str, request: ClientRequest, *, chat: bool) -> tuple[str, CandidateSet]:
         facts = request.facts
         version = self._arms.version
         if version != self._cached_version or len(self._cache) > _MOST_CACHED:
@@ -80,14 +91,19 @@ class Router:
             facts.has_audio,
             request.models,
             wishes,
+            chat,
         )
         found = self._cache.get(key)
         if found is None:
-            found = self._cache[key] = self._find(model, request)
+            found = self._cache[key] = self._find(model, request, chat=chat)
         return found
 
-    def _find(self, model: str, request: ClientRequest) -> tuple[str, CandidateSet]:
+    def _find(self, model: str, request: ClientRequest, *, chat: bool) -> tuple[str, CandidateSet]:
         route, arms = self._resolve(model, request.models)
+        if chat and route in self.routes:  # a model that the client names itself is believed to chat
+            arms = [arm for arm in arms if arm.chats]
+            if not arms:
+                raise not_found(f"No arm behind {model!r} can chat.", code="no_eligible_arm", param="model")
         arms = _wished(arms, request.provider)
         needs = needed_capabilities(request)
         able = [arm for arm in arms if arm.capabilities is None or needs <= arm.capabilities]
@@ -107,7 +123,8 @@ class Router:
             named = [model, *models] if model not in self.routes else list(models)
             arms: dict[str, Arm] = {}
             for name in named:
-                for arm in self._named(name):
+                route = self.routes.get(name)
+                for arm in self._named(name) if route is None else self._arms.matching(route.arms):
                     arms[arm.name] = arm
             return (model if model in self.routes else "auto"), list(arms.values())
         if model in self.routes:
@@ -150,6 +167,14 @@ class Router:
             )
         return CandidateSet(fitting)
 
+    def _long_enough(self, candidates: CandidateSet, request: ClientRequest, tokens: int) -> CandidateSet:
+        able = [arm for arm in candidates.arms if arm.max_output is None or tokens <= arm.max_output]
+        if not able:
+            field = next((name for name in _LIMITS if request.document.get(name) == tokens), _LIMITS[0])
+            most = max(arm.max_output or 0 for arm in candidates.arms)
+            raise invalid(f"`{field}` is {tokens}; the most that an arm here can write is {most}.", field)
+        return CandidateSet(able)
+
     def _same_arm(self, candidates: CandidateSet, session: str) -> CandidateSet:
         last = self._sessions.last(session)
         if last is None:
@@ -186,6 +211,16 @@ def needed_capabilities(request: ClientRequest) -> frozenset[str]:
         "audio": facts.has_audio,
     }
     return frozenset(name for name, needed in needs.items() if needed)
+
+
+def _expressing(candidates: CandidateSet, request: ClientRequest) -> CandidateSet:
+    """Keeps the arms that can say all of the request: `require_parameters`."""
+    lacks = missing_words(candidates.arms, request)
+    able = [arm for arm, lack in zip(candidates.arms, lacks, strict=True) if lack is None]
+    if not able:
+        told = "; ".join(f"{arm.name}: {lack}" for arm, lack in zip(candidates.arms, lacks, strict=True))
+        raise invalid(f"`require_parameters`: no arm can express all of this request. {told}")
+    return candidates if len(able) == len(lacks) else CandidateSet(able)
 
 
 def _split_suffix(model: str) -> tuple[str, str | None]:

@@ -20,6 +20,8 @@ _SETTINGS = frozenset(
     ("model", "messages", "tools", "max_tokens", "temperature", "seed", "stream", "logprobs")
 )
 _COMMON = _SETTINGS | {"presence_penalty", "frequency_penalty"}
+# What an effort word is worth where only tokens are counted.
+_BUDGET = {"minimal": 1_024, "low": 2_048, "medium": 8_192, "high": 24_576, "xhigh": 24_576, "max": 24_576}
 # These change nothing in the answer.
 _UNNEEDED = frozenset(
     ("user", "metadata", "prompt_cache_key", "service_tier", "parallel_tool_calls", "stream_options")
@@ -31,6 +33,8 @@ def encode_request(request: Request) -> Json:
     extras = extras_for(request, NAME)
     if request.n is not None and request.n > 1:
         raise Inexpressible("n")
+    if request.service_tier not in {None, "auto", "default"}:
+        raise Inexpressible(f"service_tier {request.service_tier}")
     if request.parallel_tool_calls is False and request.tools:
         raise Inexpressible("parallel_tool_calls")
     chat = encode_chat(
@@ -58,8 +62,9 @@ def encode_request(request: Request) -> Json:
             body["response_format"]["json_schema"] = form.schema
     if request.thinking is not None:
         body["thinking"] = {"type": "enabled" if request.thinking.enabled else "disabled"}
-        if request.thinking.enabled and request.thinking.budget_tokens is not None:
-            body["thinking"]["token_budget"] = request.thinking.budget_tokens
+        budget = request.thinking.budget_tokens or _BUDGET.get(request.thinking.effort or "")
+        if request.thinking.enabled and budget is not None:
+            body["thinking"]["token_budget"] = budget
     return body | extras
 
 

@@ -16,6 +16,7 @@ from adapters.canonical import (
     Request,
     Text,
     Thinking,
+    Tool,
     ToolCall,
     ToolResult,
 )
@@ -200,9 +201,12 @@ def _tools(body: Json, request: Request) -> None:
     if tools:
         body["tools"] = tools
     choice = request.tool_choice
-    if choice is not None:
+    strict = any(isinstance(tool, Tool) and tool.strict for tool in request.tools)
+    if choice is not None or strict:
         modes = {"auto": "AUTO", "none": "NONE", "required": "ANY", "one": "ANY"}
-        config: Json = {"mode": modes[choice.mode]}
-        if choice.name is not None:
+        config: Json = {"mode": modes[choice.mode if choice is not None else "auto"]}
+        if strict and config["mode"] == "AUTO":
+            config["mode"] = "VALIDATED"  # arguments are held to the schema; under ANY they are anyway
+        if choice is not None and choice.name is not None:
             config["allowedFunctionNames"] = [choice.name]
         body["toolConfig"] = {**body.get("toolConfig", {}), "functionCallingConfig": config}

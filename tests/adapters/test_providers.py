@@ -19,7 +19,7 @@ ROWS = list(PROVIDERS.values())
 
 # One case per provider: what becomes of a body. A new row needs a new case.
 ADAPTED = {
-    "openai": ({"max_tokens": 5, "top_k": 1}, {"max_completion_tokens": 5}),
+    "openai": ({"max_tokens": 5, "top_k": -1}, {"max_completion_tokens": 5}),
     "azure": ({"max_tokens": 5}, {"max_completion_tokens": 5}),
     "mistral": ({"seed": 3, "user": "u", "stream_options": {}}, {"random_seed": 3}),
     "deepseek": ({"reasoning_effort": "none", "store": True}, {"thinking": {"type": "disabled"}}),

@@ -134,15 +134,19 @@ _WORDS: dict[str, str] = {
 TOPICS: tuple[str, ...] = tuple(_WORDS)
 
 
-def _stems() -> dict[bytes, tuple[int, ...]]:
+def _stems() -> dict[bytes, tuple[tuple[int, float], ...]]:
+    """Returns for each stem its topics, each with its share: one over their number."""
     found: dict[bytes, list[int]] = {}
     for position, words in enumerate(_WORDS.values()):
         for stem in sorted({word[:STEM].encode() for word in words.split()}):
             found.setdefault(stem, []).append(position)
-    return {stem: tuple(topics) for stem, topics in found.items()}
+    return {
+        stem: tuple((topic, 1.0 / len(positions)) for topic in positions) for stem, positions in found.items()
+    }
 
 
 _TOPICS_OF_STEM = _stems()
+_STEMS = frozenset(_TOPICS_OF_STEM)
 _LETTERS = bytes(code if 97 <= code <= 122 else code + 32 if 65 <= code <= 90 else 32 for code in range(256))
 
 
@@ -157,15 +161,13 @@ def topic_weights(raw: bytes) -> list[tuple[int, float]]:
     weight_t = s_t² / (1 + Σ s²) with s_t the number of distinct stems of topic t, a stem of m topics
     counting 1/m: two fields that both fit share, and a text of few known words weighs little.
     """
-    scores: dict[int, float] = {}
-    for stem in _TOPICS_OF_STEM.keys() & {word[:STEM] for word in words_of(raw)}:
-        topics = _TOPICS_OF_STEM[stem]
-        share = 1.0 / len(topics)
-        for topic in topics:
-            scores[topic] = scores.get(topic, 0.0) + share
-    if not scores:
+    known = _STEMS & {word[:STEM] for word in set(words_of(raw))}
+    if not known:
         return []
-    # Sorted: the order of a set of bytes differs from process to process, and with it the last digit.
-    squares = [(topic, scores[topic] ** 2) for topic in sorted(scores)]
-    total = 1.0 + sum(square for _, square in squares)
-    return [(topic, square / total) for topic, square in squares if square > 0.02 * total]
+    scores = [0.0] * len(TOPICS)
+    for stem in known:
+        for topic, share in _TOPICS_OF_STEM[stem]:
+            scores[topic] += share
+    squares = [score * score for score in scores]
+    total = 1.0 + sum(squares)
+    return [(topic, square / total) for topic, square in enumerate(squares) if square > 0.02 * total]

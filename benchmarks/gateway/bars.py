@@ -80,7 +80,7 @@ def _latency(table: Table) -> Iterator[Verdict]:
     for scenario, metric, bar, limit in (
         ("c1", "added_latency_p50_ms", "latency added at 1 connection, p50", 0.35),
         ("c1", "added_latency_p99_ms", "latency added at 1 connection, p99", 1.0),
-        ("paced", "added_ttft_p99_ms", "TTFT added with 50 paced streams, p99", 2.0),
+        ("paced-short", "added_ttft_p99_ms", "TTFT added with 50 paced streams, p99", 2.0),
         ("paced", "added_forward_p99_ms", "delay added per chunk with 50 paced streams, p99", 0.5),
         ("stall-500k", "forward_p999_ms", "chunks beside 500 KB prompts late by, p99.9", 5.0),
     ):

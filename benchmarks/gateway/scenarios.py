@@ -70,7 +70,7 @@ def _streams(name: str, about: str, gap_ms: int, **more: object) -> Scenario:
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (
-        _requests("c1", "one connection", 1, seconds=2.0, latency=True),
+        _requests("c1", "one connection", 1, seconds=1.5, latency=True),
         _requests("c32", "32 connections"),
         _requests("prompt-2k", "32 connections, 2 KB prompts", prompt_bytes=2_000),
         _requests("prompt-50k", "8 connections, 50 KB prompts", 8, prompt_bytes=50_000),
@@ -87,6 +87,15 @@ SCENARIOS = {
             beside=500_000,
         ),
         _streams("paced", "50 streams of 200 chunks, 20 ms apart", 20, seconds=4.0, latency=True),
+        _streams(
+            "paced-short",
+            "50 streams of 20 chunks, 20 ms apart: ten times as many first tokens",
+            20,
+            chunks=20,
+            seconds=4.0,
+            ramp=0.4,
+            latency=True,
+        ),
         _streams("fast", "50 streams of 200 chunks, 2 ms apart", 2, latency=True),
         _streams("flood", "50 streams of 200 chunks, no gap", 0),
         Scenario(

@@ -46,6 +46,7 @@ class Peer:
     """Another gateway: `install` puts it into a folder of its own, `launch` says how to start it there.
 
     `translates`: takes Anthropic's dialect on /v1/messages for an upstream that speaks OpenAI's.
+    `stalls`: stops answering under the load of most scenarios, and is measured only when asked for by name.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Peer:
     install: Callable[[Path], None]
     launch: Callable[[Path, Site], Launch]
     translates: bool = False
+    stalls: bool = False
 
 
 class InstallError(Exception):

@@ -71,6 +71,7 @@ ANY_LLM = Peer(
     "Python",
     lambda home: python_environment(home, "any-llm-sdk[gateway,openai]==1.12.1"),
     _launch_any_llm,
+    stalls=True,
 )
 LITELLM = Peer(
     "litellm", "Python", lambda home: python_environment(home, *_LITELLM), _launch_litellm, translates=True

@@ -30,7 +30,7 @@ _TABLE = np.array(
 )
 _TABLE_RISE = np.diff(_TABLE)
 
-_NEAREST_SCALE = 4096.0
+_NEAREST_SCALE = 1024.0
 _NEAREST_ZERO = 8.0 * _NEAREST_SCALE + 0.5
 _NEAREST = np.array(
     [

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cassettes.checks import check_answer, check_request
-from benchmarks.cassettes.recordings import Exchange, exchanges
+from benchmarks.cassettes.recordings import Exchange, Unreadable, exchanges
 
 
 def guarded(check: Callable[[], list[str]]) -> list[str]:
@@ -28,6 +28,7 @@ def run(root: Path, seed: int = 0) -> dict[str, Any]:
     """Checks everything below `root`; the result is what `--json` writes."""
     counts: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
     failures: list[dict[str, Any]] = []
+    unreadable: list[dict[str, str]] = []
     outside: Counter[str] = Counter()
 
     def note(exchange: Exchange, what: str, reasons: list[str]) -> None:
@@ -38,6 +39,9 @@ def run(root: Path, seed: int = 0) -> dict[str, Any]:
             failures.append({"where": exchange.where, "key": list(key), "what": what, "reasons": reasons})
 
     for exchange in exchanges(root):
+        if isinstance(exchange, Unreadable):
+            unreadable.append({"where": exchange.where, "reason": exchange.reason})
+            continue
         if exchange.dialect is None:
             outside[f"{exchange.provider} {_api(exchange.url)}"] += 1
             continue
@@ -56,7 +60,12 @@ def run(root: Path, seed: int = 0) -> dict[str, Any]:
         }
         for (provider, dialect, kind), count in sorted(counts.items())
     ]
-    return {"rows": rows, "failures": failures, "other_apis": dict(sorted(outside.items()))}
+    return {
+        "rows": rows,
+        "failures": failures,
+        "unreadable": unreadable,
+        "other_apis": dict(sorted(outside.items())),
+    }
 
 
 def _kind(exchange: Exchange) -> str:
@@ -79,7 +88,7 @@ def main() -> int:
         parser.error(f"{options.folder} is no folder")
     result = run(options.folder, options.seed)
     if options.json:
-        options.json.write_text(json.dumps(result, indent=1, ensure_ascii=False))
+        options.json.write_text(json.dumps(result, indent=1))
     print(f"{'provider':16}{'dialect':20}{'kind':8}{'answers':>14}{'requests':>14}")
     totals: Counter[str] = Counter()
     for row in result["rows"]:
@@ -93,13 +102,16 @@ def main() -> int:
     print(
         f"\nanswers {totals['answers_right']} of {totals['answers']} right, "
         f"requests {totals['requests_right']} of {totals['requests']} right, "
-        f"{sum(result['other_apis'].values())} exchanges of APIs outside of the gateway's"
+        f"{sum(result['other_apis'].values())} exchanges of APIs outside of the gateway's, "
+        f"{len(result['unreadable'])} unreadable"
     )
+    for found in result["unreadable"]:
+        print(f"  {found['where']} can't be read: {found['reason']}")
     for failure in result["failures"]:
         print(
             f"  {failure['where']} [{' '.join(failure['key'])}] {failure['what']}: {'; '.join(failure['reasons'])}"
         )
-    return 1 if result["failures"] else 0
+    return 1 if result["failures"] or result["unreadable"] else 0
 
 
 if __name__ == "__main__":

@@ -1,12 +1,9 @@
-"""Folders of vcrpy cassettes → exchanges: YAML or JSON, plain, gzip or base64 bodies, with or without index."""
+"""Folders of vcrpy cassettes → exchanges: YAML or JSON, with or without an index, whatever else lies about."""
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +12,22 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from benchmarks.cassettes.bodies import body_of, json_of
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Reads tags that it doesn't know (older recorders write Python's) as what they stand before."""
+
+
+def _untagged(loader: Any, _suffix: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return loader.construct_scalar(node)
+
+
+_Loader.add_multi_constructor("", _untagged)
 
 _PROVIDERS = (
     ("azure", "azure-openai"),
@@ -72,34 +84,44 @@ class Exchange:
         return f"{self.file}#{self.position}"
 
 
-def exchanges(root: Path) -> Iterator[Exchange]:
-    """Yields every exchange below `root`, sorted by file. Unreadable files raise with their name."""
+@dataclass(frozen=True)
+class Unreadable:
+    """A file, or one interaction of it, of which no exchange could be made."""
+
+    where: str
+    reason: str
+
+
+def exchanges(root: Path) -> Iterator[Exchange | Unreadable]:
+    """Yields every exchange below `root`, sorted by file. A file without interactions is no cassette."""
     files = sorted(
         path for path in root.rglob("*") if path.suffix in (".yaml", ".yml", ".json") and path.is_file()
     )
     for path in files:
-        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        name = str(path.relative_to(root))
         try:
+            text = path.read_bytes().decode("utf-8", errors="surrogateescape")
             cassette = json.loads(text) if path.suffix == ".json" else yaml.load(text, _Loader)
-        except (ValueError, yaml.YAMLError) as error:
-            raise SystemExit(f"{path}: {error}") from None
+        except (ValueError, OSError, RecursionError, yaml.YAMLError, TypeError) as error:
+            yield Unreadable(name, f"{type(error).__name__}: {' '.join(str(error).split())[:160]}")
+            continue
         if not isinstance(cassette, dict) or not isinstance(cassette.get("interactions"), list):
             continue
         for position, interaction in enumerate(cassette["interactions"]):
-            yield _exchange(str(path.relative_to(root)), position, interaction)
+            try:
+                yield _exchange(name, position, interaction)
+            except Exception as error:  # noqa: BLE001  anything may stand in a file, and the run goes on
+                yield Unreadable(f"{name}#{position}", f"{type(error).__name__}: {str(error)[:160]}")
 
 
 def _exchange(file: str, position: int, raw: dict[str, Any]) -> Exchange:
     request, response = raw["request"], raw["response"]
     url = urlsplit(request.get("uri") or request.get("url") or "")
-    headers = {
-        name.lower(): value[0] if isinstance(value, list) and value else str(value)
-        for name, value in (response.get("headers") or {}).items()
-    }
-    body = _unpacked(_bytes(response))
-    asked = _json(_unpacked(_bytes(request)))
-    status = response.get("status", 200)
-    status = status.get("code", 200) if isinstance(status, dict) else int(status)
+    headers = headers_of(response)
+    body = body_of(response, headers)
+    asked = json_of(body_of(request, headers_of(request)))
+    status = response.get("status", response.get("status_code", 200))
+    status = int(status.get("code", 200) if isinstance(status, dict) else status)
     place = (url.netloc + unquote(url.path)).rstrip("/")
     known = request.get("method", "POST") == "POST" and asked is not None
     dialect = next((name for pattern, name in _DIALECTS if pattern.search(place)), None) if known else None
@@ -123,36 +145,11 @@ def _exchange(file: str, position: int, raw: dict[str, Any]) -> Exchange:
     return Exchange(file, position, provider, dialect, url.geturl(), asked, status, headers, body, stream)
 
 
-def _bytes(message: dict[str, Any]) -> bytes:
-    if message.get("parsed_body") is not None:
-        return json.dumps(message["parsed_body"], ensure_ascii=False).encode()
-    body = message.get("body")
-    if isinstance(body, dict):
-        if "base64_string" in body:
-            return base64.b64decode(body["base64_string"])
-        body = body.get("string")
-    if body is None:
-        return b""
-    if isinstance(body, bytes):
-        return body
-    if isinstance(body, str):
-        if body.startswith(("\x1f\x8b", "\x1f\udc8b")):
-            return body.encode("latin-1", "surrogateescape")
-        return body.encode("utf-8", "surrogateescape")
-    return json.dumps(body).encode()
-
-
-def _unpacked(body: bytes) -> bytes:
-    if body.startswith(b"\x1f\x8b"):
-        return gzip.decompress(body)
-    if body[:2] in (b"\x78\x9c", b"\x78\x01", b"\x78\xda"):
-        return zlib.decompress(body)
-    return body
-
-
-def _json(body: bytes) -> Any:
-    try:
-        value = json.loads(body)
-        return json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        return None
+def headers_of(message: dict[str, Any]) -> dict[str, str]:
+    """Returns headers by lower-case name; of several values the first."""
+    raw = message.get("headers") or {}
+    pairs = raw.items() if isinstance(raw, dict) else ((pair[0], pair[1]) for pair in raw)
+    return {
+        str(name).lower(): str(value[0] if isinstance(value, list) and value else value)
+        for name, value in pairs
+    }

@@ -13,8 +13,9 @@ from state.store import Store, StoreError
 
 log = logging.getLogger("meritorder.journal")
 
-LINGER_S = 0.01
-"""How long a decision waits for company; a transaction costs about as much as ten rows."""
+LINGER_S = 0.02
+"""How long a decision waits for company; a transaction costs about as much as ten rows. Feedback, which its
+sender waits for, ends the wait."""
 
 RETRY_S = 1.0
 MOST_WAITING = 20_000
@@ -37,6 +38,7 @@ class Journal:
         self._decisions: list[Decision] = []
         self._feedback: Waiting = []
         self._wake = asyncio.Event()
+        self._company: asyncio.Future[None] | None = None
         self._closing = False
         self._saved = 0
         self.dropped = 0
@@ -69,7 +71,7 @@ class Journal:
             raise StoreError("the gateway is ending: nothing is taken in any more")
         done: asyncio.Future[list[FeedbackResult]] = asyncio.get_running_loop().create_future()
         self._feedback.append((feedback, done))
-        self._wake.set()
+        self._hurry()
         return await done
 
     async def flush(self) -> None:
@@ -81,18 +83,33 @@ class Journal:
     async def close(self) -> None:
         """Commits what is left and saves a snapshot."""
         self._closing = True
-        self._wake.set()
+        self._hurry()
         await self._writer
         try:
             await self._learner.save(self._store)
         except StoreError as error:
             log.warning("no snapshot at shutdown: %s", error)
 
+    def _hurry(self) -> None:
+        self._wake.set()
+        if self._company is not None:
+            _end(self._company)
+
+    async def _linger(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._company = loop.create_future()
+        timer = loop.call_later(LINGER_S, _end, self._company)
+        try:
+            await self._company
+        finally:
+            timer.cancel()
+            self._company = None
+
     async def _write(self) -> None:
         while not (self._closing and not self._decisions and not self._feedback):
             await self._wake.wait()
             if not self._feedback and not self._closing:
-                await asyncio.sleep(LINGER_S)
+                await self._linger()
             self._wake.clear()
             decisions, self._decisions = self._decisions, []
             waiting, self._feedback = self._feedback, []
@@ -173,6 +190,11 @@ class Journal:
                     await self._learner.catch_up(self._store)
             except StoreError as error:
                 log.warning("other workers' rows can't be read: %s", error)
+
+
+def _end(wait: asyncio.Future[None]) -> None:
+    if not wait.done():
+        wait.set_result(None)
 
 
 def _refuse(waiting: Waiting, error: StoreError) -> None:

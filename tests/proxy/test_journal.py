@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import orjson
+import pytest
 
 from tests.proxy.provider import Provider
 from tests.proxy.running import Launch
@@ -24,3 +25,13 @@ async def test_a_task_header_that_is_no_utf8_breaks_neither_statistics_nor_snaps
     await gateway.gateway.learner.save(gateway.gateway.store)
     writer.close()
     await writer.wait_closed()
+
+
+async def test_feedback_ends_the_wait_of_a_decision_for_company(
+    provider: Provider, launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.journal.LINGER_S", 3600.0)
+    gateway = await launch(provider.arm("good"))
+    _, answer, _ = await gateway.chat()
+    status, told, _ = await gateway.post("/v1/feedback", {"id": answer["id"], "value": 1.0})
+    assert (status, told["status"]) == (200, "new")

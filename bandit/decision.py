@@ -16,6 +16,9 @@ from bandit.objective import Objective, Quote
 from bandit.pacing import Pacer
 from bandit.thompson import best_probabilities, bounded, draw, with_floor
 
+_TARGETED = 1.5
+"""Factor on curiosity where a target is held: an arm passed over for good there costs more than utility."""
+
 
 @dataclass(slots=True)
 class Round:
@@ -160,6 +163,8 @@ def choose(
     if candidates.shape[0] == 1:
         lone = np.ones(1)
         return [Decision(candidates, lone, 0, estimates, row) for row in range(len(rounds))]
+    if any(r.objective.has_targets for r in rounds):
+        curiosity = curiosity * _column([_TARGETED if r.objective.has_targets else 1.0 for r in rounds])
     # Around the unclipped mean where it is below 1: clipping at 0 would hide how far apart arms are.
     expected, curious = bounded(estimates.mean, curiosity)
     centre = estimates.worth * expected - (estimates.cost + estimates.waiting * estimates.seconds)

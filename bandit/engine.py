@@ -244,7 +244,8 @@ class Bandit:
         if objective is not None and objective.min_quality is not None:
             mean = self._quality.expected(x)
             eligible = list(range(len(self.arms))) if candidates is None else candidates.tolist()
-            self._pacer.answered(budget, arm, mean, eligible, objective.min_quality)
+            unsure = self._quality.uncertainty()
+            self._pacer.answered(budget, arm, mean, unsure, eligible, objective.min_quality)
         slot = kind_of(x)
         self._bias.answered(arm, slot)
         cell = self._contexts[arm, slot]

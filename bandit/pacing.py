@@ -2,17 +2,24 @@
 
 A budget B of dollars per request adds a price of money, m · value_usd / B per dollar, with
 
-    m ← max(0, m + η (cost / B − 1))
+    m ← m · exp(η (cost / B − 1))
 
-so the steps telescope: the mean overshoot over T requests is (m_T − m_0) / (η T), whatever the prices do. A
-quality target replaces value_usd by value_usd · exp(v), with
+so the steps telescope: the mean overshoot over T requests is log(m_T / m_0) / (η T), whatever the prices do,
+as long as m stays within its range. The right m is unknown by orders of magnitude, hence the product: steps
+that are added either swing by more than the right price, and stick at zero, or take forever.
 
-    v ← v + η (target − quality),
+A quality target replaces value_usd by value_usd · exp(v), with
 
-both qualities as the posterior expects them for this request.
+    v ← v + η (target · quality of the best arm − quality of the drawn one),
 
-References: S. Balseiro, H. Lu and V. Mirrokni (2020), "Dual mirror descent for online allocation problems";
-S. Agrawal and N. Devanur (2014), "Bandits with concave rewards and convex knapsacks".
+both as the posterior expects them for this request. Which arm is best is a running mean over requests, and
+the quality of another arm that may turn out better by one and a half standard deviations counts instead: else
+an arm that was unlucky in its first answers would never be tried again, and the target be held against too
+low a mark.
+
+References: S. Balseiro, H. Lu and V. Mirrokni (2020), "Dual mirror descent for online allocation problems"
+(the product is its entropic case); S. Agrawal and N. Devanur (2014), "Bandits with concave rewards and convex
+knapsacks".
 """
 
 from __future__ import annotations
@@ -23,13 +30,23 @@ from dataclasses import asdict, dataclass
 
 from bandit.arrays import FloatArray
 
-_MONEY_STEP = 0.02
-_QUALITY_STEP = 0.5
+_MONEY_STEP = 0.05
+_LEAST_MONEY, _MOST_MONEY = 1e-4, 1e3
+"""Range of m; the least counts as nothing. Ten points of quality for a mean budget are m = 0.1."""
+
+_FIRST_MONEY = 1e-2
+_LONGEST_STEP = 20.0
+"""Of log m: more than its range, so that only the range ever cuts a step off."""
+
+_QUALITY_STEP = 1.0
 _QUALITY_RANGE = 12.0
 """Largest |v|: a factor of 160,000 either way."""
 
 _LEVEL_RATE = 0.005
 """Weight of a request in the running means that tell which arm is the best one."""
+
+_HOPE = 1.5
+"""Standard deviations by which an arm may be better than it seems."""
 
 
 @dataclass(slots=True)
@@ -51,7 +68,9 @@ class Pacer:
     def money_price(self, budget: str | None, value_usd: float, max_usd: float) -> float:
         """Returns what a dollar costs beyond itself."""
         dual = self._duals.get(budget or "")
-        return 0.0 if dual is None else dual.money * value_usd / max_usd
+        if dual is None or dual.money <= _LEAST_MONEY:
+            return 0.0
+        return dual.money * value_usd / max_usd
 
     def value(self, budget: str | None, value_usd: float) -> float:
         """Returns the dollars that a perfect answer must be worth for the quality target to hold."""
@@ -61,26 +80,39 @@ class Pacer:
     def spent(self, budget: str | None, cost_usd: float, max_usd: float) -> None:
         """Takes the cost of one request."""
         dual = self._dual(budget)
-        dual.money = max(0.0, dual.money + _MONEY_STEP * (cost_usd / max_usd - 1.0))
+        step = min(_LONGEST_STEP, _MONEY_STEP * (cost_usd / max_usd - 1.0))
+        dual.money = min(_MOST_MONEY, max(_LEAST_MONEY, dual.money * math.exp(step)))
 
     def answered(
-        self, budget: str | None, arm: int, quality: FloatArray, candidates: list[int], fraction: float
+        self,
+        budget: str | None,
+        arm: int,
+        quality: FloatArray,
+        sd: FloatArray,
+        candidates: list[int],
+        fraction: float,
     ) -> None:
-        """Takes the expected quality of all arms (n,) for one request that `arm` answered."""
+        """Takes the expected quality of all arms (n,) for one request that `arm` answered, and the standard
+        deviation of what is known of their means over requests (n,).
+        """
         dual = self._dual(budget)
-        values = quality.tolist()
-        dual.levels.extend(values[len(dual.levels) :])
+        values, unsure = quality.tolist(), sd.tolist()
+        levels = dual.levels
+        levels.extend(values[len(levels) :])
         dual.seen += 1
         rate = max(_LEVEL_RATE, 1.0 / dual.seen)
-        levels = dual.levels
         for candidate in candidates:
             levels[candidate] += rate * (values[candidate] - levels[candidate])
         best = max(candidates, key=levels.__getitem__)
-        moved = dual.quality + _QUALITY_STEP * (fraction * values[best] - values[arm])
+        hoped = max(levels[c] + (_HOPE * unsure[c] if c != best else 0.0) for c in candidates)
+        missing = fraction * (values[best] + hoped - levels[best]) - values[arm]
+        if missing > 0.0 and values[arm] >= max(values[c] for c in candidates):
+            return  # more weight on quality could not have chosen better
+        moved = dual.quality + _QUALITY_STEP * missing
         dual.quality = min(_QUALITY_RANGE, max(-_QUALITY_RANGE, moved))
 
     def _dual(self, budget: str | None) -> Dual:
-        return self._duals.setdefault(budget or "", Dual(0.0, 0.0, [], 0))
+        return self._duals.setdefault(budget or "", Dual(_FIRST_MONEY, 0.0, [], 0))
 
     def snapshot(self) -> dict[str, object]:
         """Returns the state as JSON can hold it."""

@@ -186,6 +186,11 @@ class QualityModel:
         variance = products @ block.T
         return values @ theta.T, np.maximum(variance, 1e-12, out=variance)
 
+    def uncertainty(self) -> FloatArray:
+        """Returns the posterior standard deviation of every arm's quality at the mean context, shape (n,)."""
+        known: FloatArray = np.sqrt(np.maximum(self._broad, 0.0))
+        return known
+
     def curiosity(
         self, variance: FloatArray, arms: IntArray | None, broad: float, broadening: float, narrow: float
     ) -> FloatArray:

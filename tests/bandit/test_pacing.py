@@ -3,6 +3,8 @@ import pytest
 
 from bandit.pacing import Pacer
 
+SURE = np.zeros(2)
+
 
 def test_spending_is_held_at_the_budget_whatever_the_prices_do() -> None:
     rng = np.random.default_rng(0)
@@ -19,7 +21,7 @@ def test_spending_is_held_at_the_budget_whatever_the_prices_do() -> None:
 
 def test_an_unspent_budget_costs_nothing() -> None:
     pacer = Pacer()
-    for _ in range(100):
+    for _ in range(200):
         pacer.spent("route", 0.1, 1.0)
     assert pacer.money_price("route", 10.0, 1.0) == 0.0
     assert pacer.money_price("other", 10.0, 1.0) == 0.0
@@ -29,10 +31,10 @@ def test_quality_is_worth_more_while_the_target_is_missed() -> None:
     pacer = Pacer()
     quality = np.array([0.5, 0.9])
     for _ in range(20):
-        pacer.answered("route", 0, quality, [0, 1], 0.95)
+        pacer.answered("route", 0, quality, SURE, [0, 1], 0.95)
     assert pacer.value("route", 1.0) > 10.0
     for _ in range(400):
-        pacer.answered("route", 1, quality, [0, 1], 0.95)
+        pacer.answered("route", 1, quality, SURE, [0, 1], 0.95)
     assert pacer.value("route", 1.0) < 1.0
     assert pacer.value("other", 1.0) == 1.0
 
@@ -40,6 +42,32 @@ def test_quality_is_worth_more_while_the_target_is_missed() -> None:
 def test_budgets_survive_a_snapshot() -> None:
     pacer, other = Pacer(), Pacer()
     pacer.spent("a", 2.0, 1.0)
-    pacer.answered("b", 0, np.array([0.5, 0.9]), [0, 1], 1.0)
+    pacer.answered("b", 0, np.array([0.5, 0.9]), SURE, [0, 1], 1.0)
     other.restore(pacer.snapshot())  # type: ignore[arg-type]
     assert other.snapshot() == pacer.snapshot()
+
+
+def test_a_budget_is_spent_where_more_money_buys_a_little_more() -> None:
+    pacer, spent = Pacer(), 0.0
+    rng = np.random.default_rng(1)
+    for _ in range(6000):
+        # What the dear arm is better by: 0 to 0.1 of value, at three times the budget.
+        dear = rng.uniform(0.0, 0.1) > pacer.money_price("route", 1.0, 1.0) * 3.0
+        cost = 3.1 if dear else 0.1
+        pacer.spent("route", cost, 1.0)
+        spent += cost
+    assert spent / 6000 == pytest.approx(1.0, abs=0.02)
+
+
+def test_an_arm_that_may_be_better_raises_the_worth_of_quality_until_it_is_known() -> None:
+    unsure, sure = Pacer(), Pacer()
+    quality = np.array([0.7, 0.65])
+    for _ in range(20):
+        unsure.answered("route", 0, quality, np.array([0.01, 0.06]), [0, 1], 0.99)
+        sure.answered("route", 0, quality, np.array([0.01, 0.02]), [0, 1], 0.99)
+    assert sure.value("route", 1.0) < 1.0
+    # The best answer was given already: more weight on quality changes nothing.
+    assert unsure.value("route", 1.0) == 1.0
+    for _ in range(20):
+        unsure.answered("route", 1, quality, np.array([0.01, 0.06]), [0, 1], 0.99)
+    assert unsure.value("route", 1.0) > 1.5

@@ -37,6 +37,7 @@ def _launch_tensorzero(home: Path, site: Site) -> Launch:
     config.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return Launch(
         [str(home / "bin" / "python"), "-c", _START_TENSORZERO, str(config), str(port)],
+        env={"RUST_LOG": "error"},  # else it logs at every request that it ignores "user"
         path="/openai/v1/chat/completions",
         model="tensorzero::model_name::{model}",
         port_file=port,

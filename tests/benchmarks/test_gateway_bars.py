@@ -53,6 +53,14 @@ def test_one_dropped_stream_in_one_run_misses_the_bar():
     assert [verdict.reached for verdict in judge(dropped)] == [False]
 
 
+def test_a_large_prompt_is_judged_on_the_delay_of_others_and_on_its_own_cpu_time():
+    found = table(
+        figure(OURS, "stall-500k", "forward_p999_ms", 6.0),
+        figure(OURS, "prompt-500k", "cpu_us_per_request", 4_900),
+    )
+    assert [verdict.reached for verdict in judge(found)] == [False, True]
+
+
 def test_two_workers_are_judged_on_the_cores_that_the_load_left_to_them():
     found = table(
         figure(OURS, "workers-1", "requests_per_s", 5_000),

@@ -8,12 +8,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError, model_validator
 
 from bandit import PRESETS, Objective
 
 _Usd = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 _Seconds = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+
+
+Capability = Literal[
+    "images", "tools", "json_schema", "audio", "reasoning", "embeddings", "transcriptions", "speech"
+]
+_SUFFIXES = (":nitro", ":floor")
 
 
 class ConfigError(Exception):
@@ -74,11 +80,15 @@ class ArmConfig(PriceConfig):
     quality: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
     context_window: Annotated[int, Field(gt=0)] | None = None
     max_output_tokens: Annotated[int, Field(gt=0)] | None = None
-    capabilities: tuple[str, ...] | None = None
+    capabilities: tuple[Capability, ...] | None = None
     parameters: dict[str, object] = {}
 
     @model_validator(mode="after")
-    def _prices_come_in_pairs(self) -> ArmConfig:
+    def _fields_agree(self) -> ArmConfig:
+        if self.api_key is not None and self.api_key_env is not None:
+            raise ValueError("api_key and api_key_env can't both be given")
+        if self.name == "auto" or self.name.endswith(_SUFFIXES):
+            raise ValueError(f"the name {self.name} is taken: auto, :nitro and :floor mean something else")
         if (self.input_usd_per_mtok is None) != (self.output_usd_per_mtok is None):
             raise ValueError("input_usd_per_mtok and output_usd_per_mtok must be given together")
         return self
@@ -93,11 +103,17 @@ class ProviderConfig(_Strict):
     api_key_env: str | None = None
     models: tuple[str, ...] = ()
 
+    @model_validator(mode="after")
+    def _one_key(self) -> ProviderConfig:
+        if self.api_key is not None and self.api_key_env is not None:
+            raise ValueError("api_key and api_key_env can't both be given")
+        return self
+
 
 class RouteConfig(_Strict):
     """A named choice: which arms (shell patterns of their names), and what they are chosen for."""
 
-    arms: tuple[str, ...] = ("*",)
+    arms: Annotated[tuple[str, ...], Field(min_length=1)] = ("*",)
     objective: ObjectiveConfig = ObjectiveConfig()
 
 
@@ -116,7 +132,7 @@ class ServerConfig(_Strict):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     database: str = "meritorder.db"
-    api_keys: tuple[SecretStr, ...] = ()
+    api_keys: tuple[Annotated[SecretStr, Field(min_length=1)], ...] = ()
     allowed_hosts: tuple[str, ...] = ()
     max_body_bytes: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
     workers: Annotated[int, Field(ge=1, le=64)] = 1
@@ -131,6 +147,12 @@ class Config(_Strict):
     arms: tuple[ArmConfig, ...] = ()
     providers: dict[str, ProviderConfig] = {}
     routes: dict[str, RouteConfig] = {}
+    _source: Path | None = PrivateAttr(default=None)
+
+    @property
+    def source(self) -> Path | None:
+        """The file that this was read from."""
+        return self._source
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Config:
@@ -138,6 +160,11 @@ class Config(_Strict):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two arms have the same name: {', '.join(twice)}")
+        for route in self.routes:
+            if route in names:
+                raise ValueError(f"routes.{route}: an arm has this name too")
+            if not route or route.endswith(_SUFFIXES):
+                raise ValueError(f"routes.{route}: such a name means something else")
         return self
 
 
@@ -151,7 +178,8 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Conf
             raise ConfigError(f"{path}: can't be read: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path}: not valid TOML: {error}") from None
-    key = environment.get("MERITORDER_API_KEY")
+    # A file's last line break often comes along.
+    key = environment.get("MERITORDER_API_KEY", "").strip()
     try:
         config = Config.model_validate(document)
     except ValidationError as error:
@@ -161,16 +189,28 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Conf
             update={"api_keys": (*config.server.api_keys, SecretStr(key))},
         )
         config = config.model_copy(update={"server": server})
+    config._source = path  # noqa: SLF001  its own class's
     return config
 
 
 def describe(error: ValidationError) -> str:
     """Says which fields are wrong and why, without their values: a value may be a secret."""
-    found = [
-        f"{'.'.join(str(part) for part in item['loc']) or 'document'}: {item['msg']}"
-        for item in error.errors()
-    ]
+    found = []
+    for item in error.errors():
+        message = _WORDS.get(item["type"]) or item["msg"].removeprefix("Value error, ")
+        where = ".".join(str(part) for part in item["loc"])
+        found.append(f"{where}: {message}" if where else message)
     return "; ".join(found)
+
+
+_WORDS = {
+    "extra_forbidden": "there is no such field; it is not permitted here",
+    "missing": "is missing",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+}
+"""Kinds of complaints whose own words speak of Python."""
 
 
 def secret(

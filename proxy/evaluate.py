@@ -20,7 +20,7 @@ from bandit.evaluation import evaluate as estimate
 from proxy.learner import Learner
 from state.records import Decision, Event, Feedback
 from state.sqlite import SqliteStore
-from state.store import Store
+from state.store import Store, StoreError
 
 _PAGE = 1000
 _UNKNOWN_USD_PER_TOKEN = 1e-6
@@ -199,6 +199,8 @@ def evaluate(
     )
     try:
         found = asyncio.run(_ask(db, question))
+    except StoreError as error:
+        raise click.ClickException(str(error)) from None
     except CannotEvaluateError as error:
         if as_json:
             click.echo(json.dumps({"metric": metric, "refused": str(error)}))

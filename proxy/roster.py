@@ -7,6 +7,7 @@ all workers, and a restart, believe the same; it tells the roster, which takes t
 from __future__ import annotations
 
 import asyncio
+import fnmatch
 import logging
 import time
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from pydantic import ValidationError
 
 from bandit import ArmPrior
 from proxy.arms import Arm, ArmTable, build, configured, custom_price
-from proxy.config import ArmConfig, Config, ConfigError, PriceConfig, describe
+from proxy.config import ArmConfig, Config, ConfigError, PriceConfig, describe, secret
 from proxy.learner import Learner
 from state.records import ArmChange
 from state.store import Store, StoreError
@@ -49,7 +50,10 @@ class Roster:
 
     async def load(self, config: Config) -> None:
         """Learns the journal and takes all arms into service. Raises ConfigError, StoreError."""
-        self._configured = {arm.name: arm for arm in configured(config, self._environment)}
+        try:
+            self._configured = self._checked(config)
+        except ConfigError as error:
+            raise ConfigError(f"{config.source}: {error}" if config.source else str(error)) from None
         for change in await self._store.arms():
             if (known := _parsed(change)) is not None:
                 self._added[change.name] = known
@@ -62,6 +66,31 @@ class Roster:
                 self._changed(change)
         self.learner.arm_changed = self._changed
         await self.refresh()
+
+    def _checked(self, config: Config) -> dict[str, ArmConfig]:
+        """Returns the configured arms by name. Raises ConfigError where one of them could never answer."""
+        found: dict[str, ArmConfig] = {}
+        for arm in configured(config, self._environment):
+            if arm.name in found:
+                raise ConfigError(f"two arms have the same name: {arm.name}")
+            if arm.name in config.routes:
+                raise ConfigError(f"routes.{arm.name}: an arm has this name too")
+            self._check_key(arm, build(arm, -1, self._environment, time.time()))
+            found[arm.name] = arm
+        for name, route in config.routes.items():
+            if not any(fnmatch.fnmatchcase(arm, pattern) for pattern in route.arms for arm in found):
+                log.warning("routes.%s: no arm fits %s yet", name, ", ".join(route.arms))
+        return found
+
+    def _check_key(self, config: ArmConfig, arm: Arm) -> None:
+        # A server of one's own may want no key; the vendor's own does.
+        if config.base_url is not None or arm.signer is not None:
+            return
+        variable = config.api_key_env or arm.row.key_env
+        if variable and secret(config.api_key, variable, self._environment) is None:
+            raise ConfigError(
+                f"arm {arm.name}: no api_key, and the environment variable {variable} is not set"
+            )
 
     @property
     def configured(self) -> list[str]:

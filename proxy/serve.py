@@ -18,6 +18,7 @@ from proxy.arms import configured
 from proxy.config import ArmConfig, Config, ConfigError
 from proxy.gateway import Gateway, with_market_arms
 from proxy.market import start_market
+from proxy.noise import hush_clients
 from proxy.server import Server
 from state.store import StoreError
 
@@ -28,7 +29,7 @@ GRACE_S = 30.0
 
 
 def run(config: Config, environment: dict[str, str]) -> None:
-    """Serves until SIGTERM or SIGINT. Raises click.ClickException for what the operator can mend."""
+    """Serves until SIGTERM, SIGINT or SIGHUP. Raises click.ClickException for what the operator can mend."""
     if not config.server.api_keys and not is_loopback(config.server.host):
         raise click.ClickException(
             f"refusing to listen on {config.server.host} without an API key: set MERITORDER_API_KEY, or server.api_keys"
@@ -47,6 +48,12 @@ def run(config: Config, environment: dict[str, str]) -> None:
         raise click.ClickException(
             f"can't listen on {config.server.host}:{config.server.port}: {error.strerror}"
         ) from None
+
+
+def ends() -> list[signal.Signals]:
+    """Returns the signals that end a gateway orderly; under nohup a lost terminal is none of them."""
+    hung_up = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
+    return [signal.SIGTERM, signal.SIGINT, *hung_up]
 
 
 def bound(config: Config, *, reuse_port: bool = False) -> socket.socket:
@@ -71,8 +78,9 @@ async def serve(
     """Runs one gateway on `sock` until it is told to stop."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in ends():
         loop.add_signal_handler(number, stop.set)
+    hush_clients()
     async with AsyncExitStack() as stack:
         if not configured(config, environment):
             config = await _simulated(config, stack)
@@ -83,7 +91,9 @@ async def serve(
         if not quiet:
             host, port = sock.getsockname()[:2]
             shown = f"[{host}]" if ":" in host else host
-            click.echo(f"{len(gateway.arms)} arms; what is learnt is kept in {config.server.database}")
+            count = len(gateway.arms)
+            kept = f"kept in {config.server.database}" if config.server.journal else "lost at the end"
+            click.echo(f"{count} arm{'' if count == 1 else 's'}; what is learnt is {kept}")
             click.echo(f"listening on http://{shown}:{port}")
         _spare_the_collector()
         await stop.wait()

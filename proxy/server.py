@@ -8,11 +8,11 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from aiohttp import web
-from aiohttp.web import BaseRequest
+from aiohttp import HttpVersion11, web
+from aiohttp.web import BaseRequest, RequestPayloadError
 
 from proxy.endpoints import EXACT, PREFIXES
-from proxy.errors import Refusal, not_found
+from proxy.errors import Refusal, invalid, not_found
 from proxy.gateway import Gateway
 from proxy.reply import JSON, Reply, StreamReply
 from state.store import StoreError
@@ -73,6 +73,8 @@ class Server:
             if path.startswith("/v1/messages"):
                 dialect = "anthropic"
             key = "" if path == "/healthz" else self._gateway.admission.admit(request)
+            if "Expect" in request.headers:
+                self._expected(request)
             return await handler(self._gateway, request, key, rest)
         except Refusal as refusal:
             return _refused(refusal, dialect)
@@ -87,6 +89,9 @@ class Server:
                 ),
                 dialect,
             )
+        except RequestPayloadError as error:
+            reason = " ".join(str(error).split()) or "it broke off"
+            return _refused(invalid(f"The body can't be read: {reason}"), dialect)
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception:
@@ -95,6 +100,15 @@ class Server:
                 500, "The gateway failed; its log says why.", kind="api_error", code="internal_error"
             )
             return _refused(failed, dialect)
+
+    def _expected(self, request: BaseRequest) -> None:
+        """Lets a client that asks first send its body, or spares it the sending. Raises Refusal."""
+        if request.headers["Expect"].lower() != "100-continue":
+            raise Refusal(417, "The only expectation met here is 100-continue.", param="Expect")
+        if (request.content_length or 0) > self._max_body:
+            raise Refusal(413, f"The body is larger than {self._max_body} bytes.", code="too_large")
+        if request.version >= HttpVersion11 and request.transport is not None:
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
 def _refused(refusal: Refusal, dialect: str) -> Reply:
@@ -107,10 +121,16 @@ def _refused(refusal: Refusal, dialect: str) -> Reply:
 
 
 def _by_prefix(method: str, path: str) -> tuple[Handler, str]:
+    if method == "HEAD":
+        method = "GET"  # the reply leaves its body out
+        exact: Handler | None = EXACT.get((method, path))
+        if exact is not None:
+            return exact, ""
     for (wanted, prefix), handler in PREFIXES.items():
         if method == wanted and path.startswith(prefix) and len(path) > len(prefix):
             return handler, path[len(prefix) :]
-    known = {m for (m, p) in EXACT if p == path} | {m for (m, p) in PREFIXES if path.startswith(p)}
+    known = {m for (m, p) in EXACT if p == path}
+    known |= {m for (m, p) in PREFIXES if path.startswith(p) and len(path) > len(p)}
     if known:
         raise Refusal(
             405, f"{path} takes {' or '.join(sorted(known))}, not {method}.", code="method_not_allowed"

@@ -65,7 +65,7 @@ def fetch(url: str, key: str | None, by: str | None) -> dict[str, Any]:
         raise click.ClickException(f"{address} answered {error.code}.{hint}") from None
     except (OSError, ValueError) as error:
         raise click.ClickException(
-            f"{address} can't be read: {error}. Is the gateway running there?"
+            f"{address} can't be read: {getattr(error, 'reason', error)}. Is the gateway running there?"
         ) from None
 
 

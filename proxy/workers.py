@@ -37,8 +37,8 @@ _TERM_S = 40.0
 
 
 def supervise(config: Config, environment: dict[str, str]) -> None:
-    """Runs the workers until SIGTERM or SIGINT. Raises OSError if the port is taken, ConfigError if none starts."""
-    from proxy.serve import bound  # noqa: PLC0415  serve imports this module
+    """Runs the workers until SIGTERM, SIGINT or SIGHUP. Raises OSError if the port is taken, ConfigError if none starts."""
+    from proxy.serve import bound, ends  # noqa: PLC0415  serve imports this module
 
     # Another gateway with workers would let us share its port, and half of its clients.
     with bound(config):
@@ -68,8 +68,8 @@ def supervise(config: Config, environment: dict[str, str]) -> None:
         return worker
 
     workers: dict[int, BaseProcess] = {}
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    for signaled in ends():
+        signal.signal(signaled, stop)
     born = {number: time.monotonic() for number in range(server.workers)}
     for number in born:
         workers[number] = start(number, quiet=number > 0)
@@ -114,7 +114,8 @@ def _follow_parent() -> None:
 def _work(config: Config, environment: dict[str, str], number: int, quiet: bool, level: int) -> None:
     from proxy.serve import bound, serve  # noqa: PLC0415  serve imports this module
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent passes on what a terminal sends to the group
+    for sent_to_group in (signal.SIGINT, signal.SIGHUP):  # by a terminal; the parent passes it on
+        signal.signal(sent_to_group, signal.SIG_IGN)
     logging.basicConfig(
         level=level,
         format=f"%(asctime)s %(levelname)s worker {number} %(name)s: %(message)s",

@@ -1,0 +1,98 @@
+"""A gateway process from start to end: what ends it orderly, and what it says on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from proxy.config import Config
+from proxy.serve import ends
+from state.sqlite import SqliteStore
+from tests.proxy.process import GatewayProcess
+from tests.proxy.provider import Exchange, Provider, chunk
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_an_orderly_end_lets_a_stream_finish_and_keeps_what_was_learnt(
+    tmp_path: Path, provider: Provider, number: signal.Signals, workers: str
+) -> None:
+    go = asyncio.Event()
+
+    async def slow(exchange: Exchange) -> None:
+        await exchange.begin_stream()
+        await exchange.event(chunk("one"))
+        await go.wait()
+        await exchange.event(chunk("two", finish="stop"))
+        await exchange.end_stream()
+
+    provider.scripts["slow"] = slow
+    running = await GatewayProcess.start(tmp_path, [provider.arm("slow")], "--workers", workers)
+    body = {"model": "auto", "stream": True, "messages": [{"role": "user", "content": "Hi"}]}
+    try:
+        async with (
+            aiohttp.ClientSession(running.url) as session,
+            session.post("/v1/chat/completions", json=body) as answer,
+        ):
+            await answer.content.readuntil(b"one")
+            running.signal(number)
+            await running.says("draining")
+            go.set()
+            assert (await answer.read()).endswith(b"data: [DONE]\n\n")
+        assert await running.ended() == 0
+    finally:
+        await running.kill()
+    store = await SqliteStore.open(tmp_path / "journal.db")
+    [row] = await store.decisions_between(0.0, 1e12)
+    assert row.status == "ok"
+    newest, *_ = await store.load_snapshots("learner")
+    assert newest[0] == 1
+    await store.close()
+
+
+def test_a_lost_terminal_ends_it_unless_it_was_started_to_outlive_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert signal.SIGHUP in ends()
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert ends() == [signal.SIGTERM, signal.SIGINT]
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+async def test_what_it_serves_and_where_is_said_at_the_start(tmp_path: Path, provider: Provider) -> None:
+    running = await GatewayProcess.start(tmp_path, [provider.arm("good")])
+    await running.kill()
+    said = "".join(running.lines)
+    assert f"1 arm; what is learnt is kept in {tmp_path / 'journal.db'}" in said
+    assert "sk-upstream-secret" not in said
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            {"api_key_env": "NO_SUCH_KEY"},
+            "meritorder.toml: arm p/good: the environment variable NO_SUCH_KEY is not set",
+        )
+    ],
+)
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_a_configuration_that_cannot_be_used_ends_it_with_a_reason(
+    tmp_path: Path, provider: Provider, change: dict[str, Any], words: str, workers: str
+) -> None:
+    arm = {**provider.arm("good"), **change}
+    del arm["api_key"]
+    running = await GatewayProcess.spawn(tmp_path, [arm], "--workers", workers)
+    assert await running.ended() == 1
+    said = "".join(running.lines)
+    assert words in said
+    assert "Traceback" not in said
+
+
+def test_the_default_is_this_machine_alone() -> None:
+    assert Config().server.host == "127.0.0.1"

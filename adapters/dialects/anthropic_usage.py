@@ -51,7 +51,12 @@ class Counters:
             "cache_creation_input_tokens",
         ):
             number = count(raw.get(name))
-            if number is not None:
+            if number is None:
+                continue
+            if raw.get("iterations"):
+                # The last word on it, which leaves out what the API spent on summing up the conversation.
+                self._counts[name] = number + _spent_on_compaction(raw["iterations"], name)
+            else:
                 self._counts[name] = max(number, self._counts.get(name, 0))
         details = raw.get("output_tokens_details")
         if isinstance(details, dict):
@@ -79,6 +84,15 @@ class Counters:
             reasoning=self._thinking,
             cost_usd=self._cost,
         )
+
+
+def _spent_on_compaction(iterations: Any, name: str) -> int:
+    rounds = iterations if isinstance(iterations, list) else ()
+    return sum(
+        count(one.get(name)) or 0
+        for one in rounds
+        if isinstance(one, dict) and one.get("type") == "compaction"
+    )
 
 
 def encode_usage(usage: Usage | None, cost: float | None, tier: str | None) -> Json:

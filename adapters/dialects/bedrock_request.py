@@ -33,7 +33,6 @@ from adapters.errors import Inexpressible, InvalidRequest
 
 NAME = "bedrock"
 _KNOWN = frozenset({"model", "stream", "messages", "system", "inferenceConfig", "toolConfig", "outputConfig"})
-_OWN_BLOCKS = frozenset({"guardContent", "document", "cachePoint", "searchResult", "citationsContent"})
 _CACHE = {"cachePoint": {"type": "default"}}
 _MIME = {
     "pdf": "application/pdf",
@@ -102,6 +101,8 @@ def encode_request(request: Request) -> Json:
         if wanted.schema is None:
             raise Inexpressible("JSON output without a schema")
         schema = {"schema": orjson.dumps(wanted.schema).decode(), "name": wanted.name or "answer"}
+        if wanted.description is not None:
+            schema["description"] = wanted.description
         body["outputConfig"] = {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": schema}}}
     return body
 
@@ -237,13 +238,16 @@ def _read_model_fields(extras: Json) -> tuple[Thinking | None, int | None]:
     more = dict(extras.get("additionalModelRequestFields") or {})
     if not more:
         return None, None
-    thinking, top_k = more.pop("thinking", None), more.pop("top_k", None)
+    thinking, top_k = more.get("thinking"), more.pop("top_k", None)
+    wanted: Thinking | None = None
+    if isinstance(thinking, dict) and thinking.get("type") == "enabled":
+        del more["thinking"]
+        wanted = Thinking(budget_tokens=thinking.get("budget_tokens"))
     if more:
         extras["additionalModelRequestFields"] = more
     else:
         del extras["additionalModelRequestFields"]
-    enabled = isinstance(thinking, dict) and thinking.get("type") == "enabled"
-    return Thinking(budget_tokens=thinking.get("budget_tokens")) if enabled else None, top_k
+    return wanted, top_k
 
 
 def _turn(raw: Json, path: str) -> list[Message]:
@@ -286,29 +290,35 @@ def _part(raw: Json, path: str) -> Part:
             )
         case {"document": {"source": {"bytes": str(data)}, "format": word, "name": name}} if word in _MIME:
             return Media("file", data=data, media_type=_MIME[word], name=name)
+        case {"toolUse": {"type": _}} | {"toolResult": {"type": _}}:
+            return Opaque(NAME, raw)  # of a tool that Bedrock ran itself
         case {"toolUse": {"toolUseId": id_, "name": name, "input": given}}:
             return ToolCall(id_, name, fields.object_text(given))
-        case {"toolResult": {"toolUseId": id_, "content": content, "status": "error"}}:
-            return ToolResult(id_, _result(content, path), is_error=True)
-        case {"toolResult": {"toolUseId": id_, "content": content}}:
-            return ToolResult(id_, _result(content, path))
+        case {"toolResult": {"toolUseId": id_, "content": content} as told}:
+            pieces = _result(content, path)
+            if pieces is None:
+                return Opaque(NAME, raw)
+            return ToolResult(id_, pieces, is_error=told.get("status") == "error")
         case {"reasoningContent": {"reasoningText": {"text": str(said)} as thought}}:
             return Reasoning(said, signatures.tagged(signatures.ANTHROPIC, thought.get("signature")))
         case {"reasoningContent": {"redactedContent": data}}:
             return Reasoning(redacted=signatures.tagged(signatures.ANTHROPIC, data))
-        case {} if raw and raw.keys() <= _OWN_BLOCKS:
+        case {} if raw:
             return Opaque(NAME, raw)
         case _:
-            raise InvalidRequest(f"{path}: unknown content block", path)
+            raise InvalidRequest(f"{path}: an empty content block", path)
 
 
-def _result(raw: Any, path: str) -> tuple[Text | Media, ...]:
+def _result(raw: Any, path: str) -> tuple[Text | Media, ...] | None:
+    """Returns None for a result that holds something else than text and media sent along."""
     found: list[Text | Media] = []
     for block in fields.listed(raw, path):
         if "json" in block:
             found.append(Text(fields.object_text(block["json"])))
         elif isinstance(part := _part(block, path), Text | Media):
             found.append(part)
+        else:
+            return None
     return tuple(found)
 
 
@@ -352,7 +362,10 @@ def _output_format(body: Json) -> OutputFormat | None:
     match body.get("outputConfig"):
         case {"textFormat": {"structure": {"jsonSchema": {"schema": str(schema)} as wanted}}}:
             try:
-                return OutputFormat("json_schema", wanted.get("name"), orjson.loads(schema))
+                value = orjson.loads(schema)
+                return OutputFormat(
+                    "json_schema", wanted.get("name"), value, description=wanted.get("description")
+                )
             except orjson.JSONDecodeError as error:
                 raise InvalidRequest("outputConfig: the schema is no JSON", "outputConfig") from error
         case _:

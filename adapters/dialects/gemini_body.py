@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+import orjson
+
 from adapters.canonical import (
     BuiltinTool,
     Json,
@@ -139,7 +141,7 @@ def _part(part: Part, request: Request, names: dict[str, str]) -> Iterable[Json]
         case ToolResult():
             said = "".join(piece.text for piece in part.content if isinstance(piece, Text))
             name = part.name or names.get(part.call_id) or part.call_id
-            response: Json = {"name": name, "response": {"error" if part.is_error else "output": said}}
+            response: Json = {"name": name, "response": _response(said, is_error=part.is_error)}
             if _has_own_id(part.call_id, request):
                 response["id"] = part.call_id
             yield {"functionResponse": response}
@@ -157,6 +159,21 @@ def _part(part: Part, request: Request, names: dict[str, str]) -> Iterable[Json]
             if part.dialect != NAME:
                 raise Inexpressible(f"content of {part.dialect}")
             yield part.raw
+
+
+def _response(said: str, *, is_error: bool) -> Json:
+    """A result is an object here; text that is one goes as one where nothing of its spelling is lost."""
+    if is_error:
+        return {"error": said}
+    try:
+        value = orjson.loads(said) if said.startswith("{") else None
+    except orjson.JSONDecodeError:
+        value = None
+    if not isinstance(value, dict) or orjson.dumps(value).decode() != said:
+        return {"output": said}
+    # An object that looks like a text under its usual name would be read as that text.
+    alone = next(iter(value.items())) if len(value) == 1 else ("", None)
+    return {"output": said} if alone[0] in ("output", "error") and isinstance(alone[1], str) else value
 
 
 def _has_own_id(call_id: str, request: Request) -> bool:

@@ -142,12 +142,15 @@ class _Turns:
             self._open.append((name, call_id))
             return [ToolCall(call_id, name, fields.object_text(call.get("args")), seal)]
         if "functionResponse" in raw:
-            return [self._result(fields.mapping(raw["functionResponse"], path), path)]
+            response = fields.mapping(raw["functionResponse"], path)
+            if response.keys() - {"id", "name", "response"}:
+                return [Opaque(NAME, raw)]  # parts of a result, and results that come in pieces
+            return [self._result(response, path)]
         if "inlineData" in raw or "fileData" in raw:
             return [_media(raw, path)]
-        if "executableCode" in raw or "codeExecutionResult" in raw:
-            return [Opaque(NAME, raw)]
-        raise InvalidRequest(f"{path}: unknown part", path)
+        if not raw:
+            raise InvalidRequest(f"{path}: an empty part", path)
+        return [Opaque(NAME, raw)]  # code that Google ran, calls of its own tools, and what comes next
 
     def _result(self, raw: Json, path: str) -> ToolResult:
         name = fields.text(raw, "name", path)

@@ -106,7 +106,7 @@ def decode_request(body: Json) -> Request:
         logprobs=boolean(body, "logprobs"),
         top_logprobs=integer(body, "top_logprobs", 0, 20),
         output_format=_output_format(body.get("response_format")),
-        thinking=_thinking(body),
+        thinking=_thinking(body, extras),
         service_tier=_optional_string(body, "service_tier"),
         user=_optional_string(body, "user"),
         metadata=None if body.get("metadata") is None else mapping(body["metadata"], "metadata"),
@@ -239,6 +239,12 @@ def _part(raw: Any, path: str) -> Part:
             data = string(fields.get("data"), f"{path}.input_audio.data")
             form = string(fields.get("format", "wav"), f"{path}.input_audio.format")
             return Media("audio", data=data, media_type=audio_type(form), cache=cache)
+        case "thinking":
+            told = sequence(part.get("thinking"), f"{path}.thinking")
+            return Reasoning("".join(str(piece.get("text", "")) for piece in told if isinstance(piece, dict)))
+        case "document_url":
+            url = string(part.get("document_url"), f"{path}.document_url", empty=False)
+            return Media("file", url=url, name=_optional_string(part, "document_name"), cache=cache)
         case "file":
             return _file(mapping(part.get("file"), f"{path}.file"), f"{path}.file", cache)
     return fail(f"{path}.type {kind!r} is not known", f"{path}.type")
@@ -337,7 +343,7 @@ def _output_format(raw: Any) -> OutputFormat | None:
     return fail('response_format.type must be "text", "json_object" or "json_schema"', "response_format.type")
 
 
-def _thinking(body: Json) -> Thinking | None:
+def _thinking(body: Json, extras: Json) -> Thinking | None:
     """OpenAI's effort word, OpenRouter's object, DeepSeek's and Alibaba's switches say one thing."""
     effort = _optional_string(body, "reasoning_effort")
     budget = integer(body, "thinking_budget", 0)
@@ -351,6 +357,9 @@ def _thinking(body: Json) -> Thinking | None:
         enabled = boolean(reasoning, "enabled", "reasoning.") if enabled is None else enabled
         summary = _optional_string(reasoning, "summary", "reasoning.")
     switch = optional(body, "thinking", {})
+    if isinstance(switch, dict) and switch.keys() - {"type", "budget_tokens"}:
+        extras["thinking"] = switch  # says more than others could be told
+        switch = {}
     if switch and enabled is None:
         enabled = mapping(switch, "thinking").get("type") != "disabled"
         budget = integer(switch, "budget_tokens", 0, prefix="thinking.") if budget is None else budget

@@ -53,7 +53,7 @@ def encode_request(request: Request) -> Json:
         body["instructions"] = "\n\n".join(part.text for part in messages[0].parts if isinstance(part, Text))
         messages = messages[1:]
     body["input"] = [item for message in messages for item in _items(message, request)]
-    settings = {
+    settings: Json = {
         "max_output_tokens": request.max_tokens,
         "temperature": request.temperature,
         "top_p": request.top_p,
@@ -68,6 +68,8 @@ def encode_request(request: Request) -> Json:
         "tools": encode_tools(request) or None,
         "tool_choice": encode_tool_choice(request),
     }
+    if settings["reasoning"] is not None:
+        settings["reasoning"] = {**body.get("reasoning", {}), **settings["reasoning"]}
     body.update((key, value) for key, value in settings.items() if value is not None)
     if request.output_format is not None:
         body["text"] = {**body.get("text", {}), "format": encode_format(request.output_format)}

@@ -82,7 +82,7 @@ def decode_request(body: Json) -> Request:
         logprobs=True if LOGPROBS in include else None,
         top_logprobs=fields.maybe_count(body, "top_logprobs"),
         output_format=_output_format(body, extras),
-        thinking=_thinking(body),
+        thinking=_thinking(body, extras),
         service_tier=fields.maybe_text(body, "service_tier"),
         user=fields.maybe_text(body, "user"),
         metadata=fields.maybe_mapping(body, "metadata") or None,
@@ -139,7 +139,9 @@ def _item(raw: Json, path: str) -> Message:
 def reasoning(raw: Json) -> Reasoning:
     """Decodes a reasoning item: its summary, or the open thoughts of models that show them."""
     told = raw.get("summary") or raw.get("content")
-    pieces = [piece.get("text") for piece in told if isinstance(piece, dict)] if isinstance(told, list) else []
+    pieces = (
+        [piece.get("text") for piece in told if isinstance(piece, dict)] if isinstance(told, list) else []
+    )
     seal, item_id = raw.get("encrypted_content"), raw.get("id")
     return Reasoning(
         "".join(piece for piece in pieces if isinstance(piece, str)),
@@ -253,10 +255,12 @@ def _output_format(body: Json, extras: Json) -> OutputFormat | None:
             raise InvalidRequest(f"text.format.type: unknown format {other!r}", "text.format.type")
 
 
-def _thinking(body: Json) -> Thinking | None:
+def _thinking(body: Json, extras: Json) -> Thinking | None:
     raw = fields.maybe_mapping(body, "reasoning")
     if not raw:
         return None
+    if rest := fields.others(raw, frozenset({"effort", "summary"})):
+        extras["reasoning"] = rest
     effort = fields.maybe_text(raw, "effort", "reasoning")
     summary = fields.maybe_text(raw, "summary", "reasoning")
     if effort is None and summary is None:

@@ -206,6 +206,10 @@ def _same_chat(raw: Any) -> Any:
     if "function_call" in raw:
         choice = raw.pop("function_call")
         raw["tool_choice"] = choice if isinstance(choice, str) else {"type": "function", "function": choice}
+    if "tools" in raw:  # Mistral leaves out what a tool is
+        raw["tools"] = [{"type": "function", **tool} for tool in raw["tools"] or ()]
+    if raw.get("tool_choice") == "any":
+        raw["tool_choice"] = "required"
     if raw.get("response_format") == {"type": "text"}:
         del raw["response_format"]
     if isinstance(raw.get("stop"), str):
@@ -227,7 +231,12 @@ def _same_chat(raw: Any) -> Any:
             ]
         if message.get("role") == "assistant" and message.get("content") == "":
             del message["content"]
-        for field in ("annotations", "refusal", "audio"):
+        if message.get("tool_calls"):
+            message["tool_calls"] = [
+                {name: value for name, value in call.items() if name != "index"}
+                for call in message["tool_calls"]
+            ]
+        for field in ("annotations", "refusal", "audio", "prefix"):
             if not message.get(field):
                 message.pop(field, None)
         messages.append(message)
@@ -256,6 +265,10 @@ def _same_gemini(raw: Any) -> Any:
     out = {}
     for key, inner in raw.items():
         name = re.sub(r"_([a-z])", lambda found: found[1].upper(), key)
+        if (name == "generationConfig" and not inner) or (
+            key == "role" and "parts" in raw and inner == "user"
+        ):
+            continue
         name = {"parametersJsonSchema": "parameters", "responseJsonSchema": "responseSchema"}.get(name, name)
         if name != "model":
             out[name] = _same_gemini(inner)
@@ -263,7 +276,54 @@ def _same_gemini(raw: Any) -> Any:
 
 
 def _same_converse(raw: Any) -> Any:
-    return {key: value for key, value in raw.items() if key != "model"}
+    """A result is a success unless it says otherwise, and a schema is JSON in a text."""
+    if isinstance(raw, list):
+        return [_same_converse(inner) for inner in raw]
+    if not isinstance(raw, dict):
+        return raw
+    out = {
+        key: _same_converse(value)
+        for key, value in raw.items()
+        if key != "model" and not (key in ("system", "inferenceConfig") and not value)
+    }
+    if out.get("status") == "success":
+        del out["status"]
+    if isinstance(out.get("jsonSchema"), dict) and isinstance(out["jsonSchema"].get("schema"), str):
+        out["jsonSchema"]["schema"] = json.loads(out["jsonSchema"]["schema"])
+    return out
+
+
+def _same_responses(raw: Any) -> Any:
+    """What an item says of itself (its status, its phase, marks of a cache) is not what it holds; instructions
+    are a system message in front.
+    """
+    raw = dict(raw)
+    instructions = raw.pop("instructions", None)
+    if isinstance(raw.get("input"), str):
+        raw["input"] = [{"role": "user", "content": raw["input"]}]
+    items = [dict(item) for item in raw.get("input") or []]
+    for item in items:
+        for name in ("status", "phase"):
+            item.pop(name, None)
+        if item.get("role"):
+            item.pop("id", None)
+        if isinstance(item.get("content"), list):
+            item["content"] = [
+                {
+                    name: value
+                    for name, value in part.items()
+                    if name != "prompt_cache_breakpoint"
+                    and not (name in ("annotations", "logprobs") and not value)
+                }
+                for part in item["content"]
+            ]
+    if instructions:
+        items.insert(0, {"role": "system", "content": instructions})
+    if items:
+        raw["input"] = items
+    if raw.get("text") == {"format": {"type": "text"}}:
+        del raw["text"]
+    return raw
 
 
 _SAME: dict[str, Callable[[Any], Any]] = {
@@ -271,6 +331,7 @@ _SAME: dict[str, Callable[[Any], Any]] = {
     "completions": _same_completion,
     "gemini": _same_gemini,
     "bedrock": _same_converse,
+    "openai_responses": _same_responses,
     "anthropic_messages": _same_messages,
 }
 

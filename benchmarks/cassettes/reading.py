@@ -70,11 +70,15 @@ _FINISH = {
     **dict.fromkeys(("length", "max_tokens", "MAX_TOKENS", "max_output_tokens", "model_length"), "length"),
     **dict.fromkeys(("tool_calls", "tool_use", "TOOL_CALL", "function_call"), "tool_calls"),
     **dict.fromkeys(
-        ("content_filter", "refusal", "SAFETY", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "RECITATION",
+        ("content_filter", "refusal", "SAFETY", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "RECITATION", "MODEL_ARMOR",
          "guardrail_intervened", "content_filtered"),
         "content_filter",
     ),
-    **dict.fromkeys(("error", "ERROR", "insufficient_system_resource", "failed"), "error"),
+    "complete": "stop",
+    # Begun in the background: what the answer holds is whole, if little.
+    **dict.fromkeys(("queued", "in_progress"), "stop"),
+    **dict.fromkeys(("error", "ERROR", "insufficient_system_resource", "failed", "OTHER", "LANGUAGE",
+                     "MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL"), "error"),
 }  # fmt: skip
 
 
@@ -192,6 +196,11 @@ def _anthropic(body: bytes, *, stream: bool) -> Reading:
                 usage.update(
                     {key: value for key, value in (obj.get("usage") or {}).items() if value is not None}
                 )
+    for spent in usage.get("iterations") or []:
+        if spent.get("type") == "compaction":  # not in the counts above it
+            for name, number in spent.items():
+                if name.endswith("_tokens"):
+                    usage[name] = (usage.get(name) or 0) + (number or 0)
     for block, given in zip(blocks, inputs, strict=True):
         if block["type"] == "text":
             reading.text[0] += block["text"]
@@ -258,11 +267,17 @@ def _gemini(body: bytes, *, stream: bool) -> Reading:
         if usage:
             thoughts = usage.get("thoughtsTokenCount")
             reading.usage = {
-                "input": usage.get("promptTokenCount", 0) + usage.get("toolUsePromptTokenCount", 0),
-                "output": usage.get("candidatesTokenCount", 0) + (thoughts or 0),
+                "input": usage["promptTokenCount"] + usage.get("toolUsePromptTokenCount", 0)
+                if "promptTokenCount" in usage
+                else None,
+                "output": usage.get("candidatesTokenCount", 0) + (thoughts or 0)
+                if "candidatesTokenCount" in usage
+                else thoughts,
                 "cached": usage.get("cachedContentTokenCount"),
                 "reasoning": thoughts,
             }
+        if (obj.get("promptFeedback") or {}).get("blockReason"):
+            reading.finish[0] = "content_filter"
         for candidate in obj.get("candidates") or []:
             number = candidate.get("index", 0)
             for part in (candidate.get("content") or {}).get("parts") or []:
@@ -285,7 +300,8 @@ def _converse(body: bytes, *, stream: bool) -> Reading:
         blocks: dict[int, dict[str, Any]] = {}
         for name, obj in frames(body):
             if name == "contentBlockStart":
-                blocks[obj["contentBlockIndex"]] = {"toolUse": dict(obj["start"]["toolUse"], input="")}
+                begun = obj["start"].get("toolUse")
+                blocks[obj["contentBlockIndex"]] = {"toolUse": dict(begun, input="")} if begun else {}
             elif name == "contentBlockDelta":
                 block, delta = blocks.setdefault(obj["contentBlockIndex"], {}), obj["delta"]
                 if "text" in delta:

@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,80 @@ def test_bodies_are_read_in_every_form_a_recorder_writes(tmp_path, form):
     assert json.loads(exchange.body) == answer
     assert exchange.dialect == "openai_chat"
     assert check_answer(exchange, 0) == []
+
+
+ANSWER = b'{"id":"1","model":"m","choices":[{"index":0,"message":{"content":"a"},"finish_reason":"stop"}]}'
+ASKED = {
+    "method": "POST",
+    "uri": "https://host/v1/chat/completions",
+    "body": '{"model":"m","messages":[{"role":"user","content":"a"}]}',
+}
+
+
+def _cassette(response, request=ASKED):
+    return {"interactions": [{"request": request, "response": {"status": {"code": 200}, **response}}]}
+
+
+def test_rubbish_is_reported_and_the_rest_is_checked(tmp_path, monkeypatch, capsys):
+    good = _cassette({"headers": {}, "body": {"string": ANSWER.decode()}})
+    (tmp_path / "good.json").write_text(json.dumps(good))
+    (tmp_path / "noise.yaml").write_bytes(bytes(range(256)))
+    (tmp_path / "broken.yaml").write_text("a: [1, {b: 'c")
+    (tmp_path / "cut.json").write_text('{"interactions": [')
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    (tmp_path / "settings.yaml").write_text("port: 1")
+    (tmp_path / "list.json").write_text("[1, 2]")
+    (tmp_path / "empty.yaml").write_text("")
+    (tmp_path / "index.jsonl").write_text('{"file": "good.json"}\n')
+    (tmp_path / "folder.yaml").mkdir()
+    odd = {"interactions": [None, 7, {}, {"request": {}, "response": {}}, {"request": 1, "response": []}]}
+    (tmp_path / "odd.json").write_text(json.dumps(odd))
+    packed = _cassette({"body": {"base64_string": "H4sIAAAA"}})
+    (tmp_path / "packed.json").write_text(json.dumps(packed))
+    monkeypatch.setattr(sys, "argv", ["cassettes", str(tmp_path)])
+    assert command.main() == 1
+    told = capsys.readouterr().out
+    assert "answers 1 of 1 right" in told
+    for name in ("noise.yaml", "broken.yaml", "cut.json", "deep.json", "odd.json#0", "packed.json#0"):
+        assert f"  {name} can't be read" in told
+    for name in ("settings.yaml", "list.json", "empty.yaml", "index.jsonl"):
+        assert name not in told
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "deflate", "gzip, already unpacked"])
+def test_packed_bodies_are_unpacked_whether_the_recorder_did_or_not(tmp_path, encoding):
+    raw = {
+        "br": lambda: pytest.importorskip("brotli").compress(ANSWER),
+        "zstd": lambda: _zstandard(ANSWER),
+        "deflate": lambda: zlib.compress(ANSWER)[2:-4],
+        "gzip, already unpacked": lambda: ANSWER,
+    }[encoding]()
+    headers = {"Content-Encoding": [encoding.partition(",")[0]], "Content-Type": ["application/json"]}
+    cassette = _cassette({"headers": headers, "body": {"string": raw}})
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump(cassette))
+    (exchange,) = exchanges(tmp_path)
+    assert exchange.body == ANSWER
+
+
+def _zstandard(body):
+    library = pytest.importorskip("zstandard")
+    return library.ZstdCompressor(write_content_size=False).compress(body)
+
+
+def test_tags_of_older_recorders_are_read_as_what_they_hold(tmp_path):
+    (tmp_path / "a.yaml").write_text(
+        """interactions:
+- request:
+    body: !!python/unicode '{"model":"m","messages":[{"role":"user","content":"a"}]}'
+    method: POST
+    uri: https://host/v1/chat/completions
+  response:
+    body: {string: !!python/unicode 'ANSWER'}
+    headers: !!python/object/new:dict
+      content-type: !!python/tuple [application/json]
+    status: {code: 200, message: OK}
+""".replace("ANSWER", ANSWER.decode())
+    )
+    (exchange,) = exchanges(tmp_path)
+    assert check_answer(exchange, 0) == []
+    assert exchange.headers == {"content-type": "application/json"}

@@ -8,6 +8,8 @@ from benchmarks.gateway.gateways import DIRECT
 from benchmarks.gateway.records import Record, Table
 from benchmarks.gateway.scenarios import SCENARIOS, Scenario
 
+LOAD_BOUND = "†"
+
 
 @dataclass(frozen=True)
 class _Column:
@@ -87,8 +89,17 @@ def _cells(table: Table, gateway: str, scenario: str, columns: tuple[_Column, ..
     for column in columns:
         record = table.get(gateway, scenario, column.metric)
         ratio = table.ratio(gateway, scenario, column.metric) if column.ratio else None
-        cells.append(_number(record, column.digits) + ("" if ratio is None else f" ({ratio:.2f}×)"))
+        mark = (
+            LOAD_BOUND if column.metric.endswith("_per_s") and _load_bound(table, gateway, scenario) else ""
+        )
+        cells.append(_number(record, column.digits) + mark + ("" if ratio is None else f" ({ratio:.2f}×)"))
     return cells
+
+
+def _load_bound(table: Table, gateway: str, scenario: str) -> bool:
+    """Whether the mock and the load client, which share a core, had no time left."""
+    load = table.get(gateway, scenario, "load_cores")
+    return load is not None and load.value > 0.95 and not SCENARIOS[scenario].all_cores
 
 
 def _number(record: Record | None, digits: int) -> str:

@@ -56,3 +56,16 @@ def test_the_memory_run_of_an_earlier_call_is_kept(tmp_path):
 def test_a_gateway_with_failed_answers_shows_no_figures(tmp_path):
     publish([*c32(100), figure("smg", "c32", "failures", 7)], tmp_path, "a machine")
     assert "| smg | invalid: up to 7 failed |" in (tmp_path / "README.md").read_text()
+
+
+def test_a_throughput_that_the_load_client_bounded_is_marked(tmp_path):
+    def rates(gateway, load):
+        return [
+            figure(gateway, "c32", "requests_per_s", 50_000),
+            figure(gateway, "c32", "load_cores", load),
+        ]
+
+    publish([*c32(100), *rates("nginx", 0.99), *rates(OURS, 0.5)], tmp_path, "a machine")
+    text = (tmp_path / "README.md").read_text()
+    assert text.count("50,000† |") == 1
+    assert "| nginx | 10.0 (0.05×) | 50,000† |" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,8 @@ from state.records import Decision
 
 if TYPE_CHECKING:
     from proxy.gateway import Gateway
+
+log = logging.getLogger("meritorder.calls")
 
 MOST_ATTEMPTS = 4
 """Arms tried for one request. The fifth would come when the client has long given up."""
@@ -73,6 +76,7 @@ class Call:
     failed: list[_Failed] = field(default_factory=list)
     inexpressible: list[str] = field(default_factory=list)
     relay: Relay | None = None
+    reply: StreamReply | None = None
     finished: asyncio.Event | None = None
 
     # -- the loop over arms ------------------------------------------------------------------------
@@ -80,7 +84,7 @@ class Call:
     async def run(self) -> Reply | StreamReply:
         """Answers the client. Raises Refusal where no arm could."""
         gateway = self.gateway
-        reply = StreamReply(self.http) if self.request.stream else None
+        reply = self.reply = StreamReply(self.http) if self.request.stream else None
         while True:
             arm = self.plan.candidates.arms[self.chosen]
             try:
@@ -98,7 +102,8 @@ class Call:
                 self._record(arm, relay, "cancelled", None)
                 raise
             if ending.error is None:
-                gateway.health.succeeded(arm.index)
+                if gateway.health.succeeded(arm.index):
+                    log.warning("%s answers again", arm.name)
                 self._record(arm, relay, "ok", None)
                 return self._deliver(arm, reply, ending)
             if self._give_up(arm, relay, ending.error):
@@ -169,7 +174,8 @@ class Call:
         """Books the failure; returns whether it is final (else another arm is drawn)."""
         now = self.gateway.loop.time()
         if error.kind.cools:
-            self.gateway.health.failed(arm.index, error.kind.label, now, error.retry_after_s)
+            if self.gateway.health.failed(arm.index, error.kind.label, now, error.retry_after_s):
+                log.warning("%s rests after %s: %s", arm.name, error.kind.label, error.message[:200])
         elif error.kind in BAD_REQUEST_KINDS:
             self.gateway.health.succeeded(arm.index)
         if relay.forwarded or not error.kind.another_arm or len(self.failed) + 1 >= MOST_ATTEMPTS:
@@ -223,10 +229,23 @@ class Call:
             encoder = self.client.stream_encoder(self._canonical_or_empty(), lambda _: None)
             reply.end(encoder.error(error))
             return reply
-        head = JSON + b"X-Generation-Id: %s\r\n" % self.id.encode()
+        arm = self.plan.candidates.arms[self.chosen]
+        head = b"%sX-Generation-Id: %s\r\nX-Meritorder-Arm: %s\r\n" % (
+            JSON,
+            self.id.encode(),
+            arm.name.encode("ascii", "replace"),
+        )
         if error.retry_after_s is not None and error.kind.status in (429, 503):
             head += b"Retry-After: %d\r\n" % max(1, round(error.retry_after_s))
         return Reply(error.kind.status, self.client.encode_error(error), head)
+
+    def cut(self, reason: str) -> None:
+        """Ends an answer that the client has begun to read with an error event; the call is cancelled next."""
+        relay, reply = self.relay, self.reply
+        if relay is None or reply is None or not relay.forwarded or relay.ended.done():
+            return
+        relay.cancel()
+        self._fail(reply, ProviderError(ErrorKind.UPSTREAM, reason))
 
     def _canonical(self) -> Request:
         if self.canonical is None:

@@ -34,21 +34,25 @@ class Health:
         self._resting: dict[int, Rest] = {}
         self.version = 0
 
-    def failed(self, arm: int, reason: str, now: float, retry_after_s: float | None = None) -> None:
-        """An attempt failed in a way that cools."""
+    def failed(self, arm: int, reason: str, now: float, retry_after_s: float | None = None) -> bool:
+        """An attempt failed in a way that cools; returns whether a new rest begins."""
         last = self._resting.get(arm)
-        if last is not None and not last.probing and now < last.until:
+        burst = last is not None and not last.probing and now < last.until
+        if last is not None and burst:
             length = last.length  # one burst of failures is one failure
         else:
             length = BASE_S if last is None else min(LONGEST_S, 2.0 * last.length)
         wait = length if retry_after_s is None else min(LONGEST_RETRY_AFTER_S, max(0.0, retry_after_s))
         self._resting[arm] = Rest(now + wait, length, reason)
         self.version += 1
+        return not burst
 
-    def succeeded(self, arm: int) -> None:
-        """An attempt was answered: the arm is well."""
+    def succeeded(self, arm: int) -> bool:
+        """An attempt was answered: the arm is well; returns whether it was resting."""
         if self._resting and self._resting.pop(arm, None) is not None:
             self.version += 1
+            return True
+        return False
 
     def abandoned(self, arm: int) -> None:
         """A probe ended without a verdict (the client left)."""

@@ -79,7 +79,7 @@ async def serve(
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in ends():
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.set)  # while it starts; what follows tells more
     hush_clients()
     async with AsyncExitStack() as stack:
         if not configured(config, environment):
@@ -87,6 +87,14 @@ async def serve(
         gateway = await Gateway.open(config, environment)
         stack.push_async_callback(gateway.close)
         server = Server(gateway)
+
+        def end() -> None:
+            if stop.is_set():  # told twice: somebody doesn't want to wait
+                server.hurry()
+            stop.set()
+
+        for number in ends():
+            loop.add_signal_handler(number, end)
         await server.listen(sock)
         if not quiet:
             host, port = sock.getsockname()[:2]
@@ -98,7 +106,10 @@ async def serve(
         _spare_the_collector()
         await stop.wait()
         if not quiet:
-            click.echo("draining")
+            count = len(gateway.calls)
+            click.echo(
+                f"draining: {count} under way, at most {GRACE_S:.0f} s; the same signal again ends at once"
+            )
         await server.close(GRACE_S)
 
 

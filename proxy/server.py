@@ -41,6 +41,7 @@ class Server:
             keepalive_timeout=75.0,
         )
         self._listening: asyncio.Server | None = None
+        self._hurried = False
 
     def _request(self, message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> BaseRequest:
         return BaseRequest(
@@ -51,15 +52,22 @@ class Server:
         """Begins to accept on a bound socket."""
         self._listening = await self._gateway.loop.create_server(self._server, sock=sock, backlog=2048)
 
+    def hurry(self) -> None:
+        """Ends the patience of `close`."""
+        self._hurried = True
+
     async def close(self, grace_s: float) -> None:
-        """Stops accepting, lets what is under way end for `grace_s` seconds, then cuts it."""
+        """Stops accepting, lets what is under way end for `grace_s` seconds or until `hurry`, then cuts it."""
         self._gateway.draining = True
         if self._listening is not None:
             self._listening.close()
         self._server.pre_shutdown()
         deadline = self._gateway.loop.time() + grace_s
-        while self._gateway.calls and self._gateway.loop.time() < deadline:  # noqa: ASYNC110  no event per call for this
+        loop, calls = self._gateway.loop, self._gateway.calls
+        while calls and not self._hurried and loop.time() < deadline:  # noqa: ASYNC110  no event per call for this
             await asyncio.sleep(0.05)
+        for call in list(calls.values()):
+            call.cut("The gateway is shutting down.")
         await self._server.shutdown(1.0)
 
     async def _handle(self, request: BaseRequest) -> Any:

@@ -333,3 +333,27 @@ async def test_the_gateways_own_fields_stay_here(provider: Provider, launch: Lau
     assert decision.task == "greeting"
     assert decision.session == "s1"
     assert decision.objective["value_usd"] == 0.005
+
+
+async def test_an_arm_that_fails_is_said_in_the_log_once_and_named_to_the_client(
+    provider: Provider, launch: Launch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def refuses(exchange: Exchange) -> None:
+        await exchange.answer({"error": {"message": "Incorrect API key: sk-upstream-secret."}}, 401)
+
+    provider.scripts["refuses"] = refuses
+    gateway = await launch(provider.arm("refuses"))
+    for _ in range(3):
+        status, _, headers = await gateway.chat()
+        assert (status, headers["X-Meritorder-Arm"]) == (401, "p/refuses")
+    said = [record.getMessage() for record in caplog.records if "rests" in record.getMessage()]
+    assert len(said) == 1
+    assert said[0].startswith("p/refuses rests after authentication: ")
+    assert "sk-upstream-secret" not in caplog.text
+
+
+async def test_a_route_may_stand_in_a_list_of_models(provider: Provider, launch: Launch) -> None:
+    gateway = await launch(provider.arm("good"), routes={"mine": {"arms": ["p/*"]}})
+    for models in (["mine"], ["auto"]):
+        status, _, headers = await gateway.chat(models=models)
+        assert (status, headers["X-Meritorder-Arm"]) == (200, "p/good")

@@ -134,3 +134,12 @@ def test_the_version_changes_exactly_when_eligibility_may() -> None:
         step()
         versions.append(health.version)
     assert versions == [0, 1, 2, 3, 4, 4]
+
+
+def test_a_rest_and_its_end_are_told_once() -> None:
+    health = Health()
+    told = [health.failed(1, "upstream", now) for now in (0.0, 0.1, 0.2)]
+    assert told == [True, False, False]
+    health.dispatched(1, 5.0)
+    assert health.failed(1, "upstream", 5.0)
+    assert [health.succeeded(1) for _ in range(2)] == [True, False]

@@ -96,3 +96,36 @@ async def test_a_configuration_that_cannot_be_used_ends_it_with_a_reason(
 
 def test_the_default_is_this_machine_alone() -> None:
     assert Config().server.host == "127.0.0.1"
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
+async def test_the_same_signal_again_ends_at_once_and_the_stream_says_why(
+    tmp_path: Path, provider: Provider, path: str
+) -> None:
+    async def hanging(exchange: Exchange) -> None:
+        await exchange.begin_stream()
+        await exchange.event(chunk("one"))
+        await exchange.left()
+
+    provider.scripts["hanging"] = hanging
+    running = await GatewayProcess.start(tmp_path, [provider.arm("hanging")])
+    body = {"model": "auto", "stream": True, "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}
+    try:
+        async with (
+            aiohttp.ClientSession(running.url) as session,
+            session.post(path, json=body) as answer,
+        ):
+            await answer.content.readuntil(b"one")
+            running.signal(signal.SIGTERM)
+            await running.says("draining: 1 under way")
+            running.signal(signal.SIGTERM)
+            rest = await answer.read()
+        assert b"The gateway is shutting down." in rest
+        assert b"error" in rest
+        assert await running.ended() == 0
+    finally:
+        await running.kill()
+    store = await SqliteStore.open(tmp_path / "journal.db")
+    [row] = await store.decisions_between(0.0, 1e12)
+    assert row.status == "cancelled"  # not the arm's failure
+    await store.close()

@@ -12,6 +12,7 @@ quality    posterior of answer quality per arm (linear, additive, time-decayed)
 drift      change detector on quality residuals
 bias       who gives feedback, and what it should weigh
 outcomes   posteriors of output tokens, latency and errors per arm
+outlook    what a call of each arm is like, kept ready for decisions
 objective  what a caller pays for: dollars of quality, cost and waiting
 pacing     budgets and quality targets that hold on average
 thompson   the exact probability that each arm is the best one

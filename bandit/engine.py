@@ -22,7 +22,7 @@ from bandit.features import (
     kinds_of,
 )
 from bandit.objective import Objective, Quote
-from bandit.outcomes import ErrorRates, LogMeans
+from bandit.outlook import Outlooks
 from bandit.pacing import Pacer
 from bandit.priors import ArmPrior
 from bandit.quality import QualityModel, QualitySettings
@@ -30,9 +30,6 @@ from bandit.tasks import TASK_COLUMNS, TaskRegistry, recognise_task
 from bandit.topics import TOPICS
 
 _Z95 = 1.959964
-
-_MOST_VIEWS = 32
-"""Candidate sets whose expectations are kept."""
 
 VERSION = 1
 """Of snapshots. One more whenever state or its meaning changes; another version's snapshot is refused."""
@@ -74,19 +71,6 @@ class Estimate:
     effective_samples: float
 
 
-@dataclass(slots=True)
-class _View:
-    """What is expected of some candidates at one time; arrays (k,), `tokens` by kind of work."""
-
-    candidates: IntArray
-    rows: IntArray | None
-    at: float
-    ttft: FloatArray
-    token_s: FloatArray
-    error: FloatArray
-    tokens: dict[int, FloatArray] = field(default_factory=dict)
-
-
 class Bandit:
     """Contextual Thompson sampling over arms whose quality, tokens, latency and errors are learnt apart.
 
@@ -101,15 +85,16 @@ class Bandit:
         self._priors: list[ArmPrior] = []
         self._tasks = TaskRegistry()
         self._quality = QualityModel(column_groups(), self.settings.quality)
-        self._tokens = LogMeans(cells=KINDS, typical=250.0, half_life_s=self.settings.token_half_life_s)
-        self._ttft = LogMeans(cells=1, typical=0.6, half_life_s=self.settings.latency_half_life_s)
-        self._token_s = LogMeans(cells=1, typical=0.015, half_life_s=self.settings.latency_half_life_s)
-        self._errors = ErrorRates(half_life_s=self.settings.error_half_life_s)
+        self._outlooks = Outlooks(
+            kinds=KINDS,
+            token_half_life_s=self.settings.token_half_life_s,
+            latency_half_life_s=self.settings.latency_half_life_s,
+            error_half_life_s=self.settings.error_half_life_s,
+        )
         self._bias = FeedbackBias(KINDS)
         self._pacer = Pacer()
         # Sum of contexts and number of them, by arm and task: what "on average" means in a report.
         self._contexts = np.zeros((0, KINDS, DIMENSION + 1))
-        self._views: dict[int, _View] = {}
 
     def index(self, arm: str) -> int:
         """Returns the index of `arm`. Raises KeyError for an arm never added."""
@@ -125,10 +110,9 @@ class Bandit:
         self.arms.append(name)
         self._priors.append(prior)
         self._quality.add_arm(name, prior)
-        for part in (self._tokens, self._ttft, self._token_s, self._errors, self._bias):
-            part.add_arm()
+        self._outlooks.add_arm()
+        self._bias.add_arm()
         self._contexts = with_row(self._contexts, 0.0)
-        self._views.clear()
         return self._index[name]
 
     def context(self, facts: RequestFacts) -> Context:
@@ -167,10 +151,10 @@ class Bandit:
     def decide_many(self, rounds: Sequence[Round], candidates: IntArray, *, now: float) -> list[Decision]:
         """Returns `decide` of each round, all over the same `candidates`, at a fraction of the cost of one by one."""
         contexts = np.array([r.x for r in rounds])
-        view = self._view(candidates, now)
+        view = self._outlooks.view(candidates, now)
         mean, variance = self._quality.predict(contexts, view.rows)
         kinds = kinds_of(contexts)
-        tokens = [self._tokens_of(view, kind) for kind in kinds]
+        tokens = [self._outlooks.tokens(view, kind) for kind in kinds]
         outlook = Outlook(
             tokens[0] if kinds.count(kinds[0]) == len(kinds) else np.array(tokens),
             view.ttft,
@@ -184,33 +168,9 @@ class Bandit:
         floor = (self.settings.floor, self.settings.floor_total)
         return choose(rounds, candidates, estimates, curiosity, self._pacer, floor)
 
-    def _view(self, candidates: IntArray, now: float) -> _View:
-        """Returns what is expected of the candidates whatever is asked of them.
-
-        Kept until the next outcome, at most a second: outcomes come in batches, with many decisions between.
-        """
-        known = self._views.get(id(candidates))
-        if known is not None and known.candidates is candidates and 0.0 <= now - known.at < 1.0:
-            return known
-        everyone = np.array_equal(candidates, np.arange(len(self.arms)))
-        view = _View(
-            candidates=candidates,
-            rows=None if everyone else candidates,
-            at=now,
-            ttft=self._ttft.predict(0)[0].take(candidates),
-            token_s=self._token_s.predict(0)[0].take(candidates),
-            error=self._errors.predict(now).take(candidates),
-        )
-        if len(self._views) >= _MOST_VIEWS:
-            self._views.clear()
-        self._views[id(candidates)] = view
-        return view
-
-    def _tokens_of(self, view: _View, kind: int) -> FloatArray:
-        found = view.tokens.get(kind)
-        if found is None:
-            found = view.tokens[kind] = self._tokens.predict(kind)[0].take(view.candidates)
-        return found
+    def prepare(self, now: float) -> None:
+        """Does what the next decisions will need, after a batch of observations, when nobody waits for it."""
+        self._outlooks.prepare(now)
 
     def observe_outcome(
         self,
@@ -235,8 +195,7 @@ class Bandit:
         """
         if task and not task.startswith("topic:") and task != "auto":
             self._tasks.slot(task)
-        self._views.clear()
-        self._errors.observe(arm, error=error, now=now)
+        self._outlooks.ended(arm, error=error, now=now)
         if objective is not None and cost_usd is not None and objective.max_usd_per_request is not None:
             self._pacer.spent(budget, cost_usd, objective.max_usd_per_request)
         if error:
@@ -251,17 +210,13 @@ class Bandit:
         cell = self._contexts[arm, slot]
         cell[:-1] += x
         cell[-1] += 1.0
-        if output_tokens:
-            self._tokens.observe(arm, slot, output_tokens, now)
-        if ttft_s is not None:
-            self._ttft.observe(arm, 0, ttft_s, now)
-        if token_s is not None:
-            self._token_s.observe(arm, 0, token_s, now)
+        self._outlooks.observe(
+            arm, slot, output_tokens=output_tokens, ttft_s=ttft_s, token_s=token_s, now=now
+        )
 
     def observe_failure(self, arm: int, *, now: float) -> None:
         """Takes a failed attempt that another arm made good."""
-        self._views.clear()
-        self._errors.observe(arm, error=True, now=now)
+        self._outlooks.ended(arm, error=True, now=now)
 
     def observe_quality(
         self, arm: int, x: FloatArray, value: float, *, at: float, weight: float = 1.0, labelled: bool = False
@@ -344,10 +299,7 @@ class Bandit:
         }
         arrays = {
             **self._quality.snapshot(),
-            **self._tokens.snapshot("tokens"),
-            **self._ttft.snapshot("ttft"),
-            **self._token_s.snapshot("token_s"),
-            **self._errors.snapshot("errors"),
+            **self._outlooks.snapshot(),
             "contexts": self._contexts.copy(),
             "feedback": self._bias.snapshot(),
         }
@@ -380,8 +332,4 @@ class Bandit:
         self._bias.restore(arrays["feedback"])
         self._contexts = arrays["contexts"].copy()
         self._quality.restore(arrays)
-        self._tokens.restore("tokens", arrays)
-        self._ttft.restore("ttft", arrays)
-        self._token_s.restore("token_s", arrays)
-        self._errors.restore("errors", arrays)
-        self._views.clear()
+        self._outlooks.restore(arrays)

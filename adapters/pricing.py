@@ -90,7 +90,9 @@ class Price:
         )
 
     def cost(self, usage: Usage) -> float:
-        """Returns the USD of a usage ≥ 0. A cost that the provider itself reported is what it will bill."""
+        """Returns the USD of a usage ≥ 0, to 12 significant digits, so that clients read 0.000225 and not the noise
+        of binary fractions. A cost that the provider itself reported is what it will bill.
+        """
         if usage.cost_usd is not None:
             return usage.cost_usd
         total = usage.input or 0
@@ -99,7 +101,7 @@ class Price:
         spoken, thought = usage.output_audio or 0, usage.reasoning or 0
         plain_input = max(total - cached - written - heard, 0)
         plain_output = max((usage.output or 0) - spoken - thought, 0)
-        return (
+        exact = (
             self.request
             + plain_input * rates.input
             + cached * rates.cached_input
@@ -109,6 +111,7 @@ class Price:
             + spoken * rates.output_audio
             + thought * rates.reasoning
         )
+        return float(f"{exact:.12g}")
 
     def fixed_usd(self, input_tokens: int, cached_tokens: int = 0) -> float:
         """Returns the USD that a request costs before its first output token; 0 ≤ cached ≤ input tokens."""

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from adapters.catalogue import chats
 from adapters.catalogue import find as find_model
 from adapters.dialect import Dialect
 from adapters.dialects import DIALECTS, by_name
+from adapters.families import chats
 from adapters.pricing import Price, price_of
 from adapters.providers import PROVIDERS, Provider, provider_named
 from bandit import ArmPrior, FloatArray, IntArray

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from adapters.catalogue import find, models, search
+from adapters.families import chats
 
 
 def test_every_listed_model_is_in_the_catalogue_sorted():
@@ -38,6 +39,31 @@ def test_abilities_are_those_of_the_family(provider, name, abilities):
     model = find(provider, name)
     assert model is not None
     assert model.capabilities == abilities
+
+
+def test_few_names_tell_nothing():
+    unknown = [model for model in models() if not model.family]
+    assert len(unknown) < 0.07 * len(list(models()))
+
+
+@pytest.mark.parametrize(
+    ("name", "answers"),
+    [
+        ("gpt-5.4", True),
+        ("gemini-3.5-flash", True),
+        ("voxtral-small", True),
+        ("canopylabs/orpheus-v1-english", False),
+        ("text-embedding-3-small", False),
+        ("gpt-4o-mini-transcribe", False),
+        ("qwen3-embedding-0.6b", False),
+        ("voyage-4-large", False),
+        ("olive-7b", True),
+        ("some-delivery-model", True),
+        ("mistral-ocr-latest", False),
+    ],
+)
+def test_the_name_tells_what_cannot_chat(name, answers):
+    assert chats(name) is answers
 
 
 def test_a_family_that_nobody_described_can_do_text_only():

@@ -21,6 +21,12 @@ def test_cached_written_and_spoken_tokens_have_their_own_rates():
     assert price.cost(usage) == pytest.approx(5 + 30 + 5 + 40 + 60 + 80)
 
 
+def test_a_cost_has_no_noise_of_binary_fractions():
+    price = Price.per_mtok(input=2.5, output=10.0)
+    assert 10 * price.input + 20 * price.output != 0.000225
+    assert price.cost(Usage(input=10, output=20)) == 0.000225
+
+
 def test_what_is_not_given_costs_as_much_as_plain_tokens():
     assert Price(input=1.0, output=2.0).cost(Usage(input=10, output=5, cached=10, reasoning=5)) == 20.0
 

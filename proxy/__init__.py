@@ -12,6 +12,7 @@ upstream/   pooled connections to the providers
 relay       an answer's way from upstream to client
 reply       bytes to the client
 journal     group commit, then learner and statistics take the committed rows in
+roster      takes arms into service and out of it, as configuration and journal say
 
 gateway holds it all; serve and workers run it; cli, terminal and market/ are what a person sees.
 """

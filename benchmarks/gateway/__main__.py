@@ -136,7 +136,7 @@ def _measure(
 
         def on_sample(gateway: str, scenario: Scenario, sample: Sample) -> None:
             progress.update(task, advance=1, description=f"{scenario.name}: {gateway}")
-            if sample.failed:
+            if any(sample.failures.values()):
                 console.print(f"{gateway}, {scenario.name}: failures {dict(sample.failures)}", markup=False)
 
         def on_problem(gateway: str, problem: str) -> None:

@@ -8,7 +8,7 @@ from benchmarks.gateway.gateways import DIRECT
 from benchmarks.gateway.records import Record, Table
 from benchmarks.gateway.scenarios import SCENARIOS, Scenario
 
-LOAD_BOUND = "†"
+LOAD_BOUND, STALLED = "†", "‡"
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,9 @@ def rows(table: Table, scenario: str) -> tuple[list[str], list[list[str]]]:
             failures = table.get(gateway, scenario, "failures")
             found.append([gateway, f"invalid: up to {failures.high:.0f} failed" if failures else "invalid"])
         elif table.get(gateway, scenario, columns[0].metric):
-            found.append([gateway, *_cells(table, gateway, scenario, columns)])
+            stalled = table.get(gateway, scenario, "stalled")
+            name = f"{gateway} {STALLED}" if stalled and stalled.high else gateway
+            found.append([name, *_cells(table, gateway, scenario, columns)])
         else:
             found.append([gateway, "no answer in the measured time"])
     return ["gateway", *(column.title for column in columns)], found

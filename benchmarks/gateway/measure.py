@@ -46,7 +46,13 @@ class Sample:
 
     @property
     def failed(self) -> int:
-        return sum(self.failures.values())
+        """Answers that came wrong or broken."""
+        return sum(self.failures.values()) - self.stalled
+
+    @property
+    def stalled(self) -> int:
+        """Answers of which nothing had come for 3 s at the end: a saturated gateway, which costs what it costs."""
+        return self.failures.get("stalled", 0)
 
 
 def load_argv(tools: Tools, target: Target, scenario: Scenario, bodies: Sequence[Path]) -> list[str]:

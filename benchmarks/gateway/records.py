@@ -39,6 +39,7 @@ def metrics(scenario: Scenario, sample: Sample, direct: Sample | None) -> dict[s
     """
     found: dict[str, float] = {
         "failures": sample.failed,
+        "stalled": sample.stalled,
         "rss_mb": sample.rss / 1e6,
         "gateway_cores": sample.cpu / sample.seconds,
         "load_cores": sample.load_cpu / sample.seconds,

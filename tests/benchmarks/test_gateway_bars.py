@@ -48,8 +48,9 @@ def test_litellm_must_cost_sixty_times_as_much():
     assert judge(table(ours, figure("litellm", "c32", "cpu_us_per_request", 6_000)))[0].reached
 
 
-def test_one_dropped_stream_in_one_run_misses_the_bar():
-    dropped = Table([figure(OURS, "slow-1000", "failures", 0, high=1)])
+@pytest.mark.parametrize("metric", ["failures", "stalled"])
+def test_one_dropped_stream_in_one_run_misses_the_bar(metric):
+    dropped = Table([figure(OURS, "slow-1000", metric, 0, high=1)])
     assert [verdict.reached for verdict in judge(dropped)] == [False]
 
 

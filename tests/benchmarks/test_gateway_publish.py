@@ -69,3 +69,8 @@ def test_a_throughput_that_the_load_client_bounded_is_marked(tmp_path):
     text = (tmp_path / "README.md").read_text()
     assert text.count("50,000† |") == 1
     assert "| nginx | 10.0 (0.05×) | 50,000† |" in text
+
+
+def test_a_gateway_whose_answers_stood_still_is_marked(tmp_path):
+    publish([*c32(100), figure("nginx", "c32", "stalled", 3)], tmp_path, "a machine")
+    assert "| nginx ‡ | 10.0 (0.05×) |" in (tmp_path / "README.md").read_text()

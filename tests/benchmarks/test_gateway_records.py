@@ -59,6 +59,13 @@ def test_one_failed_answer_in_one_run_makes_the_result_invalid():
     assert not table.valid(OURS, "c32")
 
 
+def test_a_saturated_gateway_has_figures_but_what_stood_still_is_told():
+    slow = replace(sample(chunks=10_000), failures={"cut": 0, "stalled": 7})
+    table = Table(list(records({("litellm", "fast"): [slow]})))
+    assert table.valid("litellm", "fast")
+    assert table.get("litellm", "fast", "stalled").value == 7
+
+
 def test_cpu_time_of_threads_born_in_between_counts():
     before, after = CpuClock({1: 10**9}, 100), CpuClock({1: 2 * 10**9, 2: 5 * 10**8}, 250)
     assert after.seconds_since(before) == pytest.approx(1.5)

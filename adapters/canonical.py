@@ -193,7 +193,8 @@ class Request:
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Token counts by OpenAI's convention: `input` includes cached and cache-write tokens, `output`
-    includes reasoning. None means the provider did not say; 0 means it said zero.
+    includes reasoning. None means the provider did not say; 0 means it said zero. What isn't counted in tokens
+    is in `seconds` of sound that was heard and `characters` that were spoken.
     """
 
     input: int | None = None
@@ -205,6 +206,8 @@ class Usage:
     output_audio: int | None = None
     cost_usd: float | None = None
     estimated: bool = False
+    seconds: float | None = None
+    characters: int | None = None
 
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "error"]

@@ -40,7 +40,7 @@ class Tier(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """USD per token, and per request. What isn't given costs as much as plain input or output. `tiers` stand
+    """USD per token, per request, per `second` of sound heard, per `character` spoken. What isn't given costs as much as plain input or output. `tiers` stand
     in ascending order; the last that a request passes prices all of it. Equal prices have equal `version`s.
     """
 
@@ -53,6 +53,8 @@ class Price:
     reasoning: float | None = None
     request: float = 0.0
     tiers: tuple[Tier, ...] = ()
+    second: float = 0.0
+    character: float = 0.0
     rates: Rates = field(init=False, repr=False, compare=False)
     version: str = field(init=False, repr=False, compare=False)
 
@@ -68,6 +70,8 @@ class Price:
         )
         object.__setattr__(self, "rates", rates)
         said = repr((tuple(rates), self.request, [(tier.above, tuple(tier.rates)) for tier in self.tiers]))
+        if self.second or self.character:
+            said += repr((self.second, self.character))
         object.__setattr__(self, "version", blake2b(said.encode(), digest_size=6).hexdigest())
 
     @classmethod
@@ -111,6 +115,8 @@ class Price:
             + spoken * rates.output_audio
             + thought * rates.reasoning
         )
+        if self.second or self.character:
+            exact += (usage.seconds or 0.0) * self.second + (usage.characters or 0) * self.character
         return float(f"{exact:.12g}")
 
     def fixed_usd(self, input_tokens: int, cached_tokens: int = 0) -> float:
@@ -200,9 +206,12 @@ def _dated_price(provider: str, model: str, minute: int) -> Price | None:
 
 
 def price_from(listed: ModelPrice) -> Price | None:
-    """Converts a genai-prices price, None for models that aren't billed by tokens or calls."""
+    """Converts a genai-prices price, None for models that are billed by something else than tokens, calls,
+    hours of sound and characters.
+    """
     raw: dict[str, Any] = {name: value for name, value in listed.__dict__.items() if value is not None}
-    if not raw.keys() & {"input_mtok", "output_mtok", "requests_kcount"}:
+    hour = raw.get("input_audio_hours", raw.get("audio_hours"))
+    if not raw.keys() & {"input_mtok", "output_mtok", "requests_kcount", "input_mchars"} and hour is None:
         return None
     starts = sorted(
         {tier.start for value in raw.values() if isinstance(value, TieredPrices) for tier in value.tiers}
@@ -218,6 +227,8 @@ def price_from(listed: ModelPrice) -> Price | None:
         reasoning=base.reasoning,
         request=float(raw["requests_kcount"] / 1000) if "requests_kcount" in raw else 0.0,
         tiers=tuple(Tier(start, _rates_at(raw, start + 1)) for start in starts),
+        second=0.0 if hour is None else float(hour / 3600),
+        character=float(raw["input_mchars"] / _MTOK) if "input_mchars" in raw else 0.0,
     )
 
 

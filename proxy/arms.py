@@ -75,13 +75,14 @@ class Arm:
     @property
     def prior(self) -> ArmPrior:
         """What is believed before any feedback."""
-        known = 0.25 * self.price.output + 0.75 * self.price.input
+        price = self.price
+        known = 0.25 * price.output + 0.75 * price.input
         return ArmPrior(
             quality=self.quality,
             model=self.model,
             family=self.family,
             provider=self.provider,
-            usd_per_mtok=known * 1e6 if self.priced else None,
+            usd_per_mtok=known * 1e6 if self.priced and not (price.second or price.character) else None,
         )
 
 
@@ -278,12 +279,16 @@ def _price(config: PriceConfig, row: Provider, now: float) -> tuple[Price, bool]
 
 def custom_price(config: PriceConfig) -> Price | None:
     """Returns the price that configuration states, or None."""
-    if config.input_usd_per_mtok is None or config.output_usd_per_mtok is None:
+    minute, mchar = config.audio_minute_usd, config.speech_usd_per_mchar
+    if (config.input_usd_per_mtok is None or config.output_usd_per_mtok is None) and minute is mchar is None:
         return None
-    return Price.per_mtok(
-        input=config.input_usd_per_mtok,
-        output=config.output_usd_per_mtok,
+    price = Price.per_mtok(
+        input=config.input_usd_per_mtok or 0.0,
+        output=config.output_usd_per_mtok or 0.0,
         cached_input=config.cached_input_usd_per_mtok,
         cache_write=config.cache_write_usd_per_mtok,
         request=config.request_usd or 0.0,
     )
+    if minute is mchar is None:
+        return price
+    return replace(price, second=(minute or 0.0) / 60, character=(mchar or 0.0) / 1e6)

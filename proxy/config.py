@@ -57,13 +57,17 @@ class ObjectiveConfig(_Strict):
 
 
 class PriceConfig(_Strict):
-    """US dollars per million tokens. Left out: the catalogue's price of provider and model."""
+    """US dollars per million tokens, and what audio models are paid by. Left out: the catalogue's price of
+    provider and model.
+    """
 
     input_usd_per_mtok: _Usd | None = None
     output_usd_per_mtok: _Usd | None = None
     cached_input_usd_per_mtok: _Usd | None = None
     cache_write_usd_per_mtok: _Usd | None = None
     request_usd: _Usd | None = None
+    audio_minute_usd: _Usd | None = None
+    speech_usd_per_mchar: _Usd | None = None
 
 
 class ArmConfig(PriceConfig):

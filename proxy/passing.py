@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 from aiohttp.web import BaseRequest
 
+from adapters.canonical import Usage
 from adapters.dialect import CostOf, Tap
 from adapters.dialects.openai_chat import OpenAIChat
 from bandit import Quote
@@ -50,8 +52,10 @@ class Passing(OpenAIChat):
         return self._offered.search(arm.model) is not None or self.name in (arm.capabilities or ())
 
 
-def plan(gateway: Gateway, request: ClientRequest, wire: Passing) -> Plan:
-    """Returns the candidates that offer `wire`, as arms that speak it. Raises Refusal."""
+def plan(gateway: Gateway, request: ClientRequest, wire: Passing, measured: Usage | None = None) -> Plan:
+    """Returns the candidates that offer `wire`, as arms that speak it; the quote holds what is `measured` before
+    the call. Raises Refusal.
+    """
     found = gateway.router.plan(request, gateway.loop.time(), chat=False)
     named = found.route not in gateway.router.routes
     kept = [
@@ -67,7 +71,10 @@ def plan(gateway: Gateway, request: ClientRequest, wire: Passing) -> Plan:
             param="model",
         )
     arms = [_speaking(found.candidates.arms[position], wire) for position in kept]
-    quote = Quote(found.quote.fixed_usd[kept], found.quote.output_usd[kept])
+    fixed = found.quote.fixed_usd[kept]
+    if measured is not None:
+        fixed = fixed + np.array([arm.price.cost(measured) - arm.price.request for arm in arms])
+    quote = Quote(fixed, found.quote.output_usd[kept])
     return replace(found, candidates=CandidateSet(arms), quote=quote)
 
 

@@ -36,6 +36,10 @@ _SPEECH = Passing("speech", "/audio/speech", r"\btts\b|-tts|text-to-speech|kokor
 _FIELD = re.compile(rb'content-disposition:[^\r\n]*[; ]name="?(\w+)"?', re.IGNORECASE)
 _BOUNDARY = re.compile(r'boundary="?([^";]{1,70})"?', re.IGNORECASE)
 _LARGEST_TOLD = 1 << 20
+_LONGEST_S = 1e6
+
+_USUAL_BYTES_PER_S = 16_000
+"""Of compressed speech, 128 kbit/s: an estimate of how long a recording is that doesn't say so."""
 
 
 async def transcribe(gateway: Gateway, http: BaseRequest, key: str, _rest: str) -> Reply | StreamReply:
@@ -56,10 +60,12 @@ async def transcribe(gateway: Gateway, http: BaseRequest, key: str, _rest: str) 
     request = plain_request(
         http, raw, {}, model=model, task="transcription", stream=raw[at:until].lower() == b"true"
     )
-    found = plan(gateway, request, _TRANSCRIPTIONS)
+    measured = Usage(estimated=True, seconds=seconds_of(raw, *fields["file"]))
+    found = plan(gateway, request, _TRANSCRIPTIONS, measured)
     call = await begin(gateway, http, _TRANSCRIPTIONS, request, None, key, plan=found, kind=_Form)
     assert isinstance(call, _Form)
     call.model_at = (start, end)
+    call.measured = measured
     return await serve(call)
 
 
@@ -71,8 +77,12 @@ async def speak(gateway: Gateway, http: BaseRequest, key: str, _rest: str) -> Re
     if not isinstance(text, str) or not text:
         raise invalid("`input` must be a text that isn't empty.", "input")
     request = plain_request(http, raw, document, model=model, task="speech", text=text, stream=True)
-    found = plan(gateway, request, _SPEECH)
-    return await serve(await begin(gateway, http, _SPEECH, request, None, key, plan=found, kind=_Sound))
+    measured = Usage(estimated=True, characters=len(text))
+    found = plan(gateway, request, _SPEECH, measured)
+    call = await begin(gateway, http, _SPEECH, request, None, key, plan=found, kind=_Sound)
+    assert isinstance(call, _Sound)
+    call.measured = measured
+    return await serve(call)
 
 
 def _fields(raw: bytes, boundary: bytes) -> dict[str, tuple[int, int]]:
@@ -90,6 +100,15 @@ def _fields(raw: bytes, boundary: bytes) -> dict[str, tuple[int, int]]:
             fields[name[1].decode()] = (head_end + 4, following)
         at = following + 2
     return fields
+
+
+def seconds_of(raw: bytes, start: int, end: int) -> float:
+    """Returns how long the recording in `raw[start:end]` lasts: from the head of a WAVE file, else by its size."""
+    head = raw[start : start + 64]
+    rate = 0
+    if head[:4] == b"RIFF" and head[8:16] == b"WAVEfmt ":
+        rate = int.from_bytes(head[28:32], "little")
+    return min((end - start) / (rate or _USUAL_BYTES_PER_S), _LONGEST_S)
 
 
 class _Bytes:
@@ -112,9 +131,7 @@ class _Bytes:
         return data
 
     def close(self) -> bytes:
-        """Raises ProviderError for an error under status 200. Seconds, which some transcriptions are billed by,
-        are no token count and stay unknown.
-        """
+        """Raises ProviderError for an error under status 200."""
         told = bytes(self._kept).rstrip().rpartition(b"\ndata: ")[2].removeprefix(b"data: ")
         try:
             answer = orjson.loads(told) if self.told else None
@@ -125,6 +142,10 @@ class _Bytes:
         usage = answer.get("usage") if isinstance(answer, dict) else None
         if isinstance(usage, dict) and "input_tokens" in usage:
             self.usage = decode_usage(usage)
+        elif isinstance(answer, dict):
+            seconds = usage.get("seconds") if isinstance(usage, dict) else answer.get("duration")
+            if isinstance(seconds, int | float) and 0 <= seconds < _LONGEST_S:
+                self.usage = Usage(seconds=float(seconds))
         self.finish = "stop"
         return b""
 
@@ -151,7 +172,9 @@ class _SoundRelay(Relay):
 
 
 class _Sound(Call):
-    """A call whose answer is bytes of any type."""
+    """A call whose answer is bytes of any type. `measured` is what it is billed by where the answer doesn't say."""
+
+    measured = Usage(estimated=True)
 
     def _dispatch(self, arm: Arm, reply: StreamReply | None) -> Relay:
         gateway = self.gateway
@@ -198,9 +221,17 @@ class _Sound(Call):
         return reply
 
     def _record(self, arm: Arm, relay: Relay, status: str, error: ProviderError | None) -> None:
-        if relay.pipe.usage is None:
-            relay.pipe.usage = Usage(estimated=True)
-            arm = replace(arm, priced=arm.priced and arm.price.request > 0.0)
+        price, usage = arm.price, relay.pipe.usage
+        if usage is None:
+            usage = relay.pipe.usage = self.measured if status == "ok" else Usage(estimated=True)
+        if usage.input is None and usage.output is None:
+            # Tokens are what most arms are paid by, and nobody counted them.
+            known = (
+                price.request
+                + price.second * (usage.seconds or 0)
+                + price.character * (usage.characters or 0)
+            )
+            arm = replace(arm, priced=arm.priced and known > 0.0)
         super()._record(arm, relay, status, error)
 
 

@@ -99,8 +99,13 @@ def test_unknown_models_and_providers_without_a_list_have_no_price():
     assert price_of(None, "gpt-4o", 0.0) is None
 
 
-def test_a_model_billed_by_the_hour_has_no_price_per_token():
-    assert price_of("groq", "whisper-large-v3", 0.0) is None
+def test_sound_is_billed_by_the_hour_and_speech_by_the_character():
+    heard = price_of("groq", "whisper-large-v3", 0.0)
+    assert heard.cost(Usage(seconds=3600.0)) == 0.111
+    assert heard.cost(Usage(input=5, output=5)) == 0.0
+    spoken = price_of("openai", "tts-1", 0.0)
+    assert spoken.cost(Usage(characters=1_000_000)) == 15.0
+    assert heard.version != spoken.version != Price(input=0.0, output=0.0).version
 
 
 def test_equal_prices_have_equal_versions():

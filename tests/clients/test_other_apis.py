@@ -139,6 +139,65 @@ async def test_speech_comes_as_bytes_after_a_failed_arm_was_passed_over(
     assert (decision.task, decision.status, decision.cost_usd) == ("speech", "ok", None)
 
 
+@pytest.mark.parametrize(
+    ("model", "more", "usd", "estimated"),
+    [
+        ("whisper-by-the-minute", {}, 1.5 * 0.006, False),
+        ("whisper-by-the-minute", {"response_format": "verbose_json"}, 30.5 / 60 * 0.006, False),
+        ("whisper-by-the-minute-silent", {}, 2.0 / 60 * 0.006, True),
+    ],
+)
+async def test_a_transcription_paid_by_the_minute_has_its_cost(
+    replay: Replay, launch: Launch, model: str, more: Any, usd: float, estimated: bool
+) -> None:
+    arm = replay.arm("openai_chat", model, provider="p", audio_minute_usd=0.006)
+    del arm["input_usd_per_mtok"], arm["output_usd_per_mtok"]
+    gateway = await launch(arm)
+    head = (
+        b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0"
+        + (8000).to_bytes(4, "little")
+        + (16000).to_bytes(4, "little")
+    )
+    wave = ("voice.wav", head + bytes(32_000 - len(head)), "audio/wav")
+    async with openai.AsyncOpenAI(base_url=gateway.url + "/v1", api_key="k", max_retries=0) as client:
+        await client.audio.transcriptions.create(model=model, file=wave, **more)
+    [decision] = await gateway.decisions()
+    assert decision.cost_usd == pytest.approx(usd)
+    assert decision.usage_estimated is estimated
+
+
+async def test_speech_paid_by_the_character_has_its_cost_and_says_that_it_is_counted_here(
+    replay: Replay, launch: Launch
+) -> None:
+    arm = replay.arm("openai_chat", "tts-1", provider="p", speech_usd_per_mchar=15.0)
+    gateway = await launch(arm)
+    async with openai.AsyncOpenAI(base_url=gateway.url + "/v1", api_key="k", max_retries=0) as client:
+        await client.audio.speech.create(model="tts-1", voice="alloy", input="Bonjour")
+    [decision] = await gateway.decisions()
+    assert decision.cost_usd == pytest.approx(7 * 15e-6)
+    assert decision.usage_estimated
+
+
+async def test_the_cheaper_of_two_voices_is_known_before_the_call(replay: Replay, launch: Launch) -> None:
+    arms = [
+        replay.arm("openai_chat", "tts-1", provider="p", speech_usd_per_mchar=15.0),
+        {**replay.arm("openai_chat", "tts-1", provider="p", speech_usd_per_mchar=30.0), "name": "p/dear-tts"},
+    ]
+    gateway = await launch(*arms)
+    quotes: list[Any] = []
+    decide = gateway.gateway.decider.decide
+
+    async def watched(round_: Any, candidates: Any) -> Any:
+        quotes.append(round_.quote.fixed_usd)
+        return await decide(round_, candidates)
+
+    gateway.gateway.decider.decide = watched  # type: ignore[method-assign]
+    async with openai.AsyncOpenAI(base_url=gateway.url + "/v1", api_key="k", max_retries=0) as client:
+        await client.audio.speech.create(model="auto", voice="alloy", input="Bonjour")
+    cheap, dear = quotes[0]
+    assert dear - cheap == pytest.approx(7 * 15e-6)
+
+
 async def test_speech_that_breaks_is_cut_and_not_ended(gateway: Running, client: openai.AsyncOpenAI) -> None:
     with pytest.raises(openai.APIConnectionError):
         await client.audio.speech.create(model="broken-tts", voice="alloy", input="Bonjour")

@@ -59,6 +59,12 @@ async def transcriptions(exchange: Exchange) -> None:
         )
         await exchange.writer.drain()
         return
+    if b"by-the-minute" in exchange.raw:
+        answer: Json = {"text": "Bonjour", "usage": {"type": "duration", "seconds": 90}}
+        if b"verbose_json" in exchange.raw:
+            answer = {"text": "Bonjour", "duration": 30.5}
+        await exchange.answer({"text": "Bonjour"} if b"silent" in exchange.raw else answer)
+        return
     usage = {"type": "tokens", "input_tokens": plots.INPUT, "output_tokens": plots.OUTPUT, "total_tokens": 26}
     if b'name="stream"' not in exchange.raw:
         await exchange.answer({"text": "Bonjour", "usage": usage})

@@ -152,7 +152,8 @@ _ROWS = (
         renames=_NEW_LIMIT,
         refuses=frozenset(("top_k",)),
     ),
-    # The base URL is https://RESOURCE.openai.azure.com/openai/v1; the model is the deployment's name.
+    # The base URL is https://RESOURCE.openai.azure.com/openai/v1, and the model the deployment's name; or
+    # https://RESOURCE.openai.azure.com/openai/deployments/NAME?api-version=VERSION.
     Provider(
         "azure",
         "AZURE_OPENAI_API_KEY",

@@ -33,7 +33,7 @@ _FREE = Price(input=0.0, output=0.0)
 @dataclass(slots=True)
 class Arm:
     """One model at one provider. `index` is the bandit's; `capabilities` None means nothing is known;
-    `chats` False is an arm for embeddings or audio alone; `watched` are the body fields that can't pass to this provider as they are.
+    `query` stands behind every path; `chats` False is an arm for embeddings or audio alone; `watched` are the body fields that can't pass to this provider as they are.
     """
 
     index: int
@@ -55,11 +55,19 @@ class Arm:
     quality: float | None = None
     watched: frozenset[str] = frozenset()
     signer: Signer | None = None
+    query: str = ""
     _heads: dict[str, bytes] = field(default_factory=dict)
+
+    def path(self, *, stream: bool) -> str:
+        """Returns what follows the base URL's path."""
+        path = self.dialect.path(self.model, stream=stream)
+        if not self.query:
+            return path
+        return f"{path}{'&' if '?' in path else '?'}{self.query}"
 
     def head(self, *, stream: bool) -> bytes:
         """Returns the request head without the length, made once per path."""
-        path = self.dialect.path(self.model, stream=stream)
+        path = self.path(stream=stream)
         prefix = self._heads.get(path)
         if prefix is None:
             prefix = self._heads[path] = head_prefix("POST", self.endpoint, path, self.headers)
@@ -69,8 +77,7 @@ class Arm:
         """Returns the header lines that authorise a call with `body`; nothing where the head has the key."""
         if self.signer is None:
             return b""
-        path = self.dialect.path(self.model, stream=stream)
-        return self.signer.headers(self.endpoint.base_path + path, body, now)
+        return self.signer.headers(self.endpoint.base_path + self.path(stream=stream), body, now)
 
     @property
     def prior(self) -> ArmPrior:
@@ -209,6 +216,8 @@ def build(config: ArmConfig, index: int, environment: Mapping[str, str], now: fl
     if key is None and config.api_key_env:
         raise ConfigError(f"arm {config.name}: the environment variable {config.api_key_env} is not set")
     try:
+        # Azure's deployments are told the version of the API there.
+        base_url, _, query = base_url.partition("?")
         endpoint = Endpoint.from_url(base_url)
         dialect = by_name(_ALIASES.get(config.dialect or "", config.dialect) or row.dialect)
     except ValueError as error:
@@ -249,6 +258,7 @@ def build(config: ArmConfig, index: int, environment: Mapping[str, str], now: fl
         | frozenset(row.renames)
         | ({"reasoning_effort"} if row.thinking != "effort" else set()),
         signer=signer,
+        query=query,
     )
 
 

@@ -185,7 +185,7 @@ class _Sound(Call):
         self.relay = relay
         self.at, self.started = time.time(), gateway.loop.time()
         gateway.health.dispatched(arm.index, self.started)
-        path = arm.dialect.path(arm.model, stream=self.request.stream)
+        path = arm.path(stream=self.request.stream)
         head = head_prefix("POST", arm.endpoint, path, self._headers(arm))
         head += arm.signature(body, self.at, stream=self.request.stream)
         relay.exchange = gateway.pool.send(arm.endpoint, complete_head(head, len(body)), body, relay)

@@ -2,7 +2,7 @@
 
 The way of a request, by file:
 
-server      dispatch by path, errors in the client's dialect
+server      dispatch by path, errors in the client's dialect; idlers lets silent clients go
 admission   who may come in
 endpoints/  one module per API
 request     body limits and the facts of a chat body; facts does it for decoded dialects

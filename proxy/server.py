@@ -14,6 +14,7 @@ from aiohttp.web import BaseRequest, RequestPayloadError
 from proxy.endpoints import EXACT, PREFIXES
 from proxy.errors import Refusal, invalid, not_found
 from proxy.gateway import Gateway
+from proxy.idlers import SWEEP_S, Idlers
 from proxy.reply import JSON, Reply, StreamReply
 from state.store import StoreError
 
@@ -42,6 +43,7 @@ class Server:
         )
         self._listening: asyncio.Server | None = None
         self._hurried = False
+        self._idlers = Idlers()
 
     def _request(self, message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> BaseRequest:
         return BaseRequest(
@@ -51,6 +53,16 @@ class Server:
     async def listen(self, sock: socket.socket) -> None:
         """Begins to accept on a bound socket."""
         self._listening = await self._gateway.loop.create_server(self._server, sock=sock, backlog=2048)
+        self._gateway.tasks.start(self._sweep(), name="idle clients")
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            self.sweep(self._gateway.loop.time())
+
+    def sweep(self, now: float) -> None:
+        """Lets clients go that have sent nothing for too long as of `now`."""
+        self._idlers.sweep(self._server.connections, now)
 
     def hurry(self) -> None:
         """Ends the patience of `close`."""

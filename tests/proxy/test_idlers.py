@@ -1,0 +1,118 @@
+"""A client that owes us something and sends nothing is let go; one that owes nothing may stay."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from proxy.idlers import PATIENCE_S
+from tests.proxy.provider import Exchange, Provider, chunk
+from tests.proxy.running import Launch, Running
+
+HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+BODY = b'{"model": "auto", "stream": true, "messages": [{"role": "user", "content": "Hi"}]}'
+
+
+@pytest.fixture
+async def gateway(provider: Provider, launch: Launch) -> Running:
+    return await launch(provider.arm("good"))
+
+
+class Client:
+    """A connection to the gateway that sends what the test says."""
+
+    def __init__(self, gateway: Running) -> None:
+        self.gateway = gateway
+
+    async def open(self, first: bytes) -> None:
+        port = int(self.gateway.url.rpartition(":")[2])
+        before = self.seen()
+        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", port)
+        self.writer.write(first)
+        async with asyncio.timeout(30):
+            while self.seen() == before or (first and not self.got(first)):
+                await asyncio.sleep(0)
+
+    def seen(self) -> int:
+        return len(self.gateway.server._server.connections)
+
+    def got(self, first: bytes) -> bool:
+        """Says whether the gateway has read what makes a difference to it."""
+        if b"\r\n\r\n" not in first:
+            return True
+        return any(c._current_request is not None for c in self.gateway.server._server.connections)
+
+    def after(self, seconds: float) -> None:
+        """Sweeps as if that much time had passed."""
+        self.gateway.server.sweep(self.gateway.gateway.loop.time() + seconds)
+
+    async def gone(self) -> bool:
+        async with asyncio.timeout(30):
+            try:
+                return await self.reader.read() == b""
+            except ConnectionError:
+                return True
+
+    def here(self) -> bool:
+        return self.seen() == 1 and not self.reader.at_eof()
+
+
+@pytest.fixture
+async def client(gateway: Running) -> AsyncIterator[Client]:
+    made = Client(gateway)
+    yield made
+    made.writer.close()
+
+
+@pytest.mark.parametrize(
+    "first", [b"", b"POST /v1/ch", HEAD, HEAD + b"Content-Length: 100\r\n\r\n" + BODY[:20]]
+)
+async def test_who_sends_nothing_or_half_a_request_is_let_go(client: Client, first: bytes) -> None:
+    await client.open(first)
+    client.after(0.0)
+    client.after(PATIENCE_S - 1.0)
+    assert client.here()
+    client.after(PATIENCE_S + 1.0)
+    assert await client.gone()
+
+
+async def test_a_body_that_goes_on_coming_may_take_its_time(client: Client) -> None:
+    await client.open(HEAD + b"Content-Length: 100\r\n\r\n" + BODY[:20])
+    client.after(0.0)
+    client.writer.write(BODY[20:30])
+    [connection] = client.gateway.server._server.connections
+    async with asyncio.timeout(30):
+        while connection._current_request is None or connection._current_request._payload.total_bytes < 30:
+            await asyncio.sleep(0)
+    client.after(PATIENCE_S + 1.0)
+    assert client.here()
+    client.after(2.0 * PATIENCE_S + 2.0)
+    assert await client.gone()
+
+
+async def test_who_waits_for_an_answer_or_between_two_requests_may_stay(
+    client: Client, provider: Provider
+) -> None:
+    go = asyncio.Event()
+
+    async def slow(exchange: Exchange) -> None:
+        await exchange.begin_stream()
+        await exchange.event(chunk("one"))
+        await go.wait()
+        await exchange.event(chunk("two", finish="stop"))
+        await exchange.end_stream()
+
+    provider.scripts["good"] = slow
+    await client.open(HEAD + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY)
+    async with asyncio.timeout(30):
+        await client.reader.readuntil(b"one")
+    client.after(0.0)
+    client.after(10.0 * PATIENCE_S)
+    go.set()
+    async with asyncio.timeout(30):
+        await client.reader.readuntil(b"0\r\n\r\n")
+    client.after(20.0 * PATIENCE_S)
+    client.after(30.0 * PATIENCE_S)
+    assert client.here()

@@ -3,12 +3,14 @@
     python -m benchmarks.gateway.profile SCENARIO … [--markdown FILE]
 
 "Own" counts the samples in which the function itself ran, and "with callees" those in which it was anywhere
-on the stack. Time in C extensions is booked on the Python function that called them.
+on the stack. Time in C extensions is booked on the Python function that called them; what `Runner.run` has of
+its own is the event loop with its system calls, and its waiting for the network.
 """
 
 from __future__ import annotations
 
 import subprocess
+import sys
 import tempfile
 from collections import Counter
 from dataclasses import replace
@@ -26,6 +28,10 @@ from benchmarks.gateway.scenarios import SCENARIOS, Scenario
 _RATE_HZ = 500
 _SECONDS = 6.0
 _SHOWN = 25
+# threads that wait for work in C, where py-spy can't see that they wait
+_WAITING = frozenset(
+    {"_connection_worker_thread (aiosqlite/core.py)", "_worker (concurrent/futures/thread.py)"}
+)
 
 
 def shares(raw: str) -> list[tuple[str, float, float]]:
@@ -36,6 +42,8 @@ def shares(raw: str) -> list[tuple[str, float, float]]:
     for line in raw.splitlines():
         stack, _, count = line.rpartition(" ")
         frames = [frame.rpartition(":")[0] + ")" if ":" in frame else frame for frame in stack.split(";")]
+        if frames[-1] in _WAITING:
+            continue
         own[frames[-1]] += int(count)
         for frame in set(frames):
             whole[frame] += int(count)
@@ -51,7 +59,17 @@ def profile(tools: Tools, upstream: Upstream, gateways: Gateways, folder: Path, 
     bodies = write_bodies(scenario, target.model(scenario), folder / scenario.name)
     longer = replace(scenario, seconds=_SECONDS + 2.0)
     output = folder / f"{scenario.name}.raw"
-    argv = ["py-spy", "record", "--pid", str(target.process.pid), "--format", "raw", "--rate", str(_RATE_HZ)]
+    spy_program = str(Path(sys.executable).with_name("py-spy"))
+    argv = [
+        spy_program,
+        "record",
+        "--pid",
+        str(target.process.pid),
+        "--format",
+        "raw",
+        "--rate",
+        str(_RATE_HZ),
+    ]
     argv += ["--duration", f"{_SECONDS:.0f}", "--output", str(output)]
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as spy:
         load = [process.pid for process in upstream.processes]

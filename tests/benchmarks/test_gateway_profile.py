@@ -15,3 +15,8 @@ def test_a_recursive_function_counts_once_per_sample():
 
 def test_no_samples_are_no_functions():
     assert shares("") == []
+
+
+def test_threads_that_wait_for_work_do_not_count():
+    waiting = "_bootstrap (threading.py:9);_connection_worker_thread (aiosqlite/core.py:60) 900\n"
+    assert shares(waiting + "main (a.py:1) 5\n") == [("main (a.py)", 1.0, 1.0)]

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import NamedTuple, ParamSpec, Self, TypeVar
 
 import aiosqlite
 
@@ -27,6 +27,31 @@ _PAGE_BYTES = 8192
 
 _CACHE_KIB = 8 * 1024
 _WAL_LIMIT_BYTES = 64 << 20
+
+
+class Place(NamedTuple):
+    """Which file it is that was opened."""
+
+    path: str
+    device: int
+    inode: int
+
+    @classmethod
+    def of(cls, path: str) -> Self:
+        """Looks where the file is now."""
+        found = os.stat(path)  # noqa: PTH116  twice as fast, and once per transaction
+        return cls(path, found.st_dev, found.st_ino)
+
+    def check(self) -> None:
+        """Raises StoreError if another file, or none, is in its place."""
+        try:
+            moved = Place.of(self.path) != self
+        except OSError:
+            moved = True
+        if moved:
+            raise StoreError(
+                f"{self.path} was moved, deleted or replaced while in use: nothing more is written; put it back, or restart"
+            )
 
 
 class Connection(aiosqlite.Connection):

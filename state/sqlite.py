@@ -17,7 +17,7 @@ import numpy as np
 import orjson
 
 from state import arms, housekeeping, journal, snapshots
-from state.connection import Connection, read, write
+from state.connection import Connection, Place, read, write
 from state.migrations import BLOCK_BITS
 from state.records import ArmChange, Decision, Event, Feedback, FeedbackResult
 from state.rows import dumps, text
@@ -40,9 +40,10 @@ class SqliteStore:
     and ten on a slow one to protect records nobody was promised.
     """
 
-    def __init__(self, writer: Connection, reader: Connection) -> None:
+    def __init__(self, writer: Connection, reader: Connection, place: Place | None = None) -> None:
         self._writer = writer
         self._reader = reader
+        self._place = place
         self._text_ids = TextIds()
         self._texts = Texts()
 
@@ -57,7 +58,8 @@ class SqliteStore:
         if where == ":memory:":
             return cls(writer, writer)
         try:
-            return cls(writer, await Connection.to(where, reader=True))
+            place = await writer.run(lambda _: Place.of(where))
+            return cls(writer, await Connection.to(where, reader=True), place)
         except BaseException:
             await writer.shut()
             raise
@@ -214,7 +216,13 @@ class SqliteStore:
         return await self._reader.run(partial(read, fn=fn))
 
     async def _write(self, fn: Callable[[sqlite3.Connection], T], *, durable: bool) -> T:
-        return await self._writer.run(partial(write, fn=fn, durable=durable))
+        def checked(connection: sqlite3.Connection) -> T:
+            # On a file that was deleted SQLite goes on writing, and all of it is lost at the end.
+            if self._place is not None:
+                self._place.check()
+            return write(connection, fn, durable=durable)
+
+        return await self._writer.run(checked)
 
 
 def _save_snapshot(name: str, seq: int, body: bytes, connection: sqlite3.Connection) -> None:

@@ -6,6 +6,7 @@ import sqlite3
 import pytest
 
 from state import connection as connections
+from state.records import Feedback
 from state.sqlite import SqliteStore
 from state.store import StoreError
 from tests.state.samples import decision
@@ -89,3 +90,26 @@ async def test_a_closed_store_says_so(tmp_path):
     for call in (store.append([], []), store.tail(0)):
         with pytest.raises(StoreError, match="closed"):
             await call
+
+
+@pytest.mark.parametrize("fate", ["deleted", "moved", "replaced"])
+async def test_a_file_taken_away_while_in_use_is_said_and_nothing_is_acknowledged(tmp_path, fate):
+    path = tmp_path / "a.db"
+    store = await SqliteStore.open(path)
+    await store.append([decision(1)], [])
+    path.rename(tmp_path / "elsewhere.db")
+    if fate == "replaced":
+        path.write_bytes(b"")
+    elif fate == "deleted":
+        (tmp_path / "elsewhere.db").unlink()
+    for attempt in (
+        store.append([decision(2)], []),
+        store.append([], [Feedback(id="chatcmpl-1", metric="quality", value=1.0, at=1.0)]),
+        store.set_value("a", 1),
+    ):
+        with pytest.raises(StoreError, match=r"a\.db was moved, deleted or replaced while in use"):
+            await attempt
+    if fate == "moved":
+        (tmp_path / "elsewhere.db").rename(path)
+        assert (await store.append([decision(2)], []))[0] == 2
+    await store.close()

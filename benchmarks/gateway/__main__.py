@@ -85,7 +85,7 @@ def main(
     names = [DIRECT, BARE, *([OURS] if ours else []), *peers]
     found: list[Record] = []
     tools = build()
-    described = f"{machine.describe()}; others kept {machine.busy():.0%} of it busy before the start"
+    watch = machine.Watch()
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as temporary:
         folder = Path(temporary)
         upstream = Upstream(tools, Cores.split().load, folder)
@@ -100,6 +100,7 @@ def main(
         finally:
             bench.gateways.stop()
             upstream.stop()
+    described = f"{machine.describe()}; {watch.others():.0%} of its time went to others meanwhile"
     table = Table(found)
     print_report(console, table, described)
     if json_path is not None:

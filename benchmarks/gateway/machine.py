@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
-import time
+import resource
 from pathlib import Path
 
 from benchmarks.gateway.processes import Cores
+
+_HZ = os.sysconf("SC_CLK_TCK")
 
 
 def describe() -> str:
@@ -21,16 +23,29 @@ def describe() -> str:
     )
 
 
-def busy(seconds: float = 1.0) -> float:
-    """Returns which part of the machine others keep busy, from 0 to 1; call it while nothing of ours runs.
-    Time that the hypervisor gave to other machines counts as busy."""
-    total, idle = _ticks()
-    time.sleep(seconds)
-    total_after, idle_after = _ticks()
-    return 1 - (idle_after - idle) / max(total_after - total, 1)
+class Watch:
+    """Tells which part of the machine others had since its making."""
+
+    def __init__(self) -> None:
+        self._total, self._idle = _ticks()
+        self._own = _own_seconds()
+
+    def others(self) -> float:
+        """Returns their part of all cores, from 0 to 1, with what the hypervisor withheld; call it when all
+        children have ended, because only then the kernel adds their time to ours."""
+        total, idle = _ticks()
+        elapsed = (total - self._total) / _HZ
+        busy = elapsed - (idle - self._idle) / _HZ
+        return max(busy - (_own_seconds() - self._own), 0.0) / max(elapsed, 1 / _HZ)
+
+
+def _own_seconds() -> float:
+    uses = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(use.ru_utime + use.ru_stime for use in uses)
 
 
 def _ticks() -> tuple[int, int]:
+    """Ticks of all cores together: all, and those in which they had nothing to do."""
     fields = Path("/proc/stat").read_text(encoding="utf-8").splitlines()[0].split()[1:9]
     ticks = [int(field) for field in fields]
     return sum(ticks), ticks[3] + ticks[4]  # idle and iowait of proc(5)

@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.gateway.gateways import BARE, DIRECT, OURS, our_config
+from benchmarks.gateway.machine import Watch
 from benchmarks.gateway.measure import Sample
 from benchmarks.gateway.processes import CpuClock
 from benchmarks.gateway.records import Table, metrics, records
@@ -93,3 +94,7 @@ def test_beside_large_prompts_only_the_delay_of_chunks_counts():
 
 def test_default_scenarios_exist():
     assert set(DEFAULT) <= SCENARIOS.keys()
+
+
+def test_what_others_had_of_the_machine_is_a_part_of_it():
+    assert 0 <= Watch().others() <= 1

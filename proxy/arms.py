@@ -214,7 +214,9 @@ def build(config: ArmConfig, index: int, environment: Mapping[str, str], now: fl
         raise ConfigError(f"arm {config.name}: provider {config.provider!r} needs a base_url")
     key = secret(config.api_key, config.api_key_env or row.key_env, environment)
     if key is None and config.api_key_env:
-        raise ConfigError(f"arm {config.name}: the environment variable {config.api_key_env} is not set")
+        raise ConfigError(
+            f"arm {config.name}: the environment variable {config.api_key_env} is not set", "api_key_env"
+        )
     try:
         # Azure's deployments are told the version of the API there.
         base_url, _, query = base_url.partition("?")
@@ -224,7 +226,7 @@ def build(config: ArmConfig, index: int, environment: Mapping[str, str], now: fl
         raise ConfigError(f"arm {config.name}: {error}") from None
     except KeyError as error:
         raise ConfigError(
-            f"arm {config.name}: the dialect {error} is not one of {', '.join(DIALECTS)}"
+            f"arm {config.name}: the dialect {error} is not one of {', '.join(DIALECTS)}", "dialect"
         ) from None
     signer = _signer(config.name, row, endpoint, environment) if key is None else None
     if dialect.name != row.dialect:

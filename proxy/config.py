@@ -8,7 +8,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from bandit import PRESETS, Objective
 
@@ -23,7 +32,14 @@ _SUFFIXES = (":nitro", ":floor")
 
 
 class ConfigError(Exception):
-    """The configuration can't be used; the message names the file, the field and what is wrong."""
+    """The configuration can't be used; the message names the file, the field and what is wrong.
+
+    `field` is the arm's field at fault, where it is one.
+    """
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class _Strict(BaseModel):
@@ -87,12 +103,17 @@ class ArmConfig(PriceConfig):
     capabilities: tuple[Capability, ...] | None = None
     parameters: dict[str, object] = {}
 
+    @field_validator("name")
+    @classmethod
+    def _name_is_free(cls, name: str) -> str:
+        if name == "auto" or name.endswith(_SUFFIXES):
+            raise ValueError(f"the name {name} is taken: auto, :nitro and :floor mean something else")
+        return name
+
     @model_validator(mode="after")
     def _fields_agree(self) -> ArmConfig:
         if self.api_key is not None and self.api_key_env is not None:
             raise ValueError("api_key and api_key_env can't both be given")
-        if self.name == "auto" or self.name.endswith(_SUFFIXES):
-            raise ValueError(f"the name {self.name} is taken: auto, :nitro and :floor mean something else")
         if (self.input_usd_per_mtok is None) != (self.output_usd_per_mtok is None):
             raise ValueError("input_usd_per_mtok and output_usd_per_mtok must be given together")
         return self

@@ -113,7 +113,8 @@ class Roster:
         """
         if config.api_key is not None:
             raise ConfigError(
-                "api_key can't be stored: name an environment variable of the gateway in api_key_env"
+                "api_key can't be stored: name an environment variable of the gateway in api_key_env",
+                "api_key",
             )
         arm = build(config, -1, self._environment, time.time())
         change = ArmChange(

@@ -24,7 +24,7 @@ async def add_arm(gateway: Gateway, http: BaseRequest, _key: str, _rest: str) ->
     try:
         config = ArmConfig.model_validate(document)
     except ValidationError as error:
-        raise unprocessable(describe(error), ".".join(str(p) for p in error.errors()[0]["loc"])) from None
+        raise _wrong(error) from None
     try:
         arm = await gateway.roster.add(config)
     except ArmExistsError:
@@ -32,7 +32,7 @@ async def add_arm(gateway: Gateway, http: BaseRequest, _key: str, _rest: str) ->
             409, f"There is an arm {config.name!r} already.", param="name", code="arm_exists"
         ) from None
     except ConfigError as error:
-        raise unprocessable(str(error), "api_key" if config.api_key is not None else "base_url") from None
+        raise unprocessable(str(error), error.field or "base_url") from None
     return json_reply({"arm": arm.name, "model": arm.model, "provider": arm.provider}, 201)
 
 
@@ -62,9 +62,14 @@ async def set_price(gateway: Gateway, http: BaseRequest, _key: str, rest: str) -
     try:
         price = PriceConfig.model_validate(document)
     except ValidationError as error:
-        raise unprocessable(describe(error), ".".join(str(p) for p in error.errors()[0]["loc"])) from None
+        raise _wrong(error) from None
     for field in ("input_usd_per_mtok", "output_usd_per_mtok"):
         if getattr(price, field) is None:
             raise unprocessable(f"`{field}` is missing.", field)
     await gateway.roster.set_price(name, price)
     return json_reply({"arm": name, "price_version": gateway.arms.by_name[name].price.version})
+
+
+def _wrong(error: ValidationError) -> Refusal:
+    where = ".".join(str(part) for part in error.errors()[0]["loc"])
+    return Refusal(422, describe(error), param=where or None)

@@ -224,3 +224,35 @@ async def test_prices_told_to_another_worker_are_taken_over_also_for_an_arm_not_
     await other.gateway.roster.refresh()
     await other.gateway.learner.catch_up(other.gateway.store)
     assert other.gateway.arms.by_name["p/c-70b"].price.output == pytest.approx(0.2e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "param", "words"),
+    [
+        ({"api_key": "sk-zzz"}, "api_key", "can't be stored"),
+        ({"api_key_env": "NO_SUCH_KEY"}, "api_key_env", "NO_SUCH_KEY is not set"),
+        ({"dialect": "klingon"}, "dialect", "not one of openai_chat"),
+        ({"base_url": None}, "base_url", "needs a base_url"),
+        ({"base_url": "http://me:sk-zzz@127.0.0.1/v1"}, "base_url", "no user name or password"),
+        ({"name": "x:floor"}, "name", "the name x:floor is taken"),
+        ({"colour": "sk-zzz"}, "colour", "no such field"),
+        ({"output_usd_per_mtok": None}, None, "must be given together"),
+        ({"quality": 7}, "quality", "less than or equal to 1"),
+        ({"capabilities": ["tool"]}, "capabilities.0", "'tools'"),
+    ],
+)
+async def test_an_arm_that_cannot_be_is_refused_with_its_field_and_without_its_values(
+    launch: Launch,
+    provider: Provider,
+    arms: list[dict[str, Any]],
+    change: dict[str, Any],
+    param: str | None,
+    words: str,
+) -> None:
+    gateway = await launch(*arms)
+    status, error, _ = await gateway.post("/v1/arms", {**newcomer(provider), **change})
+    assert (status, error["error"]["param"]) == (422, param)
+    assert words in error["error"]["message"]
+    assert "sk-zzz" not in str(error)
+    assert await names(gateway) == ["p/a", "p/b"]
+    assert await gateway.gateway.store.arms() == []

@@ -76,6 +76,7 @@ def _bars(found: list[Record], axis: str, title: str, path: Path) -> None:
     lowest = min(values)
     if lowest > 0 and max(values) / lowest > 20:  # one slow gateway would make bars of the others invisible
         axes.set_xscale("log")
+        axis += " (logarithmic)"
     axes.set_xlabel(axis)
     axes.set_title(title)
     _save(figure, path)

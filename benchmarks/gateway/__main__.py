@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -73,6 +74,8 @@ def main(
     report_folder: Path | None,
 ) -> None:
     """Measures what this gateway costs beside a bare aiohttp proxy, and beside other gateways."""
+    if (plots_folder or report_folder) and importlib.util.find_spec("matplotlib") is None:
+        raise click.UsageError("charts need matplotlib: install requirements-bench.lock")
     console = Console()
     chosen = [SCENARIOS[name] for name in scenario_names or DEFAULT if name in SCENARIOS]
     if "all" in scenario_names:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from adapters.canonical import Json
 from adapters.errors import Inexpressible
+from adapters.unfit import refuse_unfit
 
 Auth = Literal["bearer", "x-api-key", "api-key", "x-goog-api-key", "google", "aws", "none"]
 """Where the key goes. "google" and "aws" take a bearer key too, and otherwise credentials made per call."""
@@ -59,6 +60,7 @@ class Provider:
         """Returns a chat body in this provider's words; the same object where nothing differs. Raises
         Inexpressible where it has no words for what would change the answer, its price or its speed.
         """
+        refuse_unfit(self.name, body)
         if self.dialect != "openai_chat":
             return body
         changed = dict(body)

@@ -15,6 +15,7 @@ from adapters.dialects import DIALECTS, by_name
 from adapters.families import chats
 from adapters.pricing import Price, price_of
 from adapters.providers import PROVIDERS, Provider, provider_named
+from adapters.unfit import unfit
 from bandit import ArmPrior, FloatArray, IntArray
 from proxy.config import ArmConfig, Config, ConfigError, PriceConfig, secret
 from proxy.credentials import Signer, aws_signer, google_signer
@@ -257,6 +258,7 @@ def build(config: ArmConfig, index: int, environment: Mapping[str, str], now: fl
         watched=OWN_FIELDS
         | row.rejects
         | row.refuses
+        | unfit(row.name, config.model)[0]
         | frozenset(row.renames)
         | ({"reasoning_effort"} if row.thinking != "effort" else set()),
         signer=signer,

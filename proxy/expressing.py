@@ -44,7 +44,7 @@ def missing_words(arms: Sequence[Arm], request: ClientRequest) -> list[str | Non
 def _refused(arm: Arm, said: Json) -> str | None:
     """Bytes that pass: only what the provider's row takes out is missing."""
     try:
-        arm.row.adapt(said)
+        arm.row.adapt({**said, "model": arm.model})
     except Inexpressible as error:
         return error.feature
     return min(arm.row.rejects & said.keys(), default=None)

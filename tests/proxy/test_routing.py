@@ -174,3 +174,17 @@ async def test_an_embedding_route_asks_no_chat_model(provider: Provider, launch:
         status, _, _ = await gateway.post("/v1/embeddings", {"model": "auto", "input": "a"})
         assert status == 200
     assert {exchange.json["model"] for exchange in provider.seen} == {"text-embedding-3-small"}
+
+
+async def test_a_model_that_refuses_a_temperature_leaves_the_request_to_another(
+    provider: Provider, launch: Launch
+) -> None:
+    provider.scripts["gpt-5"] = lambda exchange: exchange.answer(completion())
+    gateway = await launch(provider.arm("gpt-5", provider="openai"), provider.arm("good"))
+    for _ in range(6):
+        assert (await gateway.chat(temperature=0.2))[0] == 200
+    assert {exchange.json["model"] for exchange in provider.seen} == {"good"}
+    assert (await gateway.chat(model="gpt-5", temperature=1))[0] == 200
+    status, body, _ = await gateway.chat(model="gpt-5", temperature=0.2)
+    assert status == 400
+    assert "temperature at gpt-5" in body["error"]["message"]

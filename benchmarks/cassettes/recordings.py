@@ -115,6 +115,10 @@ def exchanges(root: Path) -> Iterator[Exchange | Unreadable]:
 
 
 def _exchange(file: str, position: int, raw: dict[str, Any]) -> Exchange:
+    if not isinstance(raw, dict) or not all(
+        isinstance(raw.get(half), dict) for half in ("request", "response")
+    ):
+        raise ValueError("no HTTP request with its response")
     request, response = raw["request"], raw["response"]
     url = urlsplit(request.get("uri") or request.get("url") or "")
     headers = headers_of(response)

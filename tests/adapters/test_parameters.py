@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +62,31 @@ def test_what_changes_an_answer_is_said_or_refused(row: Provider, parameter: str
     except Inexpressible:
         return
     assert body != without
+
+
+def _line(row: Provider) -> str:
+    """The provider's line in the documentation."""
+    dialect = by_name(row.dialect)
+    plain = replace(PLAIN, model=MODELS.get(row.name, "m"))
+    refused = []
+    for name, given in PARAMETERS.items():
+        try:
+            row.adapt(dialect.encode_request(replace(plain, **given)))
+        except Inexpressible:
+            refused.append(f"`{name}`" if name.isidentifier() else name)
+    whole = row.adapt(dialect.encode_request(plain))
+    left = [
+        f"`{name}`"
+        for name, given in HINTS.items()
+        if row.adapt(dialect.encode_request(replace(plain, **given))) == whole
+    ]
+    return f"| {row.name} | {', '.join(refused) or 'nothing'} | {', '.join(left) or 'nothing'} |"
+
+
+@pytest.mark.parametrize("row", PROVIDERS.values(), ids=lambda row: row.name)
+def test_the_documentation_says_what_each_provider_cannot_express(row: Provider) -> None:
+    page = Path(__file__).parents[2] / "docs" / "providers.md"
+    assert _line(row) in page.read_text(encoding="utf-8").splitlines()
 
 
 @pytest.mark.parametrize("hint", HINTS)

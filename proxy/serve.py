@@ -7,6 +7,7 @@ import gc
 import logging
 import signal
 import socket
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 import click
@@ -73,12 +74,18 @@ def bound(config: Config, *, reuse_port: bool = False) -> socket.socket:
 
 
 async def serve(
-    config: Config, environment: dict[str, str], sock: socket.socket, *, quiet: bool = False
+    config: Config,
+    environment: dict[str, str],
+    sock: socket.socket,
+    *,
+    quiet: bool = False,
+    signals: Sequence[signal.Signals] = (),
 ) -> None:
-    """Runs one gateway on `sock` until it is told to stop."""
+    """Runs one gateway on `sock` until one of `signals` (none given: those of `ends`) tells it to stop."""
+    signals = signals or ends()
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    for number in ends():
+    for number in signals:
         loop.add_signal_handler(number, stop.set)  # while it starts; what follows tells more
     hush_clients()
     async with AsyncExitStack() as stack:
@@ -93,7 +100,7 @@ async def serve(
                 server.hurry()
             stop.set()
 
-        for number in ends():
+        for number in signals:
             loop.add_signal_handler(number, end)
         await server.listen(sock)
         if not quiet:

@@ -75,6 +75,8 @@ def table(document: dict[str, Any], width: int = 200) -> Table:
     by_task = any("task" in row for row in document["data"])
     result = Table(
         title=f"{document['requests']} request{'' if document['requests'] == 1 else 's'}",
+        caption=f"newer ones are missing: {escape(document['behind'])}" if document.get("behind") else None,
+        caption_justify="left",
         title_justify="left",
         box=box.SIMPLE_HEAD,
     )

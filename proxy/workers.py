@@ -124,7 +124,7 @@ def _work(config: Config, environment: dict[str, str], number: int, quiet: bool,
     threading.Thread(target=_follow_parent, name="parent", daemon=True).start()
     try:
         sock: socket.socket = bound(config, reuse_port=True)
-        uvloop.run(serve(config, environment, sock, quiet=quiet))
+        uvloop.run(serve(config, environment, sock, quiet=quiet, signals=[signal.SIGTERM]))
     except (ConfigError, StoreError, OSError) as error:
         click.echo(f"Error: worker {number}: {error}", err=True)
         raise SystemExit(_UNUSABLE) from None

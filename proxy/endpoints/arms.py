@@ -13,6 +13,7 @@ from proxy.errors import invalid
 from proxy.reply import Reply, json_reply
 from proxy.statistics import Shares
 from proxy.windows import moment
+from state.store import StoreError
 
 if TYPE_CHECKING:
     from proxy.arms import Arm
@@ -20,11 +21,18 @@ if TYPE_CHECKING:
 
 
 async def listing(gateway: Gateway, http: BaseRequest, _key: str, _rest: str) -> Reply:
-    """Totals are of everything in the journal; shares are of the traffic in each window."""
+    """Totals are of everything in the journal; shares are of the traffic in each window.
+
+    `behind` says why newer requests are missing, when the journal can't be written.
+    """
     by = parse_qs(http.raw_path.partition("?")[2]).get("by", [""])[0]
     if by not in ("", "task"):
         raise invalid("`by` can only be `task`.", "by")
-    await gateway.journal.flush()
+    behind = None
+    try:
+        await gateway.journal.flush()
+    except StoreError as error:  # what was learnt till then is worth seeing most of all now
+        behind = str(error)
     # As of the end of the current slot: two workers that know the same rows say the same.
     now = moment(time.time())
     statistics = gateway.learner.statistics
@@ -45,6 +53,7 @@ async def listing(gateway: Gateway, http: BaseRequest, _key: str, _rest: str) ->
             "requests": gateway.learner.statistics.requests(),
             "tasks": tasks,
             "journal_seq": gateway.learner.seq,
+            "behind": behind,
             "at": now,
         }
     )

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,25 +37,37 @@ class GatewayProcess:
         self.url = ""
 
     @classmethod
-    async def start(cls, folder: Path, arms: list[dict[str, Any]], *more: str) -> GatewayProcess:
-        """Returns once it listens; the database is `folder`/journal.db."""
-        running = await cls.spawn(folder, arms, *more)
+    async def start(
+        cls, folder: Path, arms: list[dict[str, Any]], *more: str, told: str = ""
+    ) -> GatewayProcess:
+        """Returns once it listens; the database is `folder`/journal.db, `told` the rest of the configuration."""
+        running = await cls.spawn(folder, arms, *more, told=told)
         line = await running.says("listening on ")
         running.url = line.rpartition(" ")[2].strip()
         return running
 
     @classmethod
-    async def spawn(cls, folder: Path, arms: list[dict[str, Any]], *more: str) -> GatewayProcess:
+    async def spawn(
+        cls, folder: Path, arms: list[dict[str, Any]], *more: str, told: str = ""
+    ) -> GatewayProcess:
         """Starts it and doesn't wait."""
         config = folder / "meritorder.toml"
-        config.write_text(toml(arms))
+        config.write_text(told + toml(arms))
         command = [sys.executable, "-m", "proxy", "serve", "--config", str(config)]
         command += ["--db", str(folder / "journal.db"), "--log-level", "info"]
         if "--port" not in more:
             command += ["--port", "0"]
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(_ROOT), "HOME": str(folder)}
         process = await asyncio.create_subprocess_exec(
-            *command, *more, cwd=folder, env=environment, stdout=PIPE, stderr=STDOUT, start_new_session=True
+            *command,
+            *more,
+            cwd=folder,
+            env=environment,
+            stdout=PIPE,
+            stderr=STDOUT,
+            start_new_session=True,
+            # Tests may run under nohup, whose children would inherit that a lost terminal means nothing.
+            preexec_fn=partial(signal.signal, signal.SIGHUP, signal.SIG_DFL),
         )
         return cls(process)
 

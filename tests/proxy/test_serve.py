@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import psutil
 import pytest
 
 from proxy.config import Config
@@ -40,7 +42,10 @@ async def test_an_orderly_end_lets_a_stream_finish_and_keeps_what_was_learnt(
             session.post("/v1/chat/completions", json=body) as answer,
         ):
             await answer.content.readuntil(b"one")
-            running.signal(number)
+            if number is not signal.SIGTERM:
+                os.killpg(running.process.pid, number)  # as a terminal does
+            else:
+                running.signal(number)
             await running.says("draining")
             go.set()
             assert (await answer.read()).endswith(b"data: [DONE]\n\n")
@@ -51,14 +56,15 @@ async def test_an_orderly_end_lets_a_stream_finish_and_keeps_what_was_learnt(
     [row] = await store.decisions_between(0.0, 1e12)
     assert row.status == "ok"
     newest, *_ = await store.load_snapshots("learner")
-    assert newest[0] == 1
+    assert newest[0] == 1, running.lines
     await store.close()
 
 
-def test_a_lost_terminal_ends_it_unless_it_was_started_to_outlive_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert signal.SIGHUP in ends()
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+def test_a_lost_terminal_ends_it_unless_it_was_started_to_outlive_it() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     try:
+        assert ends() == [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         assert ends() == [signal.SIGTERM, signal.SIGINT]
     finally:
         signal.signal(signal.SIGHUP, before)
@@ -129,3 +135,43 @@ async def test_the_same_signal_again_ends_at_once_and_the_stream_says_why(
     [row] = await store.decisions_between(0.0, 1e12)
     assert row.status == "cancelled"  # not the arm's failure
     await store.close()
+
+
+@pytest.mark.parametrize("level", ["warning", "debug"])
+async def test_no_secret_and_nothing_of_a_prompt_is_in_log_database_answers_or_process_list(
+    tmp_path: Path, provider: Provider, level: str
+) -> None:
+    async def refuses(exchange: Exchange) -> None:
+        await exchange.answer({"error": {"message": "Incorrect API key provided: sk-upstream-secret."}}, 401)
+
+    provider.scripts["refuses"] = refuses
+    arms = [provider.arm("good"), provider.arm("refuses")]
+    told = "[server]\napi_keys = ['sk-client-secret']\n"
+    running = await GatewayProcess.start(tmp_path, arms, "--log-level", level, told=told)
+    heard, rows = "", ""
+    try:
+        async with aiohttp.ClientSession(running.url) as session:
+            for key in ("sk-client-secret", "sk-wrong-secret"):
+                for model in ("p/good", "p/refuses"):
+                    body = {"model": model, "messages": [{"role": "user", "content": "prompt-secret"}]}
+                    headers = {"Authorization": f"Bearer {key}"}
+                    async with session.post("/v1/chat/completions", json=body, headers=headers) as answer:
+                        heard += await answer.text() + str(answer.headers)
+            feedback = {"id": "chatcmpl-1", "value": 1, "comment": "comment-secret"}
+            headers = {"x-api-key": "sk-client-secret"}
+            async with session.post("/v1/feedback", json=feedback, headers=headers) as answer:
+                assert answer.status == 200
+            async with session.get("/v1/arms", headers=headers) as answer:
+                heard += await answer.text()
+        rows = " ".join(psutil.Process(running.process.pid).cmdline())
+        running.signal(signal.SIGTERM)
+        assert await running.ended() == 0
+    finally:
+        await running.kill()
+    said = "".join(running.lines)
+    stored = b"".join(path.read_bytes() for path in tmp_path.glob("journal.db*"))
+    for secret in ("sk-client-secret", "sk-wrong-secret", "sk-upstream-secret", "prompt-secret"):
+        assert secret not in said + heard + rows
+        assert secret.encode() not in stored
+    assert "comment-secret" not in said
+    assert b"comment-secret" in stored  # it was asked to keep that one

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from proxy.cli import main
 from proxy.terminal import fetch, table
+from state.store import StoreError
 from tests.proxy.provider import Provider
 from tests.proxy.running import Launch
 
@@ -151,3 +152,24 @@ def test_the_models_are_listed_and_counted() -> None:
     assert "gpt-4o-mini" in found.output
     assert "1 shown (--limit)" in found.output
     assert "0 models" in CliRunner().invoke(main, ["models", "--grep", "no such model"]).output
+
+
+async def test_while_the_journal_cannot_be_written_what_was_learnt_is_shown_and_that_it_is_behind(
+    provider: Provider, launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = await launch(provider.arm("good"))
+    await gateway.chat()
+    status, document = await gateway.get("/v1/arms")
+    assert (status, document["requests"], document["behind"]) == (200, 1, None)
+
+    async def full(*_: object) -> None:
+        raise StoreError("the disk is full [really]")
+
+    monkeypatch.setattr(gateway.gateway.journal, "judged", full)
+    status, document = await gateway.get("/v1/arms")
+    assert (status, document["requests"]) == (200, 1)
+    assert document["behind"] == "the disk is full [really]"
+    console = Console(width=200, no_color=True, file=io.StringIO())
+    with console.capture() as captured:
+        console.print(table(document, 200))
+    assert "newer ones are missing: the disk is full [really]" in captured.get()

@@ -28,7 +28,7 @@ class Provider:
     `default_models` are served when only the key is known. `renames` are body fields with another name
     there; `rejects` are those that change nothing in the answer and that the server refuses; `refuses` are those
     that would change it, so that the arm can't serve a request with them. `extensions` False: it refuses
-    messages with fields that OpenAI doesn't document.
+    messages with fields that OpenAI doesn't document. `document_urls`: files are parts of that name there.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Provider:
     rejects: frozenset[str] = frozenset()
     refuses: frozenset[str] = frozenset()
     extensions: bool = True
+    document_urls: bool = False
 
     def headers(self, key: str | None) -> list[tuple[bytes, bytes]]:
         """Returns the headers that carry the key, with those the provider wants on every call."""
@@ -77,6 +78,8 @@ class Provider:
             changed.pop(name, None)
         if not self.extensions:
             changed["messages"] = [_documented(message) for message in changed.get("messages", ())]
+        if self.document_urls:
+            changed["messages"] = [_with_document_urls(message) for message in changed.get("messages", ())]
         if not self.stream_options:
             changed.pop("stream_options", None)
         if self.thinking != "effort" and changed.get("reasoning_effort") is not None:
@@ -115,6 +118,30 @@ def _documented(message: Json) -> Json:
     if parts:
         plain["content"] = [{k: v for k, v in part.items() if k != "cache_control"} for part in parts]
     return plain
+
+
+def _with_document_urls(message: Json) -> Json:
+    content = message.get("content")
+    if not isinstance(content, list) or not any(_named_file(part) for part in content):
+        return message
+    parts = []
+    for part in content:
+        url = _named_file(part)
+        if url is not None:
+            name = part["file"].get("filename")
+            part = {"type": "document_url", "document_url": url}  # noqa: PLW2901  the same part in other words
+            if name is not None:
+                part["document_name"] = name
+        parts.append(part)
+    return {**message, "content": parts}
+
+
+def _named_file(part: object) -> str | None:
+    """Returns where the content of a file part is; None for other parts and for files known by an id."""
+    match part:
+        case {"type": "file", "file": {"file_data": str(url)}}:
+            return url
+    return None
 
 
 # Alibaba counts in tokens what others say in a word.
@@ -198,6 +225,7 @@ _ROWS = (
         stream_options=False,
         extensions=False,
         thinking="none",
+        document_urls=True,
         renames=_OLD_LIMIT | {"seed": "random_seed"},
         rejects=_OPENAI_ONLY | {"user"},
     ),

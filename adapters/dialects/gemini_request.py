@@ -146,7 +146,10 @@ class _Turns:
             if response.keys() - {"id", "name", "response"}:
                 return [Opaque(NAME, raw)]  # parts of a result, and results that come in pieces
             return [self._result(response, path)]
-        if "inlineData" in raw or "fileData" in raw:
+        if raw.keys() <= {"inlineData", "fileData", "thoughtSignature"} and raw.keys() & {
+            "inlineData",
+            "fileData",
+        }:
             return [_media(raw, path)]
         if not raw:
             raise InvalidRequest(f"{path}: an empty part", path)

@@ -302,7 +302,7 @@ def _tool_choice(body: Json, extras: Json) -> ToolChoice | None:
             return ToolChoice(raw)
         case "any":  # Mistral's word
             return ToolChoice("required")
-        case {"type": "function", "function": {"name": str(name)}}:
+        case {"function": {"name": str(name)}}:
             return ToolChoice("one", name)
         case {"type": str()}:
             extras["tool_choice"] = raw

@@ -236,12 +236,24 @@ def _same_chat(raw: Any) -> Any:
                 {name: value for name, value in call.items() if name != "index"}
                 for call in message["tool_calls"]
             ]
+        if isinstance(message.get("content"), list):
+            message["content"] = [_same_file(part) for part in message["content"]]
         for field in ("annotations", "refusal", "audio", "prefix"):
             if not message.get(field):
                 message.pop(field, None)
         messages.append(message)
     raw["messages"] = messages
     return raw
+
+
+def _same_file(part: Any) -> Any:
+    """Mistral's word for a file; its row puts it back."""
+    if part.get("type") != "document_url":
+        return part
+    said = {"file_data": part["document_url"]}
+    if part.get("document_name") is not None:
+        said["filename"] = part["document_name"]
+    return {"type": "file", "file": said}
 
 
 def _same_completion(raw: Any) -> Any:
@@ -321,8 +333,9 @@ def _same_responses(raw: Any) -> Any:
         items.insert(0, {"role": "system", "content": instructions})
     if items:
         raw["input"] = items
-    if raw.get("text") == {"format": {"type": "text"}}:
-        del raw["text"]
+    said = {name: value for name, value in (raw.pop("text", None) or {}).items() if value != {"type": "text"}}
+    if said:
+        raw["text"] = said
     return raw
 
 

@@ -103,3 +103,21 @@ def test_the_key_goes_where_the_provider_reads_it(name, header):
 
 def test_anthropic_wants_its_version_on_every_call():
     assert (b"anthropic-version", b"2023-06-01") in PROVIDERS["anthropic"].headers(None)
+
+
+def test_files_are_documents_by_url_for_mistral():
+    parts = [
+        {"type": "text", "text": "a"},
+        {"type": "file", "file": {"filename": "b.pdf", "file_data": "data:application/pdf;base64,eA=="}},
+        {"type": "file", "file": {"file_id": "f"}},
+    ]
+    turns = [{"role": "user", "content": parts}, {"role": "user", "content": "c"}]
+    body = PROVIDERS["mistral"].adapt({"model": "m", "messages": turns})
+    url = "data:application/pdf;base64,eA=="
+    assert body["messages"][0]["content"][1] == {
+        "type": "document_url",
+        "document_url": url,
+        "document_name": "b.pdf",
+    }
+    assert body["messages"][0]["content"][2] == parts[2]
+    assert parts[1]["type"] == "file"

@@ -60,9 +60,9 @@ class Server:
             await asyncio.sleep(SWEEP_S)
             self.sweep(self._gateway.loop.time())
 
-    def sweep(self, now: float) -> None:
-        """Lets clients go that have sent nothing for too long as of `now`."""
-        self._idlers.sweep(self._server.connections, now)
+    def sweep(self, now: float) -> int:
+        """Lets clients go that have sent nothing for too long as of `now`; returns how many."""
+        return self._idlers.sweep(self._server.connections, now)
 
     def hurry(self) -> None:
         """Ends the patience of `close`."""

@@ -256,3 +256,17 @@ async def test_an_arm_that_cannot_be_is_refused_with_its_field_and_without_its_v
     assert "sk-zzz" not in str(error)
     assert await names(gateway) == ["p/a", "p/b"]
     assert await gateway.gateway.store.arms() == []
+
+
+async def test_the_configuration_outranks_an_arm_that_was_added_under_the_same_name(
+    launch: Launch, tmp_path: Path, provider: Provider, arms: list[dict[str, Any]]
+) -> None:
+    server = {"database": str(tmp_path / "a.db")}
+    first = await launch(*arms, server=server)
+    assert (await first.post("/v1/arms", newcomer(provider)))[0] == 201
+    await first.close()
+    own = provider.arm("c-70b", output_usd_per_mtok=7.0)
+    again = await launch(*arms, own, server=server)
+    assert again.gateway.arms.by_name["p/c-70b"].price.output == pytest.approx(7e-6)
+    await again.gateway.roster.remove("p/c-70b")  # as another worker with an older configuration might
+    assert await serves(again, "p/c-70b")

@@ -13,6 +13,7 @@ import pytest
 
 from proxy.learner import Learner
 from state.migrations import MIGRATIONS, migrate
+from state.sqlite import SqliteStore
 from tests.proxy.provider import Provider
 from tests.proxy.running import Launch, Running
 from tests.proxy.test_durability import assert_same, learnt, traffic, unique
@@ -270,3 +271,29 @@ async def test_the_configuration_outranks_an_arm_that_was_added_under_the_same_n
     assert again.gateway.arms.by_name["p/c-70b"].price.output == pytest.approx(7e-6)
     await again.gateway.roster.remove("p/c-70b")  # as another worker with an older configuration might
     assert await serves(again, "p/c-70b")
+
+
+async def test_an_arm_that_comes_while_a_worker_starts_is_taken_in_at_its_row_and_no_sooner(
+    launch: Launch,
+    tmp_path: Path,
+    provider: Provider,
+    arms: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = {"database": str(tmp_path / "a.db"), "workers": 2}
+    one = await launch(*arms, server=server)
+    read, calls = SqliteStore.arms, 0
+
+    async def arms_while_another_comes(store: SqliteStore) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 2:  # the journal was read, and what it added is asked for
+            assert (await one.post("/v1/arms", newcomer(provider)))[0] == 201
+        return await read(store)
+
+    monkeypatch.setattr(SqliteStore, "arms", arms_while_another_comes)
+    monkeypatch.setattr("proxy.journal.POLL_S", 3600.0)
+    other = await launch(*arms, server=server)
+    assert "p/c-70b" not in other.gateway.learner.bandit.arms
+    await other.gateway.journal.flush()
+    assert await names(other) == ["p/a", "p/b", "p/c-70b"]

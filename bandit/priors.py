@@ -5,8 +5,9 @@ feedbacks against what the labels alone predict, the odds of "this arm is elsewh
 
     N(r̄; 0, v₀ + s² + σ²/n) / N(r̄; 0, v₀ + σ²/n)
 
-with s the spread of arms and v₀ the labels' own error. An arm whose odds pass e⁴ loses its labels; when two
-have, the file describes other arms than these, and all lose theirs.
+with s the spread of arms and v₀ the labels' own error. When the odds of one arm pass e⁴, all lose their labels:
+the file describes other arms than these. To wait for a second arm is no answer, as an arm that the file calls
+bad is hardly ever drawn, so nothing would contradict it.
 
 Reference: R. Kass and A. Raftery (1995), "Bayes factors": beyond 3 to 5 (natural logarithm) is strong.
 """
@@ -26,8 +27,6 @@ _ODDS = 4.0
 _SPREAD = 0.25
 _LABEL_ERROR = 0.03**2
 """Variance that contexts unlike the labelled ones add to a prediction."""
-
-_CONTRADICTED = 2
 
 _TIER = 0.08
 """Quality that a tier of a model's name is worth: a vendor's large model against its middle one."""
@@ -135,8 +134,3 @@ class LabelTrust:
         wide = error + _SPREAD**2
         squared = (self.residuals / self.seen) ** 2
         return 0.5 * (squared / error - squared / wide - math.log(wide / error)) > _ODDS
-
-
-def enough_contradicted(trusts: Sequence[LabelTrust]) -> bool:
-    """Says whether so many arms' labels were contradicted that none deserves trust."""
-    return sum(not trust.trusted for trust in trusts) >= _CONTRADICTED

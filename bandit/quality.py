@@ -27,7 +27,7 @@ import numpy as np
 from bandit.arrays import FloatArray, IntArray, with_row
 from bandit.drift import FALL, RISE, Cusum
 from bandit.hierarchy import Beliefs, Hyper, fit
-from bandit.priors import ArmPrior, LabelTrust, enough_contradicted, intercepts, kinship
+from bandit.priors import ArmPrior, LabelTrust, intercepts, kinship
 from bandit.sums import Sums
 
 _REBASE_AT = 60.0
@@ -289,10 +289,8 @@ class QualityModel:
         residual = weight * (value - float(self._told[arm, support] @ values))
         if not trust.contradicts(residual, noise, labels.weight * scale):
             return
-        trust.trusted = False
-        if enough_contradicted(self._trust):
-            for other in self._trust:
-                other.trusted = False
+        for other in self._trust:
+            other.trusted = False
         # What the arms have in common came from the labels too.
         self._fit()
 

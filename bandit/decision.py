@@ -172,10 +172,26 @@ def choose(
         centre -= estimates.cost * _column([_money_price(r, pacer) for r in rounds])
     probabilities = best_probabilities(centre, estimates.worth * curious + 1e-12)
     probabilities = with_floor(probabilities, *floor)
+    if any(r.objective.max_exploration is not None for r in rounds):
+        most = [1.0 if r.objective.max_exploration is None else r.objective.max_exploration for r in rounds]
+        probabilities = capped(probabilities, centre.argmax(axis=1), np.array(most))
     drawn = draw(probabilities, np.array([r.uniform for r in rounds]))
     return [
         Decision(candidates, probabilities[row], chosen, estimates, row) for row, chosen in enumerate(drawn)
     ]
+
+
+def capped(probabilities: FloatArray, greedy: IntArray, most: FloatArray) -> FloatArray:
+    """Returns rows (b, k) in which the arms other than `greedy` (b,) have at most `most` (b,) together.
+
+    They keep their proportions, so an arm that could be drawn before still can.
+    """
+    row = np.arange(probabilities.shape[0])
+    explored = 1.0 - probabilities[row, greedy]
+    factor = np.minimum(1.0, most / np.maximum(explored, 1e-12))
+    result: FloatArray = probabilities * factor[:, None]
+    result[row, greedy] = 1.0 - factor * explored
+    return result
 
 
 def _money_price(one: Round, pacer: Pacer) -> float:

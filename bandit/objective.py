@@ -19,6 +19,8 @@ class Objective:
     max_usd_per_request   hold the expected cost of a request at or below this
     min_quality           cheapest mix whose expected quality is at least this fraction, in (0, 1], of
                           the best arm's; value_usd then only breaks ties
+    max_exploration       largest share of draws, in (0, 1], that may go to arms other than the one that is
+                          best by today's estimates; the floor of every arm comes out of it
     """
 
     value_usd: float
@@ -26,6 +28,7 @@ class Objective:
     whole_answer: bool = True
     max_usd_per_request: float | None = None
     min_quality: float | None = None
+    max_exploration: float | None = None
 
     @property
     def has_targets(self) -> bool:

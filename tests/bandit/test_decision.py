@@ -86,3 +86,22 @@ def test_a_single_round_and_a_single_candidate_are_decided_too() -> None:
     assert bandit.decide_many([one], np.arange(2), now=0.0)[0].probabilities.shape == (2,)
     lone = Round(one.x, Quote(np.zeros(1), np.zeros(1)), PRESETS["best"], None, 0.5)
     assert [d.arm for d in bandit.decide_many([lone, lone], np.array([1]), now=0.0)] == [1, 1]
+
+
+@pytest.mark.parametrize("most", [0.02, 0.5, 1.0])
+def test_exploration_is_capped_and_its_proportions_kept(most: float) -> None:
+    bandit = Bandit()
+    for n in range(4):
+        bandit.add_arm(f"m{n}", ArmPrior())
+    x = bandit.context(facts(TEXTS[0], None)).x
+    quote = Quote(np.array([0.0, 0.001, 0.002, 0.003]), np.zeros(4))
+
+    def vector(cap: float | None) -> np.ndarray:
+        objective = Objective(value_usd=1.0, second_usd=0.0, max_exploration=cap)
+        decision = bandit.decide(x, np.arange(4), quote, objective, max_tokens=None, now=1000.0, uniform=0.5)
+        return decision.probabilities
+
+    free, held = vector(None), vector(most)
+    assert held.sum() == pytest.approx(1.0)
+    assert 1.0 - held[0] == pytest.approx(min(most, 1.0 - free[0]))
+    assert held[1:] / held[1:].sum() == pytest.approx(free[1:] / free[1:].sum())

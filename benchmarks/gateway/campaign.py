@@ -13,6 +13,8 @@ from benchmarks.gateway.native import Tools
 from benchmarks.gateway.processes import Cores, StartError
 from benchmarks.gateway.scenarios import Scenario
 
+_SETTLE_SECONDS = 15.0
+
 Samples = dict[tuple[str, str], list[Sample]]
 
 
@@ -73,6 +75,7 @@ class Campaign:
             load = [process.pid for process in self._bench.upstream.processes]
             if target.process is not None:
                 target.process.pin(cores.gateway)
+                target.process.settle(_SETTLE_SECONDS)
             for process in self._bench.upstream.processes:
                 process.pin(cores.load)
             beside = None

@@ -18,6 +18,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
+_SETTLING_SECONDS = 0.1
 
 
 class StartError(Exception):
@@ -107,6 +108,16 @@ class Process:
             return [self.pid, *(child.pid for child in psutil.Process(self.pid).children(recursive=True))]
         except psutil.NoSuchProcess:
             return []
+
+    def settle(self, timeout: float) -> None:
+        """Returns when the family is idle, or after `timeout` s. A saturated gateway goes on working on what its
+        clients have long given up, and the next load would pay for it."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            before = CpuClock.read(self.family())
+            time.sleep(_SETTLING_SECONDS)
+            if CpuClock.read(self.family()).seconds_since(before) < 0.1 * _SETTLING_SECONDS:
+                return
 
     def wait_for_port(self, port: int, timeout: float) -> None:
         """Returns when something accepts connections on the port. Raises StartError."""

@@ -1,5 +1,6 @@
 """The mock upstream and the load client, which every figure rests on."""
 
+import math
 import os
 import shutil
 import time
@@ -15,7 +16,7 @@ from benchmarks.gateway.gateways import BARE, DIRECT, Gateways, Upstream
 from benchmarks.gateway.measure import Beside, load_argv, measure, run_load
 from benchmarks.gateway.native import build
 from benchmarks.gateway.probe import wait_until_it_answers
-from benchmarks.gateway.processes import Cores, Process, StartError
+from benchmarks.gateway.processes import Cores, CpuClock, Process, StartError
 from benchmarks.gateway.scenarios import Scenario, Setup
 from benchmarks.peers import Launch, Peer
 
@@ -170,3 +171,15 @@ def test_requests_beside_the_streams_are_sent_and_checked(tools, upstream, tmp_p
     sample = measure(tools, target, scenario, bodies, CORES.load, [], Beside(other, [failing]))
     assert sample.beside == 0
     assert set(sample.failures) >= {"beside", "status"}
+
+
+def test_a_busy_gateway_is_waited_for(tmp_path, monkeypatch):
+    second = 10**9
+    clocks = iter([CpuClock({1: ns}, 0) for ns in (0, second, second, 2 * second, 2 * second, 2 * second)])
+    process = Process(["sleep", "600"], cores=CORES.load, log=tmp_path / "log")
+    monkeypatch.setattr(CpuClock, "read", lambda pids: next(clocks))
+    try:
+        process.settle(math.inf)
+        assert next(clocks, None) is None
+    finally:
+        process.stop()

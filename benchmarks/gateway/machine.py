@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import resource
+import subprocess
 from pathlib import Path
 
 from benchmarks.gateway.processes import Cores
@@ -13,14 +14,24 @@ _HZ = os.sysconf("SC_CLK_TCK")
 
 
 def describe() -> str:
-    """Returns CPU model, cores, kernel and Python, and who runs where, in one line."""
+    """Returns CPU model, cores, kernel and Python, and who runs where, in one line, with the commit."""
     cores = Cores.split()
     shared = ", all on the same core" if cores.gateway == cores.load else ""
     return (
         f"{_cpu_model()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, "
         f"Python {platform.python_version()}; gateway on core {cores.gateway[0]}, "
-        f"mock upstream and load client on core {cores.load[0]}{shared}"
+        f"mock upstream and load client on core {cores.load[0]}{shared}{_commit()}"
     )
+
+
+def _commit() -> str:
+    """Which commit is measured, as far as git knows one here."""
+    try:
+        argv = ["git", "describe", "--always", "--dirty"]
+        done = subprocess.run(argv, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return f"; commit {done.stdout.strip()}"
 
 
 class Watch:

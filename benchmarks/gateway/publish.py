@@ -14,25 +14,31 @@ from benchmarks.gateway.scenarios import SCENARIOS
 
 _BEGIN, _END = "<!-- begin: written by the campaign -->", "<!-- end -->"
 
+_MACHINE = "Machine: "
+
 
 def publish(found: Sequence[Record], folder: Path, machine: str) -> list[Path]:
     """Writes everything into `folder` and returns the paths. What README.md says around the marked part stays.
 
-    The memory run takes as long as all the rest, so that its figures stay from an earlier call when this one
-    made none.
+    The memory run may be a call of its own: it leaves the figures of an earlier campaign in place, and so does a
+    campaign those of an earlier memory run.
     """
     folder.mkdir(parents=True, exist_ok=True)
     results, readme = folder / "results.json", folder / "README.md"
-    found = list(found)
-    if results.exists() and not any(record.scenario == MEMORY for record in found):
-        found += [record for record in read_records(results) if record.scenario == MEMORY]
+    measured = {record.scenario == MEMORY for record in found}
+    earlier = read_records(results) if results.exists() else []
+    kept = [record for record in earlier if (record.scenario == MEMORY) not in measured]
+    found = sorted([*found, *kept], key=lambda record: record.scenario == MEMORY)
     write_records(found, results)
     table = Table(found)
     plots = write_plots(table, folder)
     text = readme.read_text(encoding="utf-8") if readme.exists() else f"{_BEGIN}\n{_END}\n"
     before, _, rest = text.partition(_BEGIN)
-    _, _, after = rest.partition(_END)
-    parts = [_BEGIN, f"Machine: {machine}\n\n{noise(table)}", _bars(table)]
+    inside, _, after = rest.partition(_END)
+    said = next((line for line in inside.splitlines() if line.startswith(_MACHINE)), None)
+    if said is None or False in measured:
+        said = _MACHINE + machine
+    parts = [_BEGIN, said, noise(table), _bars(table)]
     parts += [f"![{path.stem}]({path.name})" for path in plots]
     parts += [_section(table, name) for name in table.scenarios if name in SCENARIOS]
     readme.write_text(before + "\n\n".join([*parts, _END]) + after, encoding="utf-8")

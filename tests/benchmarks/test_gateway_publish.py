@@ -53,6 +53,17 @@ def test_the_memory_run_of_an_earlier_call_is_kept(tmp_path):
     assert "+1.0%" in (tmp_path / "README.md").read_text()
 
 
+def test_a_memory_run_leaves_the_campaign_in_place(tmp_path):
+    publish(c32(100), tmp_path, "a quiet machine")
+    publish([figure(OURS, "memory", "growth", 0.02)], tmp_path, "another machine")
+    text = (tmp_path / "README.md").read_text()
+    assert set(c32(100)) <= set(read_records(tmp_path / "results.json"))
+    assert "| meritorder | 100.0 (0.50×) |" in text
+    assert "+2.0%" in text
+    assert "Machine: a quiet machine\n" in text
+    assert "another machine" not in text
+
+
 def test_a_gateway_with_failed_answers_shows_no_figures(tmp_path):
     publish([*c32(100), figure("smg", "c32", "failures", 7)], tmp_path, "a machine")
     assert "| smg | invalid: up to 7 failed |" in (tmp_path / "README.md").read_text()

@@ -110,7 +110,7 @@ class Bandit:
         self.arms.append(name)
         self._priors.append(prior)
         self._quality.add_arm(name, prior)
-        self._outlooks.add_arm()
+        self._outlooks.add_arm(prior.provider)
         self._bias.add_arm()
         self._contexts = with_row(self._contexts, 0.0)
         return self._index[name]

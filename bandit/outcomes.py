@@ -3,6 +3,9 @@
 Means of logarithms, because these are positive and heavy-tailed; each observation is pulled in to a few
 standard deviations of what is known, so that one hung call can't poison an arm. Old observations lose
 weight by wall-clock time, towards the pooled mean of all arms, never towards zero.
+
+Arms of one provider share its network and its machines, so an arm that has hardly been called is expected to be
+as fast and as reliable as its provider's others. `Providers` is who belongs together.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from bandit.arrays import FloatArray, with_row
+from bandit.arrays import FloatArray, IntArray, with_row
 
 _HUBER = 2.5
 """Standard deviations beyond which an observation counts as if it stood there."""
@@ -25,6 +28,29 @@ _CELL_PRIOR = 4.0
 """Observations of a task that outweigh the arm's mean over all tasks."""
 
 _ARM_PRIOR = 1.0
+
+
+class Providers:
+    """Which arms are served by the same provider; an arm that names none stands alone."""
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+        self.group: IntArray = np.zeros(0, dtype=np.intp)
+        self.shared = False
+
+    def add_arm(self, provider: str) -> None:
+        """Adds an arm."""
+        known = self._names.index(provider) if provider and provider in self._names else None
+        self.shared = self.shared or known is not None
+        group = len(self._names) if known is None else int(self.group[known])
+        self.group = np.array([*self.group, group], dtype=np.intp)
+        self._names.append(provider)
+
+    def totals(self, values: FloatArray) -> FloatArray:
+        """Returns the sum of `values` (n,) over all arms of each arm's provider, shape (n,)."""
+        sums = np.zeros(self.group.shape[0])
+        np.add.at(sums, self.group, values)
+        return sums[self.group]
 
 
 class LogMeans:
@@ -40,12 +66,14 @@ class LogMeans:
         self._spread = np.zeros((0, 2))  # weight and weighted squared residuals
         self._arm_weight = np.zeros(0)  # of all cells together, like _arm_sum
         self._arm_sum = np.zeros(0)
+        self._providers = Providers()
         self._predictions: dict[
             int, tuple[FloatArray, FloatArray]
         ] = {}  # by cell, until the next observation
 
-    def add_arm(self) -> None:
-        """Adds an arm that knows nothing yet."""
+    def add_arm(self, provider: str = "") -> None:
+        """Adds an arm that knows nothing yet, but what other arms of `provider` showed."""
+        self._providers.add_arm(provider)
         self._weight = with_row(self._weight, 0.0)
         self._sum = with_row(self._sum, 0.0)
         self._last = with_row(self._last, 0.0)
@@ -86,7 +114,11 @@ class LogMeans:
         if known is not None:
             return known
         arm_weight, arm_sum = self._arm_weight, self._arm_sum
+        pooled: FloatArray | float
         pooled = (float(arm_sum.sum()) + _ARM_PRIOR * self._typical) / (float(arm_weight.sum()) + _ARM_PRIOR)
+        if self._providers.shared:
+            totals = self._providers.totals
+            pooled = (totals(arm_sum) + _ARM_PRIOR * pooled) / (totals(arm_weight) + _ARM_PRIOR)
         mean = (arm_sum + _ARM_PRIOR * pooled) / (arm_weight + _ARM_PRIOR)
         variance = self._spread[:, 1] / self._spread[:, 0]
         seen = arm_weight
@@ -125,7 +157,7 @@ class LogMeans:
 class ErrorRates:
     """Probability that a call fails, per arm: a Beta posterior that forgets within minutes.
 
-    The prior is one failure in fifty calls. An outage is over when it is over: with a half-life of ten
+    The prior is one failure in fifty calls, and the recent calls of the provider's other arms. An outage is over when it is over: with a half-life of ten
     minutes an arm that recovered gets its traffic back without anybody resetting it.
     """
 
@@ -136,9 +168,11 @@ class ErrorRates:
         self._errors = np.zeros(0)
         self._calls = np.zeros(0)
         self._last = np.zeros(0)
+        self._providers = Providers()
 
-    def add_arm(self) -> None:
+    def add_arm(self, provider: str = "") -> None:
         """Adds an arm that has not been called."""
+        self._providers.add_arm(provider)
         self._errors = with_row(self._errors, 0.0)
         self._calls = with_row(self._calls, 0.0)
         self._last = with_row(self._last, 0.0)
@@ -153,9 +187,15 @@ class ErrorRates:
     def predict(self, now: float) -> FloatArray:
         """Returns P(error) at `now`: shape (n,), in (0, 1)."""
         keep = np.exp(-self._rate * np.maximum(0.0, now - self._last))
-        result: FloatArray = (self._errors * keep + self._PRIOR_ERRORS) / (
-            self._calls * keep + self._PRIOR_CALLS
-        )
+        errors, calls = self._errors * keep, self._calls * keep
+        expected: FloatArray | float = self._PRIOR_ERRORS
+        if self._providers.shared:
+            # Without the arm's own calls, or a failed arm would look dead twice.
+            other_errors = self._providers.totals(errors) - errors
+            other_calls = self._providers.totals(calls) - calls
+            rate = (other_errors + self._PRIOR_ERRORS) / (other_calls + self._PRIOR_CALLS)
+            expected = self._PRIOR_CALLS * rate
+        result: FloatArray = (errors + expected) / (calls + self._PRIOR_CALLS)
         return result
 
     def snapshot(self, name: str) -> dict[str, FloatArray]:

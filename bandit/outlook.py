@@ -52,10 +52,11 @@ class Outlooks:
         self._arms = 0
         self._views: dict[int, View] = {}
 
-    def add_arm(self) -> None:
+    def add_arm(self, provider: str = "") -> None:
         """Adds an arm that knows nothing yet."""
-        for part in (self._tokens, self._ttft, self._token_s, self._errors):
-            part.add_arm()
+        self._tokens.add_arm()
+        for part in (self._ttft, self._token_s, self._errors):
+            part.add_arm(provider)
         self._arms += 1
         self._views.clear()
 

@@ -48,7 +48,7 @@ class ArmPrior:
     strength      feedbacks that this belief counts as; None for the learner's default
     model         arms of one model share quality, whoever serves it
     family        models of one family share a little
-    provider      who serves it; kept with the prior, not pooled over: latency and errors are learnt per arm
+    provider      arms of one provider start from each other's latency and errors
     usd_per_mtok  list price, mean of input and output, US dollars per million tokens: dearer models tend to
                   be better
     """

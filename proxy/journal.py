@@ -86,6 +86,8 @@ class Journal:
         self._hurry()
         await self._writer
         try:
+            # What couldn't be read when it was committed, or came from other workers since.
+            await self._learner.catch_up(self._store)
             await self._learner.save(self._store)
         except StoreError as error:
             log.warning("no snapshot at shutdown: %s", error)

@@ -22,7 +22,7 @@ from proxy.relay import BodyTranslator, Ending, Pipe, Relay, StreamTranslator
 from proxy.reply import EVENT_STREAM, JSON, Reply, StreamReply
 from proxy.request import ClientRequest, travelling
 from proxy.rewrite import rewrite
-from proxy.routing import Plan
+from proxy.routing import Plan, terms
 from proxy.upstream import complete_head
 from state.records import Decision
 
@@ -280,7 +280,6 @@ class Call:
         ttft = None
         if request.stream and relay.first_content_at is not None:
             ttft = max(0.0, relay.first_content_at - self.started)
-        objective = plan.objective
         record = Decision(
             id=pipe.id or self.id,
             at=self.at,
@@ -291,13 +290,7 @@ class Call:
             probabilities=self.probabilities.astype(np.float32),
             propensity=float(self.probabilities[self.chosen]),
             context=self.x.astype(np.float32),
-            objective={
-                "value_usd": objective.value_usd,
-                "second_usd": objective.second_usd,
-                "whole_answer": objective.whole_answer,
-                "max_usd_per_request": objective.max_usd_per_request,
-                "min_quality": objective.min_quality,
-            },
+            objective=terms(plan.objective),
             price_version=arm.price.version,
             key=self.key,
             session=request.session,

@@ -55,6 +55,7 @@ class ObjectiveConfig(_Strict):
     whole_answer: bool | None = None
     max_usd_per_request: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] | None = None
     min_quality: Annotated[float, Field(gt=0.0, le=1.0, allow_inf_nan=False)] | None = None
+    max_exploration: Annotated[float, Field(gt=0.0, le=1.0, allow_inf_nan=False)] | None = None
 
     def over(self, base: Objective | None = None) -> Objective:
         """Returns the objective: these fields over `base`, or over the preset where one was named."""
@@ -69,6 +70,7 @@ class ObjectiveConfig(_Strict):
             whole_answer=pick(self.whole_answer, start.whole_answer),
             max_usd_per_request=pick(self.max_usd_per_request, start.max_usd_per_request),
             min_quality=pick(self.min_quality, start.min_quality),
+            max_exploration=pick(self.max_exploration, start.max_exploration),
         )
 
 

@@ -201,6 +201,18 @@ class Router:
         return Quote(fixed, output)
 
 
+def terms(objective: Objective) -> dict[str, object]:
+    """Returns an objective as the journal and an explanation show it."""
+    return {
+        "value_usd": objective.value_usd,
+        "second_usd": objective.second_usd,
+        "whole_answer": objective.whole_answer,
+        "max_usd_per_request": objective.max_usd_per_request,
+        "min_quality": objective.min_quality,
+        "max_exploration": objective.max_exploration,
+    }
+
+
 def needed_capabilities(request: ClientRequest) -> frozenset[str]:
     """Returns what an arm must be able to do for this request."""
     facts = request.facts

@@ -11,6 +11,7 @@ from adapters.dialects import by_name
 from proxy.calls import answer
 from proxy.reply import Reply, StreamReply, json_reply
 from proxy.request import chat_request, read_json
+from proxy.routing import terms
 
 if TYPE_CHECKING:
     from proxy.gateway import Gateway
@@ -62,18 +63,12 @@ async def explain(gateway: Gateway, http: BaseRequest, _key: str, _rest: str) ->
         if arm.name not in considered
     ]
     rows.sort(key=lambda row: -float(row["probability"]))  # type: ignore[arg-type]
-    objective = plan.objective
     return json_reply(
         {
             "route": plan.route,
             "task": context.task,
             "input_tokens": request.input_tokens,
-            "objective": {
-                "value_usd": objective.value_usd,
-                "second_usd": objective.second_usd,
-                "max_usd_per_request": objective.max_usd_per_request,
-                "min_quality": objective.min_quality,
-            },
+            "objective": terms(plan.objective),
             "candidates": rows,
             "not_eligible": rest,
         }

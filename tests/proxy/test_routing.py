@@ -188,3 +188,20 @@ async def test_a_model_that_refuses_a_temperature_leaves_the_request_to_another(
     status, body, _ = await gateway.chat(model="gpt-5", temperature=0.2)
     assert status == 400
     assert "temperature at gpt-5" in body["error"]["message"]
+
+
+async def test_exploration_is_capped_by_the_request(provider: Provider, launch: Launch) -> None:
+    gateway = await launch(*(provider.arm(name) for name in ("one", "two", "three")))
+    asked = {"model": "auto", "messages": [{"role": "user", "content": "Hi"}]}
+
+    async def explored(**objective: Any) -> float:
+        status, body, _ = await gateway.post("/v1/explain", {**asked, "objective": objective})
+        assert status == 200, body
+        assert body["objective"]["max_exploration"] == objective.get("max_exploration")
+        best = max(body["candidates"], key=lambda row: float(row["utility_usd"]))
+        return 1.0 - float(best["probability"])
+
+    assert await explored() > 0.2
+    assert await explored(max_exploration=0.05) == pytest.approx(0.05)
+    status, body, _ = await gateway.post("/v1/explain", {**asked, "objective": {"max_exploration": 1.5}})
+    assert (status, body["error"]["param"]) == (422, "objective.max_exploration")

@@ -8,6 +8,10 @@ from __future__ import annotations
 import orjson
 
 
+_LONGEST = 1000
+"""Characters of a message: it may quote what the client sent, and that may be a whole book."""
+
+
 class Refusal(Exception):  # noqa: N818  not every refusal is an error of ours
     """The gateway's own answer. `status` is HTTP's, `kind` OpenAI's error type, `param` the field at fault."""
 
@@ -21,6 +25,8 @@ class Refusal(Exception):  # noqa: N818  not every refusal is an error of ours
         code: str | None = None,
         retry_after_s: float | None = None,
     ) -> None:
+        if len(message) > _LONGEST:
+            message = f"{message[: _LONGEST * 3 // 4]} … {message[-_LONGEST // 4 :]}"
         super().__init__(message)
         self.status = status
         self.message = message

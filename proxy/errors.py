@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import orjson
 
-
 _LONGEST = 1000
 """Characters of a message: it may quote what the client sent, and that may be a whole book."""
 

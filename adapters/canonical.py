@@ -365,3 +365,13 @@ def _same_thought(last: ReasoningDelta, event: ReasoningDelta) -> bool:
 def text_of(parts: Sequence[Part]) -> str:
     """Returns the plain text of `parts`, joined."""
     return "".join(part.text for part in parts if isinstance(part, Text))
+
+
+def system_parts(request: Request) -> list[Part]:
+    """Returns what system and developer messages say, for dialects that keep it apart from the turns."""
+    return [
+        part
+        for message in request.messages
+        if message.role in {"system", "developer"}
+        for part in message.parts
+    ]

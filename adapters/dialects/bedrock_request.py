@@ -27,6 +27,7 @@ from adapters.canonical import (
     ToolCall,
     ToolChoice,
     ToolResult,
+    system_parts,
 )
 from adapters.dialects import fields, signatures
 from adapters.errors import Inexpressible, InvalidRequest
@@ -65,13 +66,7 @@ def encode_request(request: Request) -> Json:
         }
     )
     body: Json = dict(fields.extras_for(request, NAME))
-    system = [
-        part
-        for message in request.messages
-        if message.role in {"system", "developer"}
-        for part in message.parts
-    ]
-    if system:
+    if system := system_parts(request):
         body["system"] = [raw for part in system for raw in _block(part)]
     turns: list[Json] = []
     after_tools = False

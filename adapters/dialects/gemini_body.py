@@ -21,6 +21,7 @@ from adapters.canonical import (
     Tool,
     ToolCall,
     ToolResult,
+    system_parts,
 )
 from adapters.dialects import fields, signatures
 from adapters.errors import Inexpressible
@@ -48,13 +49,7 @@ def encode_request(request: Request) -> Json:
         }
     )
     body: Json = dict(fields.extras_for(request, NAME))
-    system = [
-        part
-        for message in request.messages
-        if message.role in {"system", "developer"}
-        for part in message.parts
-    ]
-    if system:
+    if system := system_parts(request):
         body["systemInstruction"] = {"parts": [raw for part in system for raw in _part(part, request, {})]}
     body["contents"] = _contents(request)
     _tools(body, request)

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bandit import PRESETS, Objective, Quote
-from bandit.evaluation import CannotEvaluateError, Evaluation, Log
+from bandit.evaluation import ALPHA, PLANNED, CannotEvaluateError, Evaluation, Log
 from bandit.evaluation import evaluate as estimate
 from proxy.learner import Learner
 from state.records import Decision, Event, Feedback
@@ -31,7 +31,8 @@ _METRICS = ("quality", "cost", "utility")
 class Question:
     """Exactly one of `fixed` (an arm), `objective` and `policy` ("uniform" or "logged") is set.
 
-    `scored_by` is the objective whose utility is the reward, for the metric "utility".
+    `scored_by` is the objective whose utility is the reward, for the metric "utility". The intervals are
+    narrowest at `planned` rows.
     """
 
     metric: str
@@ -40,6 +41,7 @@ class Question:
     policy: str | None = None
     since: float = 0.0
     scored_by: Objective = PRESETS["balanced"]
+    planned: int = PLANNED
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,7 @@ class _Replay:
             np.array([reward for _, _, reward in kept]),
             np.array([row.context for row, _, _ in kept], dtype=np.float64),
         )
-        return Answer(estimate(log, wanted), len(self._rows))
+        return Answer(estimate(log, wanted, ALPHA, self._question.planned), len(self._rows))
 
 
 def objective_from(text: str) -> Objective:
@@ -175,6 +177,13 @@ def objective_from(text: str) -> Objective:
 @click.option("--policy", type=click.Choice(["uniform", "logged"]), help="A policy that needs no learning.")
 @click.option("--metric", default="quality", show_default=True, type=click.Choice(_METRICS))
 @click.option("--days", "--since", "days", type=click.FloatRange(min=0), help="Only the last so many days.")
+@click.option(
+    "--planned",
+    default=PLANNED,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Rows at which the intervals are narrowest; the same at every look, whatever was seen.",
+)
 @click.option("--json", "as_json", is_flag=True)
 def evaluate(
     db: Path,
@@ -183,6 +192,7 @@ def evaluate(
     policy: str | None,
     metric: str,
     days: float | None,
+    planned: int,
     as_json: bool,
 ) -> None:
     """Estimate from the journal what another policy would have got, with intervals, or say why it can't be."""
@@ -196,6 +206,7 @@ def evaluate(
         policy=policy,
         since=0.0 if days is None else time.time() - 86400.0 * days,
         scored_by=aim or PRESETS["balanced"],
+        planned=planned,
     )
     try:
         found = asyncio.run(_ask(db, question))
@@ -208,7 +219,7 @@ def evaluate(
     if as_json:
         click.echo(json.dumps({"metric": metric, "decisions": found.of, **asdict(found.evaluation)}))
         return
-    _show(fixed or objective or policy or "", metric, found)
+    _show(fixed or objective or policy or "", metric, planned, found)
 
 
 async def _ask(db: Path, question: Question) -> Answer:
@@ -219,12 +230,13 @@ async def _ask(db: Path, question: Question) -> Answer:
         await store.close()
 
 
-def _show(target: str, metric: str, found: Answer) -> None:
+def _show(target: str, metric: str, planned: int, found: Answer) -> None:
     evaluation = found.evaluation
     table = Table(
         title=f"{metric} per request if decided by {target}",
         caption=f"{evaluation.rows} of {found.of} decisions carry it, worth "
-        f"{evaluation.effective_samples:.0f} of the target's own; 95 % intervals, at any time unless for one look",
+        f"{evaluation.effective_samples:.0f} of the target's own; 95 % intervals, "
+        f"at any time unless for one look, narrowest at {planned} rows",
     )
     for heading in ("estimator", "value", "low", "high"):
         table.add_column(heading, justify="left" if heading == "estimator" else "right")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bandit.evaluation import CannotEvaluateError, Log, evaluate, predictions, sequence
+from bandit.evaluation import CannotEvaluateError, Log, evaluate, once, predictions, sequence
 
 MEANS = np.array([0.3, 0.5, 0.7])
 
@@ -125,13 +125,44 @@ def test_the_reward_model_uses_the_context() -> None:
     assert late[:, 0] == pytest.approx(np.full(500, 0.5), abs=0.05)
 
 
+def half_widths(score: np.ndarray, rows: list[int], **options: int) -> list[float]:
+    """Returns half the width of the sequence at each number of rows, in standard errors."""
+    found = [sequence(score[:n], np.ones(n), **options) for n in rows]
+    return [
+        (one.high - one.value) / (score[:n].std() / np.sqrt(n)) for one, n in zip(found, rows, strict=True)
+    ]
+
+
 def test_the_sequence_narrows_with_more_rows() -> None:
-    rng = np.random.default_rng(2)
-    score = rng.random(20_000)
-    widths = [sequence(score[:n], np.ones(n)) for n in (500, 5000, 20_000)]
+    score = np.random.default_rng(2).random(20_000)
+    widths = [sequence(score[:n], np.ones(n)) for n in (500, 2000, 5000, 20_000)]
     halves = [w.high - w.value for w in widths]
-    assert halves[0] > 2 * halves[1] > 2 * halves[2]
-    assert halves[1] == pytest.approx(3.03 * 0.2887 / np.sqrt(5000), rel=0.15)
+    assert halves[0] > halves[1] > halves[2] > halves[3]
+
+
+def test_the_sequence_is_narrowest_at_the_rows_planned_for() -> None:
+    score = np.random.default_rng(2).random(20_000)
+    assert half_widths(score, [5000]) == pytest.approx([2.35], abs=0.01)
+    early, planned, after = half_widths(score, [400, 2000, 2001], planned=2000)
+    assert planned == pytest.approx(2.35, abs=0.01)
+    # Before and after, what holds forever.
+    assert 3.4 < early < 3.8
+    assert after == pytest.approx(3.51, abs=0.02)
+
+
+def test_the_sequence_holds_at_all_looks_together() -> None:
+    rng = np.random.default_rng(3)
+    looks = [*range(200, 2000, 50), 2000, 2500, 3000]
+    missed = once_missed = 0
+    for _ in range(400):
+        score = rng.standard_normal(3000)
+        found = [sequence(score[:n], np.ones(n), planned=2000) for n in looks]
+        missed += any(not one.low <= 0.0 <= one.high for one in found)
+        fixed = [once(score[:n], np.ones(n)) for n in looks]
+        once_missed += any(not one.low <= 0.0 <= one.high for one in fixed)
+    assert missed <= 0.05 * 400
+    # What holds for one look doesn't for many.
+    assert once_missed > 0.15 * 400
 
 
 def test_a_constant_reward_has_an_interval_of_no_width() -> None:

@@ -95,3 +95,9 @@ def test_an_arm_never_drawn_is_refused_with_the_reason(db: str) -> None:
 def test_two_questions_at_once_are_a_usage_error(db: str) -> None:
     result = CliRunner().invoke(evaluate, ["--db", db, "--fixed", "good", "--policy", "uniform"])
     assert result.exit_code == 2
+
+
+def test_planning_for_the_rows_there_are_narrows_the_interval(db: str) -> None:
+    usual, planned = (run("--db", db, "--fixed", "poor", *more)["dr"] for more in ((), ("--planned", "400")))
+    assert planned["value"] == usual["value"]
+    assert planned["high"] - planned["low"] < 0.8 * (usual["high"] - usual["low"])

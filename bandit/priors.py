@@ -5,9 +5,10 @@ feedbacks against what the labels alone predict, the odds of "this arm is elsewh
 
     N(r̄; 0, v₀ + s² + σ²/n) / N(r̄; 0, v₀ + σ²/n)
 
-with s the spread of arms and v₀ the labels' own error. When the odds of one arm pass e⁴, all lose their labels:
-the file describes other arms than these. To wait for a second arm is no answer, as an arm that the file calls
-bad is hardly ever drawn, so nothing would contradict it.
+with s the spread of arms and v₀ the labels' own error: as much again as a mean of so many labels has, for
+contexts unlike the labelled ones, so that clean feedback refutes what noisy feedback could not. When the odds
+of one arm pass e⁴, all lose their labels: the file describes other arms than these. To wait for a second arm is
+no answer, as an arm that the file calls bad is hardly ever drawn, so nothing would contradict it.
 
 Reference: R. Kass and A. Raftery (1995), "Bayes factors": beyond 3 to 5 (natural logarithm) is strong.
 """
@@ -25,8 +26,11 @@ from bandit.arrays import FloatArray
 
 _ODDS = 4.0
 _SPREAD = 0.25
-_LABEL_ERROR = 0.03**2
-"""Variance that contexts unlike the labelled ones add to a prediction."""
+_UNLIKE = 1.0
+"""Variance of a prediction, in that of a mean of the labels, that contexts unlike the labelled ones add."""
+
+_CLIP = 3.0
+"""Standard deviations that a residual is pulled in to: one outlier is no evidence."""
 
 _TIER = 0.08
 """Quality that a tier of a model's name is worth: a vendor's large model against its middle one."""
@@ -129,8 +133,9 @@ class LabelTrust:
     def contradicts(self, residual: float, noise: float, labels: float) -> bool:
         """Takes one residual against the labels' prediction (from `labels` examples); True beyond the odds."""
         self.seen += 1.0
-        self.residuals += residual
-        error = _LABEL_ERROR + noise / max(labels, 1.0) + noise / self.seen
+        most = _CLIP * math.sqrt(noise)
+        self.residuals += min(most, max(-most, residual))
+        error = (1.0 + _UNLIKE) * noise / max(labels, 1.0) + noise / self.seen
         wide = error + _SPREAD**2
         squared = (self.residuals / self.seen) ** 2
         return 0.5 * (squared / error - squared / wide - math.log(wide / error)) > _ODDS

@@ -26,6 +26,7 @@ from bandit.engine import Bandit, Estimate, Settings
 from bandit.features import DIMENSION, Context, RequestFacts
 from bandit.objective import PRESETS, Objective, Quote
 from bandit.priors import ArmPrior
+from bandit.tasks import task_label
 
 __all__ = [
     "DIMENSION",
@@ -42,4 +43,5 @@ __all__ = [
     "RequestFacts",
     "Round",
     "Settings",
+    "task_label",
 ]

@@ -26,12 +26,12 @@ from bandit.outlook import Outlooks
 from bandit.pacing import Pacer
 from bandit.priors import ArmPrior
 from bandit.quality import QualityModel, QualitySettings
-from bandit.tasks import TASK_COLUMNS, TaskRegistry, recognise_task
+from bandit.tasks import TASK_COLUMNS, TaskRegistry, recognise_task, templates, with_ends
 from bandit.topics import TOPICS
 
 _Z95 = 1.959964
 
-VERSION = 1
+VERSION = 2
 """Of snapshots. One more whenever state or its meaning changes; another version's snapshot is refused."""
 
 
@@ -118,10 +118,13 @@ class Bandit:
     def context(self, facts: RequestFacts) -> Context:
         """Returns the context of a request. Reads only; a task never met has no column until it is observed."""
         task = recognise_task(facts)
+        ends = templates(facts)
+        if ends:
+            task = self._tasks.known(ends) or ""
         x = context_vector(facts, self._tasks.find(task) if task else None)
         if not task:
             kind = kind_of(x) - TASK_COLUMNS
-            task = f"topic:{TOPICS[kind]}" if kind < len(TOPICS) else facts.route
+            task = with_ends(f"topic:{TOPICS[kind]}" if kind < len(TOPICS) else facts.route, ends)
         return Context(x, task)
 
     def tasks(self) -> list[str]:
@@ -193,8 +196,7 @@ class Bandit:
         `x` and `task` are those of `context`; `budget`, `objective` and `candidates` those of
         the decision, needed where the objective has targets to hold on average.
         """
-        if task and not task.startswith("topic:") and task != "auto":
-            self._tasks.slot(task)
+        self._tasks.met(task)
         self._outlooks.ended(arm, error=error, now=now)
         if objective is not None and cost_usd is not None and objective.max_usd_per_request is not None:
             self._pacer.spent(budget, cost_usd, objective.max_usd_per_request)
@@ -295,6 +297,7 @@ class Bandit:
             "arms": list(self.arms),
             "priors": [asdict(prior) for prior in self._priors],
             "tasks": self._tasks.names(),
+            "templates": self._tasks.seen(),
             "budgets": self._pacer.snapshot(),
         }
         arrays = {
@@ -327,7 +330,7 @@ class Bandit:
             # The first axis of reopenings is how many there were; all other shapes follow from the arms.
             if arrays[key].shape != expected.shape and key != "quality.reopenings":
                 raise ValueError(f"{key} has shape {arrays[key].shape}, not {expected.shape}")
-        self._tasks = TaskRegistry(meta["tasks"])
+        self._tasks = TaskRegistry(meta["tasks"], meta["templates"])
         self._pacer.restore(meta["budgets"])
         self._bias.restore(arrays["feedback"])
         self._contexts = arrays["contexts"].copy()

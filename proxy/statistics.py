@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bandit import task_label
 from proxy.latencies import Latencies
 from proxy.windows import WINDOWS, Windows
 from state.records import Decision, Feedback
@@ -83,7 +84,7 @@ class Statistics:
     def decided(self, decision: Decision) -> None:
         """Takes one finished request."""
         arm, ttft = decision.arm, decision.ttft_s
-        cell = self._cell(arm, decision.task)
+        cell = self._cell(arm, task_label(decision.task))
         cell.requests += 1
         cell.propensity += decision.propensity
         cost = decision.cost_usd
@@ -114,7 +115,7 @@ class Statistics:
     def judged(self, feedback: Feedback) -> None:
         """Takes one feedback; a correction replaces and doesn't add."""
         if feedback.previous is None:
-            self._cell(feedback.arm, feedback.task).feedback += 1
+            self._cell(feedback.arm, task_label(feedback.task)).feedback += 1
 
     def _cell(self, arm: str, task: str) -> Cell:
         try:

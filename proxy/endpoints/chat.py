@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from aiohttp.web import BaseRequest
 
 from adapters.dialects import by_name
+from bandit import task_label
 from proxy.calls import answer
 from proxy.reply import Reply, StreamReply, json_reply
 from proxy.request import chat_request, read_json
@@ -66,7 +67,7 @@ async def explain(gateway: Gateway, http: BaseRequest, _key: str, _rest: str) ->
     return json_reply(
         {
             "route": plan.route,
-            "task": context.task,
+            "task": task_label(context.task),
             "input_tokens": request.input_tokens,
             "objective": terms(plan.objective),
             "candidates": rows,

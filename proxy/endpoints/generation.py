@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 
 from aiohttp.web import BaseRequest
 
+from bandit import task_label
 from proxy.errors import invalid, not_found
 from proxy.reply import Reply, json_reply
 
@@ -34,7 +35,7 @@ async def get(gateway: Gateway, http: BaseRequest, _key: str, _rest: str) -> Rep
                 "provider_name": arm.provider if arm is not None else None,
                 "arm": decision.arm,
                 "route": decision.route,
-                "task": decision.task,
+                "task": task_label(decision.task),
                 "created_at": decision.at,
                 "streamed": decision.streamed,
                 "cancelled": decision.status == "cancelled",

@@ -202,3 +202,11 @@ def test_a_snapshot_that_does_not_fit_is_refused(damage: str) -> None:
         arrays["recent.fine"] = arrays["recent.fine"][:3]
     with pytest.raises((KeyError, ValueError)):
         Statistics().restore(meta, arrays)
+
+
+def test_texts_whose_ends_are_still_being_counted_are_told_by_their_topic() -> None:
+    statistics = Statistics()
+    for ends in ("#00000001.00000002", "#00000003.00000004"):
+        statistics.decided(decision(NOW, task=f"topic:law{ends}"))
+    assert statistics.tasks() == ["topic:law"]
+    assert statistics.total("p/a", "topic:law").requests == 2

@@ -28,6 +28,9 @@ KINDS = TASK_COLUMNS + len(TOPICS) + 1
 _READ = 1000
 """Bytes of the text that are looked at: the rest of a long one seldom changes the subject."""
 
+_BESIDE_A_TASK = 0.5
+"""Factor on all that is read off the wording where the kind of work is known: arms differ less by it then."""
+
 _OTHER, _DIGIT, _MATHS, _CODE, _FOREIGN, _LINE = range(6)
 
 
@@ -97,6 +100,8 @@ def context_vector(facts: RequestFacts, slot: int | None) -> FloatArray:
         values[FIRST_STATISTIC + 6 :] = [
             min(1.0, gain * classes.count(kind) * scale) for kind, gain in _GAINS
         ]
+    if slot is not None:
+        values[FIRST_TOPIC:] = [_BESIDE_A_TASK * value for value in values[FIRST_TOPIC:]]
     # As the journal keeps it: a replay must see what was decided on.
     return np.array(values, dtype=np.float32).astype(np.float64)
 

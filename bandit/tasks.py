@@ -78,7 +78,7 @@ class TaskRegistry:
         if ends is not None:
             # Both ends of one template recur together: the first to become a task is enough.
             for end in ends.groups():
-                if self._adopts(_TEMPLATE + end):
+                if end is not None and self._adopts(_TEMPLATE + end):
                     break
         elif task and not task.startswith("topic:") and task != "auto":
             self.slot(task)
@@ -124,20 +124,28 @@ def recognise_task(facts: RequestFacts) -> str:
 
 
 def templates(facts: RequestFacts) -> tuple[str, ...]:
-    """Names what the user's text ends and begins with, where nothing else tells the kind of work; else ().
+    """Names the last and the first line of the user's text, where nothing else tells the kind of work; else ().
 
-    Applications without a system prompt wrap their material in fixed words: an instruction before it or after.
+    Applications without a system prompt wrap their material in fixed words: an instruction before it or after,
+    on a line of its own or up to a colon. How a question begins is no such instruction.
     """
     text = facts.text
-    if facts.task or facts.system or len(text) < 2 * _END:
+    if facts.task or facts.system:
         return ()
-    ends = (text[-_END:].split()[-_END_WORDS:], text[:_END].split()[:_END_WORDS])
-    return tuple(f"{_TEMPLATE}{zlib.crc32(' '.join(end).encode('utf-8', 'replace')):08x}" for end in ends)
+    closing = text[-_LINE:].rpartition("\n")
+    opening = text[:_LINE].partition("\n")
+    if not opening[1]:
+        opening = text[:_LINE].partition(":")
+    ends = ([closing[2]] if closing[1] else []) + ([opening[0]] if opening[1] else [])
+    return tuple(f"{_TEMPLATE}{zlib.crc32(end.encode('utf-8', 'replace')):08x}" for end in ends)
 
 
 def with_ends(label: str, names: tuple[str, ...]) -> str:
     """Returns the task of a request that has none: what to call it, and the ends of its text to be counted."""
-    return "#".join([label, ".".join(name.removeprefix(_TEMPLATE) for name in names)]) if names else label
+    if not names:
+        return label
+    first, second = (*(name.removeprefix(_TEMPLATE) for name in names), "")[:2]
+    return f"{label}#{first}.{second}"
 
 
 def task_label(task: str) -> str:
@@ -153,9 +161,9 @@ def _fingerprint(system: str) -> str:
 
 _TEMPLATE = "template:"
 
-_END, _END_WORDS = 48, 4
-"""Characters and words of an end: enough to tell templates apart, few enough to leave the material out."""
+_LINE = 160
+"""Characters that an instruction may have."""
 
-_ENDS = re.compile(r"#([0-9a-f]{8})\.([0-9a-f]{8})\Z")
+_ENDS = re.compile(r"#([0-9a-f]{8})\.([0-9a-f]{8})?\Z")
 
 _NO_DIGITS = {ord(digit): None for digit in "0123456789"}

@@ -58,18 +58,26 @@ def test_a_template_with_two_fixed_ends_takes_one_column() -> None:
     assert len(bandit.tasks()) == 1
 
 
+def test_questions_that_only_begin_alike_are_no_template() -> None:
+    bandit = fresh()
+    for number in range(5 * ADOPTED_AT):
+        answer(bandit, f"Which of the following statements about number {number} is true?")
+    assert bandit.tasks() == []
+
+
 def test_texts_that_share_no_end_take_no_column_however_many_there_are() -> None:
     bandit = fresh()
     for number in range(3000):
-        answer(bandit, material(number))
+        answer(bandit, material(number).replace(", ", "\n"))
     assert bandit.tasks() == []
-    assert len(bandit.snapshot()[0]["templates"]) <= 1024  # type: ignore[arg-type]
+    assert 100 < len(bandit.snapshot()[0]["templates"]) <= 1024  # type: ignore[arg-type]
 
 
 def test_a_rare_template_is_found_among_many_texts_that_share_nothing() -> None:
     bandit = fresh()
     for number in range(3000):
-        answer(bandit, f"{BEFORE}\n{material(number)}" if number % 50 == 0 else material(number))
+        text = material(number).replace(", ", "\n")
+        answer(bandit, f"{BEFORE}\n{text}" if number % 50 == 0 else text)
     assert len(bandit.tasks()) == 1
 
 

@@ -14,6 +14,7 @@ bias       who gives feedback, and what it should weigh
 outcomes   posteriors of output tokens, latency and errors per arm
 outlook    what a call of each arm is like, kept ready for decisions
 objective  what a caller pays for: dollars of quality, cost and waiting
+targeting  what quality must be worth for a quality target to hold
 pacing     budgets and quality targets that hold on average
 thompson   the exact probability that each arm is the best one
 decision   estimates and prices become utilities, and a draw

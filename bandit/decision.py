@@ -16,8 +16,9 @@ from bandit.objective import Objective, Quote
 from bandit.pacing import Pacer
 from bandit.thompson import best_probabilities, bounded, draw, with_floor
 
-_TARGETED = 1.5
-"""Factor on curiosity where a target is held: an arm passed over for good there costs more than utility."""
+_BUDGETED, _TARGETED = 1.5, 1.25
+"""Factors on curiosity where a budget or a quality is held: an arm passed over for good there costs more than
+utility. For a quality, a share of requests explores besides."""
 
 
 @dataclass(slots=True)
@@ -164,13 +165,18 @@ def choose(
         lone = np.ones(1)
         return [Decision(candidates, lone, 0, estimates, row) for row in range(len(rounds))]
     if any(r.objective.has_targets for r in rounds):
-        curiosity = curiosity * _column([_TARGETED if r.objective.has_targets else 1.0 for r in rounds])
+        curiosity = curiosity * _column([_boldness(r.objective) for r in rounds])
     # Around the unclipped mean where it is below 1: clipping at 0 would hide how far apart arms are.
     expected, curious = bounded(estimates.mean, curiosity)
     centre = estimates.worth * expected - (estimates.cost + estimates.waiting * estimates.seconds)
     if any(r.objective.max_usd_per_request is not None for r in rounds):
         centre -= estimates.cost * _column([_money_price(r, pacer) for r in rounds])
     probabilities = best_probabilities(centre, estimates.worth * curious + 1e-12)
+    if any(r.objective.min_quality is not None for r in rounds):
+        looking = [0.0 if r.objective.min_quality is None else pacer.looking(r.budget) for r in rounds]
+        share = np.array(looking)[:, None]
+        best = best_probabilities(*bounded(estimates.mean, np.sqrt(estimates.variance)))
+        probabilities = (1.0 - share) * probabilities + share * best
     probabilities = with_floor(probabilities, *floor)
     if any(r.objective.max_exploration is not None for r in rounds):
         most = [1.0 if r.objective.max_exploration is None else r.objective.max_exploration for r in rounds]
@@ -192,6 +198,12 @@ def capped(probabilities: FloatArray, greedy: IntArray, most: FloatArray) -> Flo
     result: FloatArray = probabilities * factor[:, None]
     result[row, greedy] = 1.0 - factor * explored
     return result
+
+
+def _boldness(objective: Objective) -> float:
+    if objective.min_quality is not None:
+        return _TARGETED
+    return 1.0 if objective.max_usd_per_request is None else _BUDGETED
 
 
 def _money_price(one: Round, pacer: Pacer) -> float:

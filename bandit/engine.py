@@ -203,10 +203,7 @@ class Bandit:
         if error:
             return
         if objective is not None and objective.min_quality is not None:
-            mean = self._quality.expected(x)
-            eligible = list(range(len(self.arms))) if candidates is None else candidates.tolist()
-            unsure = self._quality.uncertainty()
-            self._pacer.answered(budget, arm, mean, unsure, eligible, objective.min_quality)
+            self._hold(budget, objective, objective.min_quality, arm, x, cost_usd or 0.0, candidates)
         slot = kind_of(x)
         self._bias.answered(arm, slot)
         cell = self._contexts[arm, slot]
@@ -215,6 +212,40 @@ class Bandit:
         self._outlooks.observe(
             arm, slot, output_tokens=output_tokens, ttft_s=ttft_s, token_s=token_s, now=now
         )
+
+    def _hold(
+        self,
+        budget: str | None,
+        objective: Objective,
+        fraction: float,
+        arm: int,
+        x: FloatArray,
+        cost_usd: float,
+        candidates: IntArray | None,
+    ) -> None:
+        """Takes one answer to a request with a quality target."""
+        target = self._pacer.target(budget, DIMENSION, objective.value_usd)
+        mean = self._quality.expected(x)
+        tokens, waiting = self._burden(objective, kind_of(x))
+        if not target.answered(arm, x, cost_usd, mean, tokens, waiting):
+            return
+        kinds = kinds_of(target.contexts)
+        burdens = {kind: self._burden(objective, kind) for kind in set(kinds)}
+        rates = target.rates()
+        price = {kind: rates * tokens + waiting for kind, (tokens, waiting) in burdens.items()}
+        target.settle(
+            self._quality.expected(target.contexts.T).T,
+            np.array([price[kind] for kind in kinds]),
+            self._quality.uncertainty(),
+            np.arange(len(self.arms)) if candidates is None else candidates,
+            fraction,
+        )
+
+    def _burden(self, objective: Objective, kind: int) -> tuple[FloatArray, FloatArray]:
+        """Returns expected tokens of all arms, and what waiting for their answers costs in dollars: (n,) each."""
+        tokens, ttft, token_s = self._outlooks.typical(kind)
+        seconds = ttft + tokens * token_s if objective.whole_answer else ttft
+        return tokens, objective.second_usd * seconds
 
     def observe_failure(self, arm: int, *, now: float) -> None:
         """Takes a failed attempt that another arm made good."""
@@ -291,6 +322,7 @@ class Bandit:
 
     def snapshot(self) -> tuple[dict[str, object], dict[str, FloatArray]]:
         """Returns (what JSON can hold, arrays); `restore` makes the same bandit of both."""
+        budgets, targets = self._pacer.snapshot()
         meta: dict[str, object] = {
             "version": VERSION,
             "dimension": DIMENSION,
@@ -298,11 +330,12 @@ class Bandit:
             "priors": [asdict(prior) for prior in self._priors],
             "tasks": self._tasks.names(),
             "templates": self._tasks.seen(),
-            "budgets": self._pacer.snapshot(),
+            "budgets": budgets,
         }
         arrays = {
             **self._quality.snapshot(),
             **self._outlooks.snapshot(),
+            **targets,
             "contexts": self._contexts.copy(),
             "feedback": self._bias.snapshot(),
         }
@@ -331,7 +364,7 @@ class Bandit:
             if arrays[key].shape != expected.shape and key != "quality.reopenings":
                 raise ValueError(f"{key} has shape {arrays[key].shape}, not {expected.shape}")
         self._tasks = TaskRegistry(meta["tasks"], meta["templates"])
-        self._pacer.restore(meta["budgets"])
+        self._pacer.restore(meta["budgets"], arrays)
         self._bias.restore(arrays["feedback"])
         self._contexts = arrays["contexts"].copy()
         self._quality.restore(arrays)

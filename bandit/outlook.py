@@ -81,6 +81,10 @@ class Outlooks:
             found = view.tokens[kind] = _picked(self._tokens.predict(kind)[0], view.rows)
         return found
 
+    def typical(self, kind: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Returns expected output tokens, TTFT and seconds per token of all arms for one kind of work: (n,) each."""
+        return self._tokens.predict(kind)[0], self._ttft.predict(0)[0], self._token_s.predict(0)[0]
+
     def prepare(self, now: float) -> None:
         """Makes the views anew that were used since the last time; they are what will be asked for next."""
         old = list(self._views.values())

@@ -3,8 +3,6 @@ import pytest
 
 from bandit.pacing import Pacer
 
-SURE = np.zeros(2)
-
 
 def test_spending_is_held_at_the_budget_whatever_the_prices_do() -> None:
     rng = np.random.default_rng(0)
@@ -27,24 +25,29 @@ def test_an_unspent_budget_costs_nothing() -> None:
     assert pacer.money_price("other", 10.0, 1.0) == 0.0
 
 
-def test_quality_is_worth_more_while_the_target_is_missed() -> None:
-    pacer = Pacer()
-    quality = np.array([0.5, 0.9])
-    for _ in range(20):
-        pacer.answered("route", 0, quality, SURE, [0, 1], 0.95)
-    assert pacer.value("route", 1.0) > 10.0
-    for _ in range(400):
-        pacer.answered("route", 1, quality, SURE, [0, 1], 0.95)
-    assert pacer.value("route", 1.0) < 1.0
-    assert pacer.value("other", 1.0) == 1.0
-
-
-def test_budgets_survive_a_snapshot() -> None:
+def test_budgets_and_targets_survive_a_snapshot() -> None:
     pacer, other = Pacer(), Pacer()
     pacer.spent("a", 2.0, 1.0)
-    pacer.answered("b", 0, np.array([0.5, 0.9]), SURE, [0, 1], 1.0)
-    other.restore(pacer.snapshot())  # type: ignore[arg-type]
-    assert other.snapshot() == pacer.snapshot()
+    target = pacer.target("b", 3, 0.05)
+    for _ in range(300):
+        target.answered(0, np.ones(3), 0.01, np.array([0.5, 0.9]), np.full(2, 100.0), np.zeros(2))
+    target.settle(np.full((40, 2), 0.5), np.full((40, 2), 0.01), np.zeros(2), np.arange(2), 1.0)
+    other.restore(*pacer.snapshot())
+    assert other.value("b", 1.0) == pacer.value("b", 1.0) != 0.05
+    assert other.looking("b") == pacer.looking("b") < 1.0
+    assert other.money_price("a", 1.0, 1.0) == pacer.money_price("a", 1.0, 1.0) > 0.0
+    meta, arrays = other.snapshot()
+    assert meta == pacer.snapshot()[0]
+    assert all(np.array_equal(arrays[key], array) for key, array in pacer.snapshot()[1].items())
+
+
+def test_a_target_that_is_not_finite_is_refused() -> None:
+    pacer = Pacer()
+    pacer.target("b", 3, 0.05).answered(0, np.ones(3), 0.01, np.ones(2), np.ones(2), np.zeros(2))
+    meta, arrays = pacer.snapshot()
+    arrays["targets.0.charged"][0, 0] = np.nan
+    with pytest.raises(ValueError, match="finite"):
+        Pacer().restore(meta, arrays)
 
 
 def test_a_budget_is_spent_where_more_money_buys_a_little_more() -> None:
@@ -57,17 +60,3 @@ def test_a_budget_is_spent_where_more_money_buys_a_little_more() -> None:
         pacer.spent("route", cost, 1.0)
         spent += cost
     assert spent / 6000 == pytest.approx(1.0, abs=0.02)
-
-
-def test_an_arm_that_may_be_better_raises_the_worth_of_quality_until_it_is_known() -> None:
-    unsure, sure = Pacer(), Pacer()
-    quality = np.array([0.7, 0.65])
-    for _ in range(20):
-        unsure.answered("route", 0, quality, np.array([0.01, 0.06]), [0, 1], 0.99)
-        sure.answered("route", 0, quality, np.array([0.01, 0.02]), [0, 1], 0.99)
-    assert sure.value("route", 1.0) < 1.0
-    # The best answer was given already: more weight on quality changes nothing.
-    assert unsure.value("route", 1.0) == 1.0
-    for _ in range(20):
-        unsure.answered("route", 1, quality, np.array([0.01, 0.06]), [0, 1], 0.99)
-    assert unsure.value("route", 1.0) > 1.5

@@ -9,11 +9,10 @@ and is therefore seldom chosen; so an arm counts with 0.7 standard deviations mo
 that asks for no more than half of what choosing by context can add. Half of what exploring costs in quality is
 made up for too: more would be paid for with ever dearer answers.
 
-A share 200/n of the requests is decided by quality alone, as Thompson sampling would: which arm is the best one
-must be found out even if it is too dear to be met by chance.
+The first 500 requests, and a share (500/n)^1.5 of the later ones, are decided by quality alone, as Thompson
+sampling would: which arm is the best one must be found out even if it is too dear to be met by chance.
 
-References: R. Agrawal and N. Devanur (2014), "Bandits with concave rewards and convex knapsacks"; N. Chen et al.
-(2021), "Statistical inference for online decision making via stochastic gradient descent" (the falling share).
+Reference: S. Agrawal and N. Devanur (2014), "Bandits with concave rewards and convex knapsacks".
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _LOSS_RATE = 0.005
 _NOTHING = 1e-4
 """Quality not worth the last step to the best answers throughout."""
 
-_LOOKING = 200.0
+_LOOKING, _FALL = 500.0, 1.5
 _HALVINGS = 18
 _RANGE = 9.0
 """Largest log of a worth over what the first request named: a factor of 8,000 either way."""
@@ -70,7 +69,7 @@ class Target:
     @property
     def looking(self) -> float:
         """Share of requests, in (0, 1], to decide by quality alone."""
-        return min(1.0, _LOOKING / (self.seen + 1.0))
+        return min(1.0, math.pow(_LOOKING / (self.seen + 1.0), _FALL))
 
     def answered(
         self,

@@ -29,7 +29,7 @@ def test_budgets_and_targets_survive_a_snapshot() -> None:
     pacer, other = Pacer(), Pacer()
     pacer.spent("a", 2.0, 1.0)
     target = pacer.target("b", 3, 0.05)
-    for _ in range(300):
+    for _ in range(700):
         target.answered(0, np.ones(3), 0.01, np.array([0.5, 0.9]), np.full(2, 100.0), np.zeros(2))
     target.settle(np.full((40, 2), 0.5), np.full((40, 2), 0.01), np.zeros(2), np.arange(2), 1.0)
     other.restore(*pacer.snapshot())

@@ -31,7 +31,7 @@ from bandit.topics import TOPICS
 
 _Z95 = 1.959964
 
-VERSION = 2
+VERSION = 3
 """Of snapshots. One more whenever state or its meaning changes; another version's snapshot is refused."""
 
 

@@ -5,11 +5,11 @@ posteriors of now, the mean expected quality of those choices rises with the wor
 reaches the target is found by bisection: no controller that lags, or winds up while a target can't be reached.
 
 What the best arm can do isn't known. Its expectation is a maximum, but one of few draws where the arm was unlucky
-and is therefore seldom chosen; so an arm counts with half a standard deviation more than it seems to do, as far as
+and is therefore seldom chosen; so an arm counts with 0.7 standard deviations more than it seems to do, as far as
 that asks for no more than half of what choosing by context can add. Half of what exploring costs in quality is
 made up for too: more would be paid for with ever dearer answers.
 
-The first 400 requests, and a share (400/n)² of the later ones, are decided by quality alone, as Thompson
+The first 500 requests, and a share (500/n)^1.5 of the later ones, are decided by quality alone, as Thompson
 sampling would: which arm is the best one must be found out even if it is too dear to be met by chance.
 
 Reference: S. Agrawal and N. Devanur (2014), "Bandits with concave rewards and convex knapsacks".
@@ -32,14 +32,14 @@ _SMOOTHING = 0.1
 _FORGETTING = 0.98
 """Of what an arm's answers cost per expected token, by answer."""
 
-_HOPE = 0.5
+_HOPE = 0.7
 _MADE_UP = 0.5
 _REACH = 0.5
 _LOSS_RATE = 0.005
 _NOTHING = 1e-4
 """Quality not worth the last step to the best answers throughout."""
 
-_LOOKING, _FALL = 400.0, 2.0
+_LOOKING, _FALL = 500.0, 1.5
 _HALVINGS = 18
 _RANGE = 9.0
 """Largest log of a worth over what the first request named: a factor of 8,000 either way."""

@@ -106,6 +106,6 @@ def test_the_share_that_looks_for_quality_falls_and_rises_with_a_new_arm() -> No
         target.answered(0, np.ones(1), 0.01, np.ones(2), np.ones(2), np.zeros(2))
         shares.append(target.looking)
     assert shares[0] == 1.0
-    assert shares[-1] == pytest.approx((400 / 4001) ** 2)
+    assert shares[-1] == pytest.approx((500 / 4001) ** 1.5)
     target.answered(0, np.ones(1), 0.01, np.ones(3), np.ones(3), np.zeros(3))
     assert target.looking == 1.0

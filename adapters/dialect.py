@@ -7,7 +7,7 @@ Same dialect on both sides: the bytes pass, watched by a `Tap`. Otherwise: upstr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from adapters.canonical import Event, Json, Request, Usage
 from adapters.errors import ProviderError
@@ -42,6 +42,16 @@ class StreamEncoder(Protocol):
         ...
 
 
+class Ordinary(NamedTuple):
+    """How an event looks that a tap would let pass as it is, and learn nothing from: it begins with `head`, ends with
+    `tail`, and its first line break after `head` stands `rest` bytes before its end.
+    """
+
+    head: bytes
+    tail: bytes
+    rest: int
+
+
 class Tap(Protocol):
     """Watches bytes that pass through unparsed, and says what the ledger must know."""
 
@@ -51,6 +61,11 @@ class Tap(Protocol):
     finish: str | None
     content: bool  # has the first piece of content (text, reasoning, tool call) passed?
     done: bool  # has the dialect's end marker passed?
+
+    @property
+    def ordinary(self) -> Ordinary | None:
+        """Which whole events `feed` may be spared from now until it is called again; None for none."""
+        ...
 
     def feed(self, data: bytes) -> bytes:
         """Returns what is to be sent on: nearly always `data` itself, the same object. Usage events gain the

@@ -107,6 +107,9 @@ class Counter:
     def on_body(self, data: bytes) -> None:
         self.size += len(data)
 
+    def passage(self) -> None:
+        return None
+
     def on_end(self) -> None:
         self.future.set_result(self.size)
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from aiohttp.web import RequestHandler
+
 from adapters.canonical import (
     Event,
     Finish,
@@ -24,8 +26,9 @@ from adapters.canonical import (
     Usage,
     UsageReport,
 )
-from adapters.dialect import Dialect, StreamDecoder, StreamEncoder
+from adapters.dialect import Dialect, Ordinary, StreamDecoder, StreamEncoder
 from adapters.errors import ErrorKind, ProviderError, Truncated
+from proxy.chunks import LONGEST, SIZE_LINES
 from proxy.reply import StreamReply
 from proxy.tasks import Tasks
 from proxy.upstream import (
@@ -52,6 +55,9 @@ class Pipe(Protocol):
     finish: str | None
     content: bool
 
+    @property
+    def ordinary(self) -> Ordinary | None: ...
+
     def feed(self, data: bytes) -> bytes: ...
 
     def close(self) -> bytes: ...
@@ -59,6 +65,8 @@ class Pipe(Protocol):
 
 class _Watcher:
     """Reads the ledger's facts off canonical events."""
+
+    ordinary = None
 
     def __init__(self) -> None:
         self.id: str | None = None
@@ -145,12 +153,16 @@ class Relay:
 
     __slots__ = (
         "_buffer",
+        "_client",
         "_decode_error",
         "_error_body",
         "_head",
         "_loop",
+        "_ordinary",
+        "_passed",
         "_reply",
         "_tasks",
+        "_write",
         "chunks",
         "ended",
         "exchange",
@@ -179,6 +191,10 @@ class Relay:
         self._loop = loop
         self._error_body: bytearray | None = None
         self._buffer: list[bytes] = []
+        self._ordinary = (b"", b"", 0)
+        self._write: Callable[[bytes], None]  # this and the next from `passage` on
+        self._client: RequestHandler
+        self._passed = False
         self.ended: asyncio.Future[Ending] = loop.create_future()
         self.exchange: Exchange | None = None
         self.status: int | None = None
@@ -228,6 +244,40 @@ class Relay:
         if pipe.content or pipe.finish is not None:
             self._begin(b"".join(self._buffer))
 
+    def passage(self) -> Callable[[bytes], bool] | None:
+        """Where nothing is held back, ordinary events may go from one socket to the other framed as they came."""
+        ordinary = self.pipe.ordinary
+        if ordinary is None or not self.forwarded or self._reply is None:
+            return None
+        passage = self._reply.passage()
+        if passage is None:
+            return None
+        self._write, self._client = passage
+        self._ordinary = (ordinary.head, ordinary.tail + b"\r\n", ordinary.rest + 2)
+        return self._pass
+
+    def _pass(self, read: bytes) -> bool:
+        """Lets a read through that is one HTTP chunk around one ordinary event; returns whether it was that."""
+        size = len(read)
+        line = SIZE_LINES[size] if size < LONGEST else None
+        if line is None:
+            return False
+        head, tail, rest = self._ordinary
+        start = len(line)
+        if not (
+            read.startswith(line)
+            and read.startswith(head, start)
+            and read.endswith(tail)
+            and read.find(b"\n", start + len(head)) == size - rest
+        ):
+            return False
+        self.chunks += 1
+        self._passed = True
+        self._write(read)
+        if self._client._paused:  # noqa: SLF001  the property costs a call per chunk
+            self._hold()
+        return True
+
     def on_end(self) -> None:
         """The upstream ended its message cleanly; whether the answer is whole, the pipe knows."""
         if self._error_body is not None:
@@ -265,6 +315,9 @@ class Relay:
     def keep_alive(self, now: float, silence: float) -> None:
         """Sends a comment if the client has heard nothing for `silence` seconds."""
         reply = self._reply
+        if self._passed:
+            self._passed = False
+            self.last_write_at = now
         if reply is None or now - self.last_write_at < silence or self.ended.done():
             return
         self.last_write_at = now

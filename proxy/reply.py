@@ -6,12 +6,12 @@ five headers. aiohttp's protocol only needs `prepare`, `write_eof` and `keep_ali
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 import orjson
 from aiohttp import HttpVersion11
-from aiohttp.web import BaseRequest
+from aiohttp.web import BaseRequest, RequestHandler
 
 JSON = b"Content-Type: application/json\r\n"
 EVENT_STREAM = (
@@ -103,6 +103,14 @@ class StreamReply:
             return True
         transport.write(b"%x\r\n%s\r\n" % (len(data), data) if self._chunked else data)
         return not self._protocol.writing_paused
+
+    def passage(self) -> tuple[Callable[[bytes], None], RequestHandler] | None:
+        """Returns what sends HTTP chunks that are framed already, and whose `_paused` says that the client is slow;
+        None for an answer without chunks.
+        """
+        if not self._chunked or self._transport is None:
+            return None
+        return self._transport.write, self._protocol
 
     def end(self, last: bytes = b"") -> None:
         """Sends `last` and ends the answer."""

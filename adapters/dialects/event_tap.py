@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from adapters.canonical import Json, Usage
-from adapters.dialect import CostOf
+from adapters.dialect import CostOf, Ordinary
 from adapters.errors import ErrorKind, ProviderError, Truncated
 from adapters.sse import MAX_EVENT_BYTES
 
@@ -33,6 +33,10 @@ class Watch:
         self.done = False
         self.calls = False
         self.cost_of = cost_of
+
+    @property
+    def ordinary(self) -> Ordinary | None:
+        return None
 
     def price(self, usage: Usage | None, raw: Any) -> bool:
         """Notes `usage`, read from its object `raw`, and adds the cost to `raw`; False if it stays as it is."""

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from adapters.canonical import Usage
-from adapters.dialect import CostOf
+from adapters.dialect import CostOf, Ordinary
 from adapters.dialects.openai_errors import error_of
 from adapters.dialects.openai_usage import decode_usage
 from adapters.errors import ErrorKind, ProviderError, Truncated
@@ -62,6 +62,10 @@ class _ChatTap:
         self.done = False
         self._cost_of = cost_of
 
+    @property
+    def ordinary(self) -> Ordinary | None:
+        return None
+
     def _name(self, obj: dict[str, Any]) -> None:
         if self.id is None and isinstance(obj.get("id"), str):
             self.id = obj["id"] or None
@@ -89,6 +93,7 @@ class ChatStreamTap(_ChatTap):
         "_failure",
         "_fast",
         "_finish_word",
+        "_form",
         "_head",
         "_held",
         "_keep_usage",
@@ -107,6 +112,11 @@ class ChatStreamTap(_ChatTap):
         self._end = 2
         self._finish_word = self._usage_word = b""
         self._failure: ProviderError | None = None
+        self._form: Ordinary | None = None
+
+    @property
+    def ordinary(self) -> Ordinary | None:
+        return self._form if self._fast else None
 
     def feed(self, data: bytes) -> bytes:
         """See `Tap.feed`. Only an event that isn't complete yet is held back. An error that follows good
@@ -262,8 +272,10 @@ class ChatStreamTap(_ChatTap):
             self._head = raw[: delta.end()]
             self._tail = raw[running.start() :]
             self._end = len(raw) - len(raw.rstrip(b"\r\n")) - raw.endswith(b"\r\n")
+            self._form = Ordinary(self._head, self._tail, self._end)
         else:
             self._head = self._tail = b"\0"
+            self._form = None
 
     def _choice(self, choice: dict[str, Any]) -> None:
         reason = choice.get("finish_reason")

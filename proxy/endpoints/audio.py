@@ -114,6 +114,8 @@ def seconds_of(raw: bytes, start: int, end: int) -> float:
 class _Bytes:
     """Lets everything pass. Usage is read where the answer is JSON that tells it, or an event that does."""
 
+    ordinary = None
+
     def __init__(self) -> None:
         self.id: str | None = None
         self.model: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -42,6 +43,11 @@ class Connection(asyncio.Protocol):
     The parser's callbacks only note what they see; `data_received` acts on it afterwards, so that a sink may
     cancel or pause from any of its calls. Body pieces go straight into a list (`on_body` is its `append`):
     hundreds of small HTTP chunks in one read cost no Python call each.
+
+    A stream's read is mostly one HTTP chunk, no more and no less. While the parser stands between two chunks, such
+    a read may go past it to the sink: the parser would stand there again afterwards. That it stands there is
+    certain if the last it told was the end of a chunk, and its last read ends as a chunk does: a size line begun
+    since would end in no line break, a whole one would have been told.
     """
 
     _transport: asyncio.Transport  # from connection_made on
@@ -53,6 +59,10 @@ class Connection(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._pieces: list[bytes] = []
         self.on_body = self._pieces.append
+        self._between: list[None] = []  # not empty: a chunk has ended, and no other begun
+        self.on_chunk_header = self._between.clear
+        self.on_chunk_complete = partial(self._between.append, None)
+        self._passage: Callable[[bytes], bool] | None = None
         parser = HttpResponseParser(self)
         self._parser: HttpResponseParser | None = parser
         self._feed: Callable[[bytes], None] = parser.feed_data
@@ -80,6 +90,7 @@ class Connection(asyncio.Protocol):
         self._exchange = exchange
         exchange.connection = self
         self._relaying = self._complete = self._until_close = False
+        self._between.clear()
         self._unframed = self._status = 0
         self.served += 1
         head = exchange.head
@@ -106,7 +117,7 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Close now, without flushing: what is unsent or unread interests nobody any more."""
-        self._exchange = None
+        self._exchange = self._passage = None
         self._relaying = False
         self._unsent = None
         self._transport.abort()
@@ -130,6 +141,12 @@ class Connection(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
+        passage = self._passage
+        if passage is not None:
+            if passage(data):
+                self.fresh = True
+                return
+            self._passage = None
         if not self._relaying:
             self._head_received(data)
             return
@@ -143,7 +160,16 @@ class Connection(asyncio.Protocol):
             self._finish()
         elif self._pieces:
             self._unframed = 0
+            exchange = self._exchange
             self._flush()
+            if (
+                self._between
+                and data.endswith(b"\r\n")
+                and self._inflater is None
+                and exchange is not None
+                and self._exchange is exchange
+            ):
+                self._passage = exchange.sink.passage()
         else:
             self._unframed += len(data)
             if self._unframed > self._header_limit:
@@ -327,7 +353,7 @@ class Connection(asyncio.Protocol):
                 self._fail(ProtocolViolation(f"the answer can't be decompressed: {error}"))
                 return
         self._pieces.clear()
-        self._exchange = exchange.connection = None
+        self._exchange = self._passage = exchange.connection = None
         self._relaying = False
         if self._keep_alive and self._unsent is None and not self._transport.is_closing():
             if exchange.paused:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from proxy.upstream.failures import UpstreamFailure
@@ -21,6 +22,12 @@ class Sink(Protocol):
 
     def on_body(self, data: bytes) -> None:
         """What one read brought of the body, unframed and decoded."""
+
+    def passage(self) -> Callable[[bytes], bool] | None:
+        """What may be given the next reads as they are, if each is one HTTP chunk; asked after an `on_body`.
+
+        It returns False for a read that it leaves to `on_body`.
+        """
 
     def on_end(self) -> None:
         """The message is complete."""

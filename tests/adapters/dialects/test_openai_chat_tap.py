@@ -46,6 +46,25 @@ def test_an_ordinary_read_passes_as_the_same_object():
     assert watch.feed(both) is both
 
 
+def test_what_is_ordinary_is_known_from_the_first_content_on_while_nothing_is_held_back():
+    watch = tap()
+    assert watch.ordinary is None
+    watch.feed(ROLE)
+    assert watch.ordinary is None
+    watch.feed(TEXT)
+    head, tail, rest = watch.ordinary
+    assert TEXT.startswith(head)
+    assert TEXT.endswith(tail)
+    assert TEXT.index(b"\n", len(head)) == len(TEXT) - rest
+    assert not END.endswith(tail)
+    assert not USAGE.startswith(head)
+    watch.feed(TEXT[:50])
+    assert watch.ordinary is None
+    watch.feed(TEXT[50:])
+    watch.feed(TEXT)
+    assert watch.ordinary == (head, tail, rest)
+
+
 def test_the_ledger_learns_what_it_must_know():
     watch = tap(cost=None)
     assert run(watch, STREAM) == STREAM

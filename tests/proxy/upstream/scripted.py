@@ -45,6 +45,9 @@ class Recorder:
         self.some_body.set()
         self._note("body")
 
+    def passage(self) -> Callable[[bytes], bool] | None:
+        return None
+
     def on_end(self) -> None:
         self._note("end")
 

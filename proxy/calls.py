@@ -101,6 +101,9 @@ class Call:
                 gateway.health.abandoned(arm.index)
                 self._record(arm, relay, "cancelled", None)
                 raise
+            finally:
+                # They hold each other: left so, the answer would stay until the cycle collector comes.
+                relay.exchange = None
             if ending.error is None:
                 if gateway.health.succeeded(arm.index):
                     log.warning("%s answers again", arm.name)

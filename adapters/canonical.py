@@ -190,12 +190,14 @@ class Request:
 # --- the answer --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Usage:
     """Token counts by OpenAI's convention: `input` includes cached and cache-write tokens, `output`
     includes reasoning. None means the provider did not say; 0 means it said zero. What isn't counted in tokens
     is in `seconds` of sound that was heard and `characters` that were spoken.
     """
+
+    # Not frozen, as the other types here are: there is one per answer, and that would take three times as long.
 
     input: int | None = None
     output: int | None = None

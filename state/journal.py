@@ -16,6 +16,7 @@ from state.records import Decision, Event, Feedback, FeedbackResult
 from state.rows import (
     DECISION_COLUMNS,
     FEEDBACK_COLUMNS,
+    PLAIN_COLUMNS,
     Row,
     dumps,
     frame_of,
@@ -30,7 +31,14 @@ from state.rows import (
 )
 from state.texts import TextIds, Texts
 
-_INSERT_DECISION = f"INSERT INTO decisions ({DECISION_COLUMNS}) VALUES ({', '.join('?' * (DECISION_COLUMNS.count(',') + 1))})"
+_INSERT_DECISION = {
+    len(
+        columns.split(",")
+    ): f"INSERT INTO decisions ({columns}) VALUES ({', '.join('?' for _ in columns.split(','))})"
+    for columns in (PLAIN_COLUMNS, DECISION_COLUMNS)
+}
+"""By the number of values."""
+
 _INSERT_FEEDBACK = (
     f"INSERT INTO feedback ({FEEDBACK_COLUMNS}, decision, previous)"
     f" VALUES ({', '.join('?' * (FEEDBACK_COLUMNS.count(',') + 3))})"
@@ -78,7 +86,7 @@ def append(
             frame = texts.store(connection, body, body)
         rows.append(pack_decision(decision, seq, candidates, frame))
     if rows:
-        _insert(connection, rows, first)
+        _insert(connection, rows)
         _widen_blocks(connection, first, [decision.at for decision in decisions])
     taken = first + len(rows)
     results: list[FeedbackResult] = []
@@ -101,12 +109,15 @@ def append(
     return first, results
 
 
-def _insert(connection: sqlite3.Connection, rows: list[Row], first: int) -> None:
-    try:
-        connection.executemany(_INSERT_DECISION, rows)
-    except _UNSTORABLE:
-        connection.execute("DELETE FROM decisions WHERE seq >= ?", (first,))
-        connection.executemany(_INSERT_DECISION, map(storable, rows))
+def _insert(connection: sqlite3.Connection, rows: list[Row]) -> None:
+    for width, statement in _INSERT_DECISION.items():
+        alike = [row for row in rows if len(row) == width]
+        try:
+            connection.executemany(statement, alike)
+        except _UNSTORABLE:
+            taken = [(row[0],) for row in alike]
+            connection.executemany("DELETE FROM decisions WHERE seq = ?", taken)
+            connection.executemany(statement, map(storable, alike))
 
 
 def _widen_blocks(connection: sqlite3.Connection, first: int, times: list[float]) -> None:

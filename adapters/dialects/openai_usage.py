@@ -20,6 +20,8 @@ def count(value: object) -> int | None:
 def first(*values: object) -> int | None:
     """Returns the first count that was reported; an explicit zero is one."""
     for value in values:
+        if type(value) is int and value >= 0:
+            return value
         if value is not None and (number := count(value)) is not None:
             return number
     return None

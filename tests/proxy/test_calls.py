@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 
 import orjson
 import pytest
 
+from proxy.relay import Relay
 from tests.proxy.provider import Exchange, Provider, Script, chunk, completion
 from tests.proxy.running import Launch, Running
 
@@ -357,3 +359,18 @@ async def test_a_route_may_stand_in_a_list_of_models(provider: Provider, launch:
     for models in (["mine"], ["auto"]):
         status, _, headers = await gateway.chat(models=models)
         assert (status, headers["X-Meritorder-Arm"]) == (200, "p/good")
+
+
+async def test_an_answer_that_was_delivered_does_not_wait_for_the_cycle_collector(
+    provider: Provider, launch: Launch
+) -> None:
+    gateway = await launch(provider.arm("good"))
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            assert (await gateway.chat())[0] == 200
+        # The one connection to the provider remembers whom it served last.
+        assert sum(isinstance(thing, Relay) for thing in gc.get_objects()) <= 1
+    finally:
+        gc.enable()

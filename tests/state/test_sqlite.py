@@ -17,9 +17,13 @@ def quality(id, value, **more):
 
 
 async def test_a_decision_comes_back_with_every_field(store):
-    first, plain = decision(1), decision(2, error=None, attempts=[], session=None, user=None, request_id="")
-    await store.append([first, plain], [])
-    assert [fields(await store.decision(row.id)) for row in (first, plain)] == [fields(first), fields(plain)]
+    rows = [
+        decision(1),
+        decision(2, error=None, attempts=[], session=None, user=None, ttft_s=None, request_id=""),
+        decision(3, session=None, user=None),
+    ]
+    await store.append(rows, [])
+    assert [fields(await store.decision(row.id)) for row in rows] == [fields(row) for row in rows]
 
 
 async def test_rows_get_consecutive_seqs_decisions_first(store):
@@ -156,10 +160,11 @@ async def test_values_are_found_by_prefix_without_wildcards(store):
 
 async def test_what_sqlite_cannot_hold_does_not_keep_a_batch_out(store):
     odd = decision(2, id="bad\udcff", session="\ud800", input_tokens=2**70, propensity=math.nan, at=math.nan)
+    plain = decision(4, id="so\udcff", session=None, user=None, ttft_s=None)
     value = quality("bad\udcff", 1.0, comment="\udcff")
-    _, (result,) = await store.append([decision(1), odd, decision(3)], [value])
+    _, (result,) = await store.append([decision(1), odd, decision(3), plain], [value])
     assert result.status == "new"
-    assert [row.id for row in (await store.tail(0))[:3]] == ["chatcmpl-1", "bad?", "chatcmpl-3"]
+    assert [row.id for row in (await store.tail(0))[:4]] == ["chatcmpl-1", "bad?", "chatcmpl-3", "so?"]
     stored = await store.decision("bad\udcff")
     assert (stored.session, stored.input_tokens) == ("?", 2**63 - 1)
     assert math.isnan(stored.propensity)

@@ -3,6 +3,7 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+COMPILED := $(wildcard bandit/*.pxd)
 PORT ?= 8080
 ARGS ?=
 
@@ -45,7 +46,7 @@ $(VENV)/bin/python:
 		echo "$(PYTHON) comes without ensurepip here: on Debian, apt install python3.11-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
+$(VENV)/.installed: requirements.lock pyproject.toml setup.py $(COMPILED) $(COMPILED:.pxd=.py) | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
@@ -55,4 +56,4 @@ $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build bandit/*.c bandit/*.so *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -8,28 +8,31 @@ tasks      task names become slots of that vector
 priors     what is known of an arm before traffic, and whether labels can be trusted
 hierarchy  what arms have in common, and how much they differ
 sums       additive statistics that can be taken back
+posteriors mean and covariance of the quality coefficients of every arm, updated by one observation at a time
 quality    posterior of answer quality per arm (linear, additive, time-decayed)
 drift      change detector on quality residuals
 bias       who gives feedback, and what it should weigh
 outcomes   posteriors of output tokens, latency and errors per arm
-outlook    what a call of each arm is like, kept ready for decisions
+outlook    what a call of each arm is like: all of these together
 objective  what a caller pays for: dollars of quality, cost and waiting
 targeting  what quality must be worth for a quality target to hold
 pacing     budgets and quality targets that hold on average
-thompson   the exact probability that each arm is the best one
-decision   estimates and prices become utilities, and a draw
+kernels    posteriors and prices become utilities, the probability that each arm is the best one, and a draw
+decision   what a decision says of its candidates
 engine     `Bandit`, which puts them together
 """
 
 from bandit.arrays import FloatArray, IntArray
-from bandit.decision import Decision, Round
+from bandit.decision import Decision
 from bandit.engine import Bandit, Estimate, Settings
 from bandit.features import DIMENSION, Context, RequestFacts
+from bandit.kernels import COMPILED
 from bandit.objective import PRESETS, Objective, Quote
 from bandit.priors import ArmPrior
 from bandit.tasks import task_label
 
 __all__ = [
+    "COMPILED",
     "DIMENSION",
     "PRESETS",
     "ArmPrior",
@@ -42,7 +45,6 @@ __all__ = [
     "Objective",
     "Quote",
     "RequestFacts",
-    "Round",
     "Settings",
     "task_label",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from bandit.arrays import FloatArray, IntArray, with_row
 from bandit.bias import FeedbackBias
-from bandit.decision import Decision, Outlook, Round, choose, estimate
+from bandit.decision import Decision
 from bandit.features import (
     DIMENSION,
     KINDS,
@@ -19,10 +20,10 @@ from bandit.features import (
     column_groups,
     context_vector,
     kind_of,
-    kinds_of,
 )
+from bandit.kernels import TABLE_ROWS, Judge
 from bandit.objective import Objective, Quote
-from bandit.outlook import Outlooks
+from bandit.outlook import Outlook
 from bandit.pacing import Pacer
 from bandit.priors import ArmPrior
 from bandit.quality import QualityModel, QualitySettings
@@ -30,6 +31,10 @@ from bandit.tasks import TASK_COLUMNS, TaskRegistry, recognise_task, templates, 
 from bandit.topics import TOPICS
 
 _Z95 = 1.959964
+
+_BUDGETED, _TARGETED = 1.5, 1.25
+"""Factors on curiosity where a budget or a quality is held: an arm passed over for good there costs more than
+utility. For a quality, a share of requests explores besides."""
 
 VERSION = 3
 """Of snapshots. One more whenever state or its meaning changes; another version's snapshot is refused."""
@@ -85,11 +90,19 @@ class Bandit:
         self._priors: list[ArmPrior] = []
         self._tasks = TaskRegistry()
         self._quality = QualityModel(column_groups(), self.settings.quality)
-        self._outlooks = Outlooks(
+        self._outlook = Outlook(
             kinds=KINDS,
             token_half_life_s=self.settings.token_half_life_s,
             latency_half_life_s=self.settings.latency_half_life_s,
             error_half_life_s=self.settings.error_half_life_s,
+        )
+        self._judge = Judge(
+            self._quality.posteriors,
+            self._outlook.tokens,
+            self._outlook.ttft,
+            self._outlook.token_s,
+            self._outlook.errors,
+            self._outlook.providers,
         )
         self._bias = FeedbackBias(KINDS)
         self._pacer = Pacer()
@@ -110,7 +123,7 @@ class Bandit:
         self.arms.append(name)
         self._priors.append(prior)
         self._quality.add_arm(name, prior)
-        self._outlooks.add_arm(prior.provider)
+        self._outlook.add_arm(prior.provider)
         self._bias.add_arm()
         self._contexts = with_row(self._contexts, 0.0)
         return self._index[name]
@@ -148,32 +161,38 @@ class Bandit:
         `x` has shape (DIMENSION,), `uniform` is a random number in [0, 1), `now` epoch seconds. `budget`
         names whose spending the objective's targets are held for (a route, a key). Reads only.
         """
-        one = Round(x, quote, objective, max_tokens, uniform, budget)
-        return self.decide_many([one], candidates, now=now)[0]
-
-    def decide_many(self, rounds: Sequence[Round], candidates: IntArray, *, now: float) -> list[Decision]:
-        """Returns `decide` of each round, all over the same `candidates`, at a fraction of the cost of one by one."""
-        contexts = np.array([r.x for r in rounds])
-        view = self._outlooks.view(candidates, now)
-        mean, variance = self._quality.predict(contexts, view.rows)
-        kinds = kinds_of(contexts)
-        tokens = [self._outlooks.tokens(view, kind) for kind in kinds]
-        outlook = Outlook(
-            tokens[0] if kinds.count(kinds[0]) == len(kinds) else np.array(tokens),
-            view.ttft,
-            view.token_s,
-            view.error,
+        value, dearer, bolder, looking = objective.value_usd, 0.0, 1.0, 0.0
+        if objective.has_targets:
+            bolder = _BUDGETED
+            if objective.min_quality is not None:
+                bolder = _TARGETED
+                value, looking = self._pacer.value(budget, value), self._pacer.looking(budget)
+            if objective.max_usd_per_request is not None:
+                dearer = self._pacer.money_price(budget, value, objective.max_usd_per_request)
+        settings = self.settings
+        table = np.empty((TABLE_ROWS, candidates.shape[0]))
+        chosen = self._judge.decide(
+            x,
+            kind_of(x),
+            candidates,
+            quote.fixed_usd,
+            quote.output_usd,
+            now,
+            math.inf if max_tokens is None else max_tokens,
+            value,
+            objective.second_usd,
+            objective.whole_answer,
+            dearer,
+            bolder * self._quality.commonness(settings.broad, settings.broadening),
+            bolder * settings.narrow,
+            looking,
+            settings.floor,
+            settings.floor_total,
+            1.0 if objective.max_exploration is None else objective.max_exploration,
+            uniform,
+            table,
         )
-        estimates = estimate(rounds, mean, variance, outlook, self._pacer)
-        curiosity = self._quality.curiosity(
-            variance, view.rows, self.settings.broad, self.settings.broadening, self.settings.narrow
-        )
-        floor = (self.settings.floor, self.settings.floor_total)
-        return choose(rounds, candidates, estimates, curiosity, self._pacer, floor)
-
-    def prepare(self, now: float) -> None:
-        """Does what the next decisions will need, after a batch of observations, when nobody waits for it."""
-        self._outlooks.prepare(now)
+        return Decision(candidates, chosen, table, value, objective.second_usd)
 
     def observe_outcome(
         self,
@@ -197,7 +216,7 @@ class Bandit:
         the decision, needed where the objective has targets to hold on average.
         """
         self._tasks.met(task)
-        self._outlooks.ended(arm, error=error, now=now)
+        self._outlook.errors.observe(arm, error, now)
         if objective is not None and cost_usd is not None and objective.max_usd_per_request is not None:
             self._pacer.spent(budget, cost_usd, objective.max_usd_per_request)
         if error:
@@ -209,9 +228,7 @@ class Bandit:
         cell = self._contexts[arm, slot]
         cell[:-1] += x
         cell[-1] += 1.0
-        self._outlooks.observe(
-            arm, slot, output_tokens=output_tokens, ttft_s=ttft_s, token_s=token_s, now=now
-        )
+        self._outlook.observe(arm, slot, output_tokens=output_tokens, ttft_s=ttft_s, token_s=token_s, now=now)
 
     def _hold(
         self,
@@ -225,31 +242,32 @@ class Bandit:
     ) -> None:
         """Takes one answer to a request with a quality target."""
         target = self._pacer.target(budget, DIMENSION, objective.value_usd)
-        mean = self._quality.expected(x)
+        posteriors = self._quality.posteriors
+        mean = posteriors.means(x)
         tokens, waiting = self._burden(objective, kind_of(x))
         if not target.answered(arm, x, cost_usd, mean, tokens, waiting):
             return
-        kinds = kinds_of(target.contexts)
+        kinds = [kind_of(context) for context in target.contexts]
         burdens = {kind: self._burden(objective, kind) for kind in set(kinds)}
         rates = target.rates()
         price = {kind: rates * tokens + waiting for kind, (tokens, waiting) in burdens.items()}
         target.settle(
-            self._quality.expected(target.contexts.T).T,
+            posteriors.means(target.contexts),
             np.array([price[kind] for kind in kinds]),
-            self._quality.uncertainty(),
+            posteriors.sds(),
             np.arange(len(self.arms)) if candidates is None else candidates,
             fraction,
         )
 
     def _burden(self, objective: Objective, kind: int) -> tuple[FloatArray, FloatArray]:
         """Returns expected tokens of all arms, and what waiting for their answers costs in dollars: (n,) each."""
-        tokens, ttft, token_s = self._outlooks.typical(kind)
+        tokens, ttft, token_s = self._outlook.typical(kind)
         seconds = ttft + tokens * token_s if objective.whole_answer else ttft
         return tokens, objective.second_usd * seconds
 
     def observe_failure(self, arm: int, *, now: float) -> None:
         """Takes a failed attempt that another arm made good."""
-        self._outlooks.ended(arm, error=True, now=now)
+        self._outlook.errors.observe(arm, True, now)
 
     def observe_quality(
         self, arm: int, x: FloatArray, value: float, *, at: float, weight: float = 1.0, labelled: bool = False
@@ -334,7 +352,7 @@ class Bandit:
         }
         arrays = {
             **self._quality.snapshot(),
-            **self._outlooks.snapshot(),
+            **self._outlook.snapshot(),
             **targets,
             "contexts": self._contexts.copy(),
             "feedback": self._bias.snapshot(),
@@ -368,4 +386,4 @@ class Bandit:
         self._bias.restore(arrays["feedback"])
         self._contexts = arrays["contexts"].copy()
         self._quality.restore(arrays)
-        self._outlooks.restore(arrays)
+        self._outlook.restore(arrays)

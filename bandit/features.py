@@ -13,7 +13,7 @@ import numpy as np
 
 from bandit.arrays import FloatArray, IntArray
 from bandit.tasks import TASK_COLUMNS
-from bandit.topics import TOPICS, topic_weights
+from bandit.topics import TOPICS, read
 
 _STATISTICS = 11
 FIRST_TOPIC = 1 + TASK_COLUMNS
@@ -31,7 +31,8 @@ _READ = 1000
 _BESIDE_A_TASK = 0.5
 """Factor on all that is read off the wording where the kind of work is known: arms differ less by it then."""
 
-_OTHER, _DIGIT, _MATHS, _CODE, _FOREIGN, _LINE = range(6)
+_CLASSES = 6
+_OTHER, _DIGIT, _MATHS, _CODE, _FOREIGN, _LINE = range(_CLASSES)
 
 
 def _byte_classes() -> bytes:
@@ -45,8 +46,8 @@ def _byte_classes() -> bytes:
 
 
 _CLASS_OF_BYTE = _byte_classes()
-_GAINS = ((_DIGIT, 5.0), (_MATHS, 10.0), (_CODE, 10.0), (_FOREIGN, 2.0), (_LINE, 10.0))
-_BLANK = [1.0] + [0.0] * (DIMENSION - 1)
+_GAINS = np.array([5.0, 10.0, 10.0, 2.0, 10.0])
+"""Of all classes but the first: shares of 5-10 % are already a strong sign."""
 
 
 @dataclass(slots=True)
@@ -80,30 +81,28 @@ def context_vector(facts: RequestFacts, slot: int | None) -> FloatArray:
 
     `slot` is the task's column, from `TaskRegistry`, in [0, TASK_COLUMNS); None for none.
     """
-    values = _BLANK.copy()
+    x = np.zeros(DIMENSION)
+    x[0] = 1.0
     if slot is not None:
-        values[1 + slot] = 1.0
+        x[1 + slot] = 1.0
+    shares = np.zeros(_CLASSES)
     raw = facts.text[:_READ].encode("utf-8", "replace")
-    for topic, weight in topic_weights(raw):
-        values[FIRST_TOPIC + topic] = weight
+    read(raw, _CLASS_OF_BYTE, x[FIRST_TOPIC:FIRST_STATISTIC], shares)
     # 150 characters is an ordinary question; one unit is a factor of about 20.
-    values[FIRST_STATISTIC] = min(2.0, max(-1.0, (math.log1p(facts.characters) - 5.0) / 3.0))
-    values[FIRST_STATISTIC + 1] = min(1.0, math.log(max(1, facts.turns)) / 3.0)
-    values[FIRST_STATISTIC + 2] = float(facts.has_tools)
-    values[FIRST_STATISTIC + 3] = float(facts.has_schema)
-    values[FIRST_STATISTIC + 4] = float(facts.has_images or facts.has_audio)
-    values[FIRST_STATISTIC + 5] = float(bool(facts.system))
-    if raw:
-        classes = raw.translate(_CLASS_OF_BYTE)
-        scale = 1.0 / len(raw)
-        # Shares of 5-10 % are already a strong sign, hence the gains; capped so that no text dominates.
-        values[FIRST_STATISTIC + 6 :] = [
-            min(1.0, gain * classes.count(kind) * scale) for kind, gain in _GAINS
-        ]
+    x[FIRST_STATISTIC : FIRST_STATISTIC + 6] = (
+        min(2.0, max(-1.0, (math.log1p(facts.characters) - 5.0) / 3.0)),
+        min(1.0, math.log(max(1, facts.turns)) / 3.0),
+        facts.has_tools,
+        facts.has_schema,
+        facts.has_images or facts.has_audio,
+        bool(facts.system),
+    )
+    # Capped so that no text dominates.
+    np.minimum(1.0, _GAINS * shares[1:], out=x[FIRST_STATISTIC + 6 :])
     if slot is not None:
-        values[FIRST_TOPIC:] = [_BESIDE_A_TASK * value for value in values[FIRST_TOPIC:]]
+        x[FIRST_TOPIC:] *= _BESIDE_A_TASK
     # As the journal keeps it: a replay must see what was decided on.
-    return np.array(values, dtype=np.float32).astype(np.float64)
+    return x.astype(np.float32).astype(np.float64)
 
 
 def kind_of(x: FloatArray) -> int:
@@ -111,14 +110,6 @@ def kind_of(x: FloatArray) -> int:
     columns = x[1:FIRST_STATISTIC]
     kind = int(columns.argmax())  # a task's 1 comes before any topic, whose weight is below 1
     return kind if columns[kind] > 0.0 else KINDS - 1
-
-
-def kinds_of(contexts: FloatArray) -> list[int]:
-    """Returns `kind_of` of each row of (b, DIMENSION)."""
-    columns = contexts[:, 1:FIRST_STATISTIC]
-    kinds = np.where(columns.max(axis=1) > 0.0, columns.argmax(axis=1), KINDS - 1)
-    found: list[int] = kinds.tolist()
-    return found
 
 
 def column_groups() -> IntArray:

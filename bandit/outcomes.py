@@ -6,16 +6,23 @@ weight by wall-clock time, towards the pooled mean of all arms, never towards ze
 
 Arms of one provider share its network and its machines, so an arm that has hardly been called is expected to be
 as fast and as reliable as its provider's others. `Providers` is who belongs together.
+
+One of the modules that are compiled (`setup.py`); the types of the compiled code stand in the `.pxd` file beside it.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
+import cython
 import numpy as np
 
 from bandit.arrays import FloatArray, IntArray, with_row
+
+if cython.compiled:
+    from cython.cimports.libc.math import exp, log, sqrt
+else:
+    from math import exp, log, sqrt
 
 _HUBER = 2.5
 """Standard deviations beyond which an observation counts as if it stood there."""
@@ -29,185 +36,210 @@ _CELL_PRIOR = 4.0
 
 _ARM_PRIOR = 1.0
 
+_PRIOR_ERRORS, _PRIOR_CALLS = 0.04, 2.0
+"""One failure in fifty calls."""
+
 
 class Providers:
     """Which arms are served by the same provider; an arm that names none stands alone."""
 
     def __init__(self) -> None:
-        self._names: list[str] = []
+        self.names: list[str] = []
         self.group: IntArray = np.zeros(0, dtype=np.intp)
         self.shared = False
+        self.first = np.zeros(0)  # sums by provider, for as long as a prediction takes
+        self.second = np.zeros(0)
 
     def add_arm(self, provider: str) -> None:
         """Adds an arm."""
-        known = self._names.index(provider) if provider and provider in self._names else None
-        self.shared = self.shared or known is not None
-        group = len(self._names) if known is None else int(self.group[known])
-        self.group = np.array([*self.group, group], dtype=np.intp)
-        self._names.append(provider)
-
-    def totals(self, values: FloatArray) -> FloatArray:
-        """Returns the sum of `values` (n,) over all arms of each arm's provider, shape (n,)."""
-        sums = np.zeros(self.group.shape[0])
-        np.add.at(sums, self.group, values)
-        return sums[self.group]
+        group = len(self.names)
+        if provider and provider in self.names:
+            self.shared = True
+            group = int(self.group[self.names.index(provider)])
+        self.group = np.concatenate([self.group, np.array([group], dtype=np.intp)])
+        self.names.append(provider)
+        self.first, self.second = np.zeros(len(self.names)), np.zeros(len(self.names))
 
 
 class LogMeans:
-    """Per arm and cell (task slot, or one cell): decayed mean and variance of a logarithm."""
+    """Per arm and cell (task slot, or one cell): decayed mean and variance of a logarithm.
+
+    weight, total, last   (n, cells): decayed observations, sum of their logarithms, time of the latest
+    arms                  (n, 4): both sums over all cells, weight and weighted squares of the residuals
+    """
 
     def __init__(self, *, cells: int, typical: float, half_life_s: float) -> None:
-        self._cells = cells
-        self._typical = float(np.log(typical))
-        self._rate = float(np.log(2.0)) / half_life_s
-        self._weight = np.zeros((0, cells))
-        self._sum = np.zeros((0, cells))
-        self._last = np.zeros((0, cells))
-        self._spread = np.zeros((0, 2))  # weight and weighted squared residuals
-        self._arm_weight = np.zeros(0)  # of all cells together, like _arm_sum
-        self._arm_sum = np.zeros(0)
-        self._providers = Providers()
-        self._predictions: dict[
-            int, tuple[FloatArray, FloatArray]
-        ] = {}  # by cell, until the next observation
+        self.cells = cells
+        self.typical = log(typical)
+        self.rate = log(2.0) / half_life_s
+        self.weight = np.zeros((0, cells))
+        self.total = np.zeros((0, cells))
+        self.last = np.zeros((0, cells))
+        self.arms = np.zeros((0, 4))
 
-    def add_arm(self, provider: str = "") -> None:
-        """Adds an arm that knows nothing yet, but what other arms of `provider` showed."""
-        self._providers.add_arm(provider)
-        self._weight = with_row(self._weight, 0.0)
-        self._sum = with_row(self._sum, 0.0)
-        self._last = with_row(self._last, 0.0)
-        self._spread = with_row(self._spread, np.array([1.0, _PRIOR_SD**2]))
-        self._arm_weight = with_row(self._arm_weight, 0.0)
-        self._arm_sum = with_row(self._arm_sum, 0.0)
-        self._predictions.clear()
+    def add_arm(self) -> None:
+        """Adds an arm that knows nothing yet."""
+        self.weight = with_row(np.asarray(self.weight), 0.0)
+        self.total = with_row(np.asarray(self.total), 0.0)
+        self.last = with_row(np.asarray(self.last), 0.0)
+        self.arms = with_row(np.asarray(self.arms), np.array([0.0, 0.0, 1.0, _PRIOR_SD**2]))
 
     def observe(self, arm: int, cell: int, value: float, now: float) -> None:
-        """Takes one positive `value` (tokens or seconds)."""
-        self._predictions.clear()
-        logarithm = math.log(max(value, 1e-6))
-        weight, total = float(self._weight[arm, cell]), float(self._sum[arm, cell])
-        arm_weight, arm_sum = float(self._arm_weight[arm]), float(self._arm_sum[arm])
-        if arm_weight >= 3.0:
-            known, squared = self._spread[arm].tolist()
-            sd = max(_LEAST_SD, math.sqrt(squared / known))
-            expected = (arm_sum + _ARM_PRIOR * self._typical) / (arm_weight + _ARM_PRIOR)
-            if self._cells > 1:
+        """Takes one positive `value` (tokens or seconds). Raises IndexError for an arm or cell there isn't."""
+        if not (0 <= arm < self.arms.shape[0] and 0 <= cell < self.cells):
+            raise IndexError(f"no cell {cell} of an arm {arm}")
+        logarithm = log(max(value, 1e-6))
+        weight, total = self.weight[arm, cell], self.total[arm, cell]
+        if self.arms[arm, 0] >= 3.0:
+            known, squared = self.arms[arm, 2], self.arms[arm, 3]
+            most = _HUBER * max(_LEAST_SD, sqrt(squared / known))
+            expected = (self.arms[arm, 1] + _ARM_PRIOR * self.typical) / (self.arms[arm, 0] + _ARM_PRIOR)
+            if self.cells > 1:
                 expected = (total + _CELL_PRIOR * expected) / (weight + _CELL_PRIOR)
-            residual = min(_HUBER * sd, max(-_HUBER * sd, logarithm - expected))
+            residual = min(most, max(-most, logarithm - expected))
             logarithm = expected + residual
-            self._spread[arm] = (0.995 * known + 1.0, 0.995 * squared + residual * residual)
-        last = float(self._last[arm, cell])
-        keep = math.exp(-self._rate * max(0.0, now - last))
-        self._weight[arm, cell] = weight * keep + 1.0
-        self._sum[arm, cell] = total * keep + logarithm
-        self._arm_weight[arm] = arm_weight + weight * (keep - 1.0) + 1.0
-        self._arm_sum[arm] = arm_sum + total * (keep - 1.0) + logarithm
-        self._last[arm, cell] = max(now, last)
+            self.arms[arm, 2] = 0.995 * known + 1.0
+            self.arms[arm, 3] = 0.995 * squared + residual * residual
+        last = self.last[arm, cell]
+        keep = exp(-self.rate * max(0.0, now - last))
+        self.weight[arm, cell] = weight * keep + 1.0
+        self.total[arm, cell] = total * keep + logarithm
+        self.arms[arm, 0] += weight * (keep - 1.0) + 1.0
+        self.arms[arm, 1] += total * (keep - 1.0) + logarithm
+        self.last[arm, cell] = max(now, last)
 
-    def predict(self, cell: int) -> tuple[FloatArray, FloatArray]:
-        """Returns (mean of the value, relative standard error of that mean), each of shape (n,).
+    def expect(self, cell: int, providers: Providers, rows: IntArray, result: FloatArray) -> None:
+        """Writes the expected value of each of the arms `rows` (k,), which nobody checks, into `result` (k,).
 
-        An arm without data gets the mean of all arms. The mean of a log-normal value is exp(m + s²/2).
+        The mean of a log-normal value is exp(m + s²/2). What an arm has not shown yet is taken from its
+        provider's others and from all arms.
         """
-        known = self._predictions.get(cell)
-        if known is not None:
-            return known
-        arm_weight, arm_sum = self._arm_weight, self._arm_sum
-        pooled: FloatArray | float
-        pooled = (float(arm_sum.sum()) + _ARM_PRIOR * self._typical) / (float(arm_weight.sum()) + _ARM_PRIOR)
-        if self._providers.shared:
-            totals = self._providers.totals
-            pooled = (totals(arm_sum) + _ARM_PRIOR * pooled) / (totals(arm_weight) + _ARM_PRIOR)
-        mean = (arm_sum + _ARM_PRIOR * pooled) / (arm_weight + _ARM_PRIOR)
-        variance = self._spread[:, 1] / self._spread[:, 0]
-        seen = arm_weight
-        if self._cells > 1:
-            own = self._weight[:, cell]
-            mean = (self._sum[:, cell] + _CELL_PRIOR * mean) / (own + _CELL_PRIOR)
-            seen = own + np.minimum(arm_weight, _CELL_PRIOR)
-        result = np.exp(mean + 0.5 * np.minimum(variance, 1.0)), np.sqrt(variance / (seen + _ARM_PRIOR))
-        self._predictions[cell] = result
-        return result
+        count = self.arms.shape[0]
+        by_weight, by_total = providers.first, providers.second
+        weight, total = 0.0, _ARM_PRIOR * self.typical
+        for arm in range(count):
+            weight += self.arms[arm, 0]
+            total += self.arms[arm, 1]
+            by_weight[arm] = 0.0
+            by_total[arm] = 0.0
+        pooled = total / (weight + _ARM_PRIOR)
+        if providers.shared:
+            for arm in range(count):
+                by_weight[providers.group[arm]] += self.arms[arm, 0]
+                by_total[providers.group[arm]] += self.arms[arm, 1]
+        for position in range(rows.shape[0]):
+            arm = rows[position]
+            known = pooled
+            if providers.shared:
+                group = providers.group[arm]
+                known = (by_total[group] + _ARM_PRIOR * pooled) / (by_weight[group] + _ARM_PRIOR)
+            mean = (self.arms[arm, 1] + _ARM_PRIOR * known) / (self.arms[arm, 0] + _ARM_PRIOR)
+            if self.cells > 1:
+                mean = (self.total[arm, cell] + _CELL_PRIOR * mean) / (self.weight[arm, cell] + _CELL_PRIOR)
+            result[position] = exp(mean + 0.5 * min(self.arms[arm, 3] / self.arms[arm, 2], 1.0))
+
+    def predict(self, cell: int, providers: Providers) -> FloatArray:
+        """Returns the expected value of every arm, shape (n,)."""
+        rows = np.arange(self.arms.shape[0])
+        found: FloatArray = np.empty(rows.shape[0])
+        self.expect(cell, providers, rows, found)
+        return found
 
     def snapshot(self, name: str) -> dict[str, FloatArray]:
         """Returns copies of the state, keys beginning with `name`."""
+        arms = np.asarray(self.arms)
         return {
-            f"{name}.weight": self._weight.copy(),
-            f"{name}.sum": self._sum.copy(),
-            f"{name}.last": self._last.copy(),
-            f"{name}.spread": self._spread.copy(),
-            f"{name}.arm": np.stack([self._arm_weight, self._arm_sum], axis=1),
+            f"{name}.weight": np.array(self.weight),
+            f"{name}.sum": np.array(self.total),
+            f"{name}.last": np.array(self.last),
+            f"{name}.arm": arms[:, :2].copy(),
+            f"{name}.spread": arms[:, 2:].copy(),
         }
 
     def restore(self, name: str, arrays: Mapping[str, FloatArray]) -> None:
         """Takes what `snapshot` gave. Raises KeyError or ValueError if it doesn't fit."""
         weight = arrays[f"{name}.weight"]
-        if weight.ndim != 2 or weight.shape[1] != self._cells:
-            raise ValueError(f"{name}: {weight.shape} has not {self._cells} cells")
-        self._weight = weight.copy()
-        self._sum = arrays[f"{name}.sum"].copy()
-        self._last = arrays[f"{name}.last"].copy()
-        self._spread = arrays[f"{name}.spread"].copy()
-        self._arm_weight = arrays[f"{name}.arm"][:, 0].copy()
-        self._arm_sum = arrays[f"{name}.arm"][:, 1].copy()
-        self._predictions.clear()
+        if weight.ndim != 2 or weight.shape[1] != self.cells:
+            raise ValueError(f"{name}: {weight.shape} has not {self.cells} cells")
+        total, last = arrays[f"{name}.sum"], arrays[f"{name}.last"]
+        arms = np.concatenate([arrays[f"{name}.arm"], arrays[f"{name}.spread"]], axis=1)
+        if not weight.shape == total.shape == last.shape or arms.shape != (weight.shape[0], 4):
+            raise ValueError(
+                f"{name}: {weight.shape}, {total.shape}, {last.shape} and {arms.shape} don't fit"
+            )
+        self.weight, self.total, self.last, self.arms = weight.copy(), total.copy(), last.copy(), arms
 
 
 class ErrorRates:
     """Probability that a call fails, per arm: a Beta posterior that forgets within minutes.
 
-    The prior is one failure in fifty calls, and the recent calls of the provider's other arms. An outage is over when it is over: with a half-life of ten
-    minutes an arm that recovered gets its traffic back without anybody resetting it.
+    The prior is one failure in fifty calls, and the recent calls of the provider's other arms. An outage is over
+    when it is over: with a half-life of ten minutes an arm that recovered gets its traffic back without anybody
+    resetting it.
     """
 
-    _PRIOR_ERRORS, _PRIOR_CALLS = 0.04, 2.0
-
     def __init__(self, *, half_life_s: float) -> None:
-        self._rate = float(np.log(2.0)) / half_life_s
-        self._errors = np.zeros(0)
-        self._calls = np.zeros(0)
-        self._last = np.zeros(0)
-        self._providers = Providers()
+        self.rate = log(2.0) / half_life_s
+        self.failed = np.zeros(0)
+        self.called = np.zeros(0)
+        self.last = np.zeros(0)
 
-    def add_arm(self, provider: str = "") -> None:
+    def add_arm(self) -> None:
         """Adds an arm that has not been called."""
-        self._providers.add_arm(provider)
-        self._errors = with_row(self._errors, 0.0)
-        self._calls = with_row(self._calls, 0.0)
-        self._last = with_row(self._last, 0.0)
+        self.failed = with_row(np.asarray(self.failed), 0.0)
+        self.called = with_row(np.asarray(self.called), 0.0)
+        self.last = with_row(np.asarray(self.last), 0.0)
 
-    def observe(self, arm: int, *, error: bool, now: float) -> None:
-        """Takes the end of one call."""
-        keep = math.exp(-self._rate * max(0.0, now - self._last[arm]))
-        self._errors[arm] = self._errors[arm] * keep + error
-        self._calls[arm] = self._calls[arm] * keep + 1.0
-        self._last[arm] = max(now, self._last[arm])
+    def observe(self, arm: int, error: bool, now: float) -> None:
+        """Takes the end of one call. Raises IndexError for an arm there isn't."""
+        if not 0 <= arm < self.last.shape[0]:
+            raise IndexError(f"no arm {arm}")
+        keep = exp(-self.rate * max(0.0, now - self.last[arm]))
+        self.failed[arm] = self.failed[arm] * keep + error
+        self.called[arm] = self.called[arm] * keep + 1.0
+        self.last[arm] = max(now, self.last[arm])
 
-    def predict(self, now: float) -> FloatArray:
-        """Returns P(error) at `now`: shape (n,), in (0, 1)."""
-        keep = np.exp(-self._rate * np.maximum(0.0, now - self._last))
-        errors, calls = self._errors * keep, self._calls * keep
-        expected: FloatArray | float = self._PRIOR_ERRORS
-        if self._providers.shared:
-            # Without the arm's own calls, or a failed arm would look dead twice.
-            other_errors = self._providers.totals(errors) - errors
-            other_calls = self._providers.totals(calls) - calls
-            rate = (other_errors + self._PRIOR_ERRORS) / (other_calls + self._PRIOR_CALLS)
-            expected = self._PRIOR_CALLS * rate
-        result: FloatArray = (errors + expected) / (calls + self._PRIOR_CALLS)
-        return result
+    def expect(self, now: float, providers: Providers, rows: IntArray, result: FloatArray) -> None:
+        """Writes P(error) in (0, 1) at `now` of each of the arms `rows` (k,), which nobody checks, into `result` (k,)."""
+        by_failed, by_called = providers.first, providers.second
+        if providers.shared:
+            for arm in range(self.last.shape[0]):
+                by_failed[arm] = 0.0
+                by_called[arm] = 0.0
+            for arm in range(self.last.shape[0]):
+                keep = exp(-self.rate * max(0.0, now - self.last[arm]))
+                by_failed[providers.group[arm]] += self.failed[arm] * keep
+                by_called[providers.group[arm]] += self.called[arm] * keep
+        for position in range(rows.shape[0]):
+            arm = rows[position]
+            keep = exp(-self.rate * max(0.0, now - self.last[arm]))
+            errors, calls = self.failed[arm] * keep, self.called[arm] * keep
+            expected = _PRIOR_ERRORS
+            if providers.shared:
+                # Without the arm's own calls, or a failed arm would look dead twice.
+                others = max(0.0, by_failed[providers.group[arm]] - errors)
+                among = max(0.0, by_called[providers.group[arm]] - calls)
+                expected = _PRIOR_CALLS * (others + _PRIOR_ERRORS) / (among + _PRIOR_CALLS)
+            result[position] = (errors + expected) / (calls + _PRIOR_CALLS)
+
+    def predict(self, now: float, providers: Providers) -> FloatArray:
+        """Returns P(error) of every arm at `now`: shape (n,), in (0, 1)."""
+        rows = np.arange(self.last.shape[0])
+        found: FloatArray = np.empty(rows.shape[0])
+        self.expect(now, providers, rows, found)
+        return found
 
     def snapshot(self, name: str) -> dict[str, FloatArray]:
         """Returns copies of the state, keys beginning with `name`."""
         return {
-            f"{name}.errors": self._errors.copy(),
-            f"{name}.calls": self._calls.copy(),
-            f"{name}.last": self._last.copy(),
+            f"{name}.errors": np.array(self.failed),
+            f"{name}.calls": np.array(self.called),
+            f"{name}.last": np.array(self.last),
         }
 
     def restore(self, name: str, arrays: Mapping[str, FloatArray]) -> None:
-        """Takes what `snapshot` gave. Raises KeyError if a part is missing."""
-        self._errors = arrays[f"{name}.errors"].copy()
-        self._calls = arrays[f"{name}.calls"].copy()
-        self._last = arrays[f"{name}.last"].copy()
+        """Takes what `snapshot` gave. Raises KeyError if a part is missing, ValueError if they don't fit."""
+        failed, called, last = (arrays[f"{name}.{part}"].copy() for part in ("errors", "calls", "last"))
+        if failed.ndim != 1 or not failed.shape == called.shape == last.shape:
+            raise ValueError(f"{name}: {failed.shape}, {called.shape} and {last.shape} don't fit")
+        self.failed, self.called, self.last = failed, called, last

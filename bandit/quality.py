@@ -20,13 +20,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
 from bandit.arrays import FloatArray, IntArray, with_row
 from bandit.drift import FALL, RISE, Cusum
 from bandit.hierarchy import Beliefs, Hyper, fit
+from bandit.posteriors import Posteriors
 from bandit.priors import ArmPrior, LabelTrust, intercepts, kinship
 from bandit.sums import Sums
 
@@ -78,13 +78,6 @@ class Reopening:
     kept: float
 
 
-@lru_cache(maxsize=128)
-def _pairs(size: int) -> tuple[IntArray, IntArray, FloatArray]:
-    """Returns i and j of all pairs i ≤ j below `size`, and how often each stands for a cell of a matrix."""
-    i, j = np.triu_indices(size)
-    return i, j, np.where(i == j, 1.0, 2.0)
-
-
 class QualityModel:
     """The posteriors of all arms, their covariances kept ready for the next decision."""
 
@@ -127,11 +120,9 @@ class QualityModel:
         self._told = np.zeros((0, dimension))  # what the labels alone say, fixed at the first feedback
         self._hope = np.zeros(0)  # added to the prior mean of an arm that joined late
         self._mean = np.zeros((0, dimension))
-        self._theta = np.zeros((0, dimension))
-        self._covariance = np.zeros((0, dimension, dimension))
+        self.posteriors = Posteriors(dimension)  # for the time of the latest observation
         self._centre = np.zeros(dimension)  # mean context of all observations at the last fit
         self._centre[0] = 1.0
-        self._broad = np.zeros(0)  # variance of an arm's quality at the mean context
 
     def add_arm(self, name: str, prior: ArmPrior) -> None:
         """Adds an arm that knows only its prior, and what its siblings have seen."""
@@ -155,56 +146,15 @@ class QualityModel:
         self._told = with_row(self._told, math.nan)
         self._hope = with_row(self._hope, 0.0)
         self._mean = with_row(self._mean, 0.0)
-        self._theta = with_row(self._theta, 0.0)
-        self._covariance = with_row(self._covariance, 0.0)
-        self._broad = with_row(self._broad, 0.0)
+        self.posteriors.add_arm()
         self._welcome()
         self._solve_all()
 
-    def expected(self, x: FloatArray) -> FloatArray:
-        """Returns the posterior mean of E[quality | x] of every arm, shape (n,)."""
-        return self._theta @ x
-
-    def predict(self, contexts: FloatArray, arms: IntArray | None = None) -> tuple[FloatArray, FloatArray]:
-        """Returns posterior mean and variance of E[quality | x] for each row x of `contexts`: (b, k) each.
-
-        `contexts` has shape (b, DIMENSION); `arms` (k,), None for all of them. The posteriors are for the time
-        of the latest observation: a decision must not move the learner's clock.
+    def commonness(self, broad: float, broadening: float) -> float:
+        """Returns the factor on the standard deviation of what concerns all traffic: `broadening` more per factor of
+        ten in observations.
         """
-        support = np.logical_or.reduce(contexts, axis=0).nonzero()[0]
-        values = contexts[:, support]
-        # Σ_ij x_i C_ij x_j over i ≤ j, as one matrix product for all arms: C is symmetric.
-        i, j, twice = _pairs(support.shape[0])
-        cells = support[i] * self._dimension + support[j]
-        products = values[:, i] * values[:, j]
-        products *= twice
-        flat = self._covariance.reshape(-1, self._dimension * self._dimension)
-        if arms is None:
-            block, theta = flat[:, cells], self._theta[:, support]
-        else:
-            block, theta = flat[arms[:, None], cells], self._theta[arms[:, None], support]
-        variance = products @ block.T
-        return values @ theta.T, np.maximum(variance, 1e-12, out=variance)
-
-    def uncertainty(self) -> FloatArray:
-        """Returns the posterior standard deviation of every arm's quality at the mean context, shape (n,)."""
-        known: FloatArray = np.sqrt(np.maximum(self._broad, 0.0))
-        return known
-
-    def curiosity(
-        self, variance: FloatArray, arms: IntArray | None, broad: float, broadening: float, narrow: float
-    ) -> FloatArray:
-        """Returns the standard deviation to explore with, from the posterior's `variance` (b, k) at a context.
-
-        What is uncertain at the mean context concerns all traffic and counts `broad` (and `broadening` more
-        per factor of ten in observations); the rest, which only helps requests like this one, counts `narrow`.
-        """
-        shared = self._broad if arms is None else self._broad[arms]
-        broad += broadening * math.log10(1.0 + self._total)
-        rest = np.maximum(variance - shared, 0.0)
-        rest *= narrow**2
-        rest += broad**2 * shared + 1e-12
-        return np.sqrt(rest, out=rest)
+        return broad + broadening * math.log10(1.0 + self._total)
 
     def observe(
         self, arm: int, x: FloatArray, value: float, *, at: float, weight: float, labelled: bool
@@ -215,70 +165,49 @@ class QualityModel:
         """
         self._advance(at)
         assert self._landmark is not None
-        support = x.nonzero()[0]
-        values = x[support]
         scaled = weight * math.exp((at - self._landmark) / self._tau)
         self._total += 1
         self._since += 1
         self.counts[arm] += 1
         alarm = None
         if labelled:
-            self._labels[arm].add_one(support, values, value, scaled)
+            self._labels[arm].add_one(x, value, scaled)
         else:
-            self._sums[arm].add_one(support, values, value, scaled)
-            self._check_labels(arm, support, values, value, weight)
-            alarm = self._watch(arm, support, values, value, weight, scaled, at)
+            self._sums[arm].add_one(x, value, scaled)
+            self._check_labels(arm, x, value, weight)
+            alarm = self._watch(arm, x, value, weight, scaled, at)
         if alarm is not None:
             self._reopen(arm, alarm, at)
         else:
-            self._update(arm, support, values, value, weight, at)
+            self._update(arm, x, value, weight, at)
         for sibling, share in self._kin[arm]:
             target = self._labels if labelled else self._sums
-            target[sibling].add_one(support, values, value, share * scaled)
-            self._update(sibling, support, values, value, share * weight, at)
+            target[sibling].add_one(x, value, share * scaled)
+            self._update(sibling, x, value, share * weight, at)
         if self._since >= self._due:
             self._fit()
         return alarm is not None
 
     def _watch(
-        self,
-        arm: int,
-        support: IntArray,
-        values: FloatArray,
-        value: float,
-        weight: float,
-        scaled: float,
-        at: float,
+        self, arm: int, x: FloatArray, value: float, weight: float, scaled: float, at: float
     ) -> int | None:
-        block = self._covariance[arm][support[:, None], support]
-        variance = float(values @ block @ values)
-        residual = value - float(self._theta[arm, support] @ values)
+        mean, variance = self.posteriors.foresee(arm, x)
+        residual = value - mean
         cusum = self._cusum[arm]
         # Weighted, or feedback that is mostly complaints would look like a fall.
         alarm = cusum.step(weight * residual / math.sqrt(self._hyper.noise + variance), at)
         for recent, level in zip(self._recent[arm], (cusum.rise, cusum.fall), strict=True):
             if level > 0.0:
-                recent.add_one(support, values, value, scaled)
+                recent.add_one(x, value, scaled)
             else:
                 recent.clear()
         return alarm
 
-    def _update(
-        self, arm: int, support: IntArray, values: FloatArray, value: float, weight: float, at: float
-    ) -> None:
-        covariance, theta = self._covariance[arm], self._theta[arm]
-        spread = covariance[:, support] @ values
-        variance = float(spread[support] @ values)
-        residual = value - float(theta[support] @ values)
+    def _update(self, arm: int, x: FloatArray, value: float, weight: float, at: float) -> None:
         strength = weight * math.exp((at - self._reference) / self._tau) / self._hyper.noise
-        gain = strength / (1.0 + strength * variance)
-        covariance -= (gain * spread)[:, None] * spread
-        theta += (gain * residual) * spread
-        self._broad[arm] -= gain * float(self._centre @ spread) ** 2
+        self.posteriors.observe(arm, x, value, strength, self._centre)
 
-    def _check_labels(
-        self, arm: int, support: IntArray, values: FloatArray, value: float, weight: float
-    ) -> None:
+    def _check_labels(self, arm: int, x: FloatArray, value: float, weight: float) -> None:
         labels, trust = self._labels[arm], self._trust[arm]
         if not trust.trusted or labels.weight <= 0.0:
             return
@@ -286,7 +215,7 @@ class QualityModel:
         scale = self._decay(self._reference)
         if math.isnan(self._told[arm, 0]):
             self._told[arm] = self._solution(arm, labels.outer, labels.response, scale)[0]
-        residual = weight * (value - float(self._told[arm, support] @ values))
+        residual = weight * (value - float(self._told[arm] @ x))
         if not trust.contradicts(residual, noise, labels.weight * scale):
             return
         for other in self._trust:
@@ -298,20 +227,18 @@ class QualityModel:
         """Takes back an observation exactly: same arguments as it was observed with."""
         if self._landmark is None:
             raise ValueError("nothing was observed yet")
-        support = x.nonzero()[0]
-        values = x[support]
         scaled = weight * math.exp((at - self._landmark) / self._tau)
         cusum = self._cusum[arm]
         for recent, since in zip(self._recent[arm], (cusum.rise_since, cusum.fall_since), strict=True):
             if recent.weight > 0.0 and at > since:
-                recent.add_one(support, values, value, -scaled)
+                recent.add_one(x, value, -scaled)
         self.counts[arm] -= 1
         for other, share in ((arm, 1.0), *self._kin[arm]):
             taken = share * scaled
             for reopening in self._reopenings[other]:
                 if at <= reopening.before:
                     taken *= reopening.kept
-            self._sums[other].add_one(support, values, value, -taken)
+            self._sums[other].add_one(x, value, -taken)
             self._solve(other)
 
     def effective_samples(self, arm: int, now: float) -> float:
@@ -330,7 +257,7 @@ class QualityModel:
     def posterior(self, arm: int, now: float) -> tuple[FloatArray, FloatArray]:
         """Returns (θ, covariance) at exactly `now`, solved afresh."""
         if self._landmark is None:
-            return self._mean[arm].copy(), self._covariance[arm].copy()
+            return self.posteriors.of(arm)
         sums = self._known(arm)
         return self._solution(arm, sums.outer, sums.response, self._decay(now))
 
@@ -452,15 +379,12 @@ class QualityModel:
     def _solve(self, arm: int) -> None:
         sums = self._known(arm)
         if self._landmark is None or sums.weight <= 0.0:
-            self._theta[arm] = self._mean[arm]
             spread = self._hyper.spread.copy()
             spread[0] *= self._own(arm)
-            self._covariance[arm] = np.diag(spread)
+            theta, covariance = self._mean[arm], np.diag(spread)
         else:
-            self._theta[arm], self._covariance[arm] = self._solution(
-                arm, sums.outer, sums.response, self._decay(self._reference)
-            )
-        self._broad[arm] = float(self._centre @ self._covariance[arm] @ self._centre)
+            theta, covariance = self._solution(arm, sums.outer, sums.response, self._decay(self._reference))
+        self.posteriors.put(arm, theta, covariance, float(self._centre @ covariance @ self._centre))
 
     def snapshot(self) -> dict[str, FloatArray]:
         """Returns copies of the whole state, keys beginning with `quality`."""

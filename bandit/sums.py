@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bandit.arrays import FloatArray, IntArray
+from bandit.arrays import FloatArray
+from bandit.posteriors import add_outer
 
 
 class Sums:
@@ -18,11 +19,9 @@ class Sums:
         self.square = 0.0
         self.weight = 0.0
 
-    def add_one(self, support: IntArray, values: FloatArray, y: float, weight: float) -> None:
-        """Adds the observation y of the vector that is `values` on `support` and zero elsewhere."""
-        scaled = weight * values
-        self.outer[support[:, None], support] += scaled[:, None] * values
-        self.response[support] += scaled * y
+    def add_one(self, x: FloatArray, y: float, weight: float) -> None:
+        """Adds the observation y of the vector x. Raises IndexError if it has another dimension."""
+        add_outer(self.outer, self.response, x, y, weight)
         self.square += weight * y * y
         self.weight += weight
 

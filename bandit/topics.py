@@ -2,11 +2,15 @@
 
 A hand-made list of stems, not a trained model: it needs no weights, costs microseconds, and is the same for
 everybody. It only has to sort work into kinds on which models differ; what the kinds are worth is learnt.
+
+One of the modules that are compiled (`setup.py`); the types of the compiled code stand in the `.pxd` file beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import numpy as np
+
+from bandit.arrays import FloatArray, IntArray
 
 STEM = 6
 """Letters that a word is cut to, so that inflections fall together."""
@@ -134,40 +138,83 @@ _WORDS: dict[str, str] = {
 TOPICS: tuple[str, ...] = tuple(_WORDS)
 
 
-def _stems() -> dict[bytes, tuple[tuple[int, float], ...]]:
-    """Returns for each stem its topics, each with its share: one over their number."""
+_SLOTS = 4096
+"""Of the hash table: a power of two, several times the number of stems."""
+
+
+def _home(key: int) -> int:
+    return (key * 2654435761 >> 16) & (_SLOTS - 1)
+
+
+def _stem_table() -> tuple[IntArray, IntArray, IntArray, IntArray]:
+    """Returns stems by hash, open addressing: the stem's letters, five bits each (0: a free slot); where its topics
+    begin in the last array, and how many they are; the topics of all stems, one after the other.
+    """
     found: dict[bytes, list[int]] = {}
     for position, words in enumerate(_WORDS.values()):
-        for stem in sorted({word[:STEM].encode() for word in words.split()}):
-            found.setdefault(stem, []).append(position)
-    return {
-        stem: tuple((topic, 1.0 / len(positions)) for topic in positions) for stem, positions in found.items()
-    }
+        for word in sorted({word[:STEM] for word in words.split()}):
+            if word.isalpha():
+                found.setdefault(word.encode(), []).append(position)
+    keys, firsts, counts = (np.zeros(_SLOTS, dtype=np.intp) for _ in range(3))
+    topics: list[int] = []
+    for stem, its in found.items():
+        key = 0
+        for code in stem:
+            key = key * 32 + code - 96
+        slot = _home(key)
+        while keys[slot]:
+            slot = (slot + 1) & (_SLOTS - 1)
+        keys[slot], firsts[slot], counts[slot] = key, len(topics), len(its)
+        topics += its
+    return keys, firsts, counts, np.array(topics, dtype=np.intp)
 
 
-_TOPICS_OF_STEM = _stems()
-_STEMS = frozenset(_TOPICS_OF_STEM)
-_LETTERS = bytes(code if 97 <= code <= 122 else code + 32 if 65 <= code <= 90 else 32 for code in range(256))
+_KEYS, _FIRSTS, _COUNTS, _TOPICS = _stem_table()
 
 
-def words_of(raw: bytes) -> Iterable[bytes]:
-    """Returns the lower-cased ASCII words of a UTF-8 text."""
-    return raw.translate(_LETTERS).split()
-
-
-def topic_weights(raw: bytes) -> list[tuple[int, float]]:
-    """Returns (topic, weight) of the topics that the words speak for; weights in (0, 1], sum below 1.
+def read(text: bytes, class_of: bytes, topics: FloatArray, shares: FloatArray) -> None:
+    """Writes what a UTF-8 text is about into `topics`, and the share of each class of bytes into `shares`.
 
     weight_t = s_t² / (1 + Σ s²) with s_t the number of distinct stems of topic t, a stem of m topics
-    counting 1/m: two fields that both fit share, and a text of few known words weighs little.
+    counting 1/m: two fields that both fit share, and a text of few known words weighs little. Weights lie in
+    [0, 1), their sum is below 1. `class_of` is the class of each byte. Raises IndexError if sizes don't fit.
     """
-    known = _STEMS & {word[:STEM] for word in set(words_of(raw))}
-    if not known:
-        return []
-    scores = [0.0] * len(TOPICS)
-    for stem in known:
-        for topic, share in _TOPICS_OF_STEM[stem]:
-            scores[topic] += share
-    squares = [score * score for score in scores]
-    total = 1.0 + sum(squares)
-    return [(topic, square / total) for topic, square in enumerate(squares) if square > 0.02 * total]
+    count, kinds, size = topics.shape[0], shares.shape[0], len(text)
+    if count != len(TOPICS) or len(class_of) != 256 or max(class_of) >= kinds:
+        raise IndexError(f"{count} topics, {kinds} classes")
+    for topic in range(count):
+        topics[topic] = 0.0
+    for kind in range(kinds):
+        shares[kind] = 0.0
+    met = bytearray(_SLOTS)
+    key, letters = 0, 0
+    for at in range(size + 1):
+        letter = 0
+        if at < size:
+            code = text[at]
+            shares[class_of[code]] += 1.0
+            if 97 <= code <= 122:
+                letter = code - 96
+            elif 65 <= code <= 90:
+                letter = code - 64
+        if letter:
+            if letters < STEM:
+                key = key * 32 + letter
+            letters += 1
+        elif letters:
+            slot = _home(key)
+            while _KEYS[slot] != 0 and _KEYS[slot] != key:
+                slot = (slot + 1) & (_SLOTS - 1)
+            if _KEYS[slot] == key and not met[slot]:
+                met[slot] = 1
+                for place in range(_FIRSTS[slot], _FIRSTS[slot] + _COUNTS[slot]):
+                    topics[_TOPICS[place]] += 1.0 / _COUNTS[slot]
+            key, letters = 0, 0
+    total = 1.0
+    for topic in range(count):
+        topics[topic] *= topics[topic]
+        total += topics[topic]
+    for topic in range(count):
+        topics[topic] = topics[topic] / total if topics[topic] > 0.02 * total else 0.0
+    for kind in range(kinds):
+        shares[kind] /= max(1, size)

@@ -2,8 +2,7 @@
 
     python -m benchmarks.decision [--rounds N]
 
-Prints the median microseconds of CPU for 12, 50 and 400 arms; `update` is the outcome and its feedback. Every
-round is decided alone; `of 16` is a decision's share when 16 requests that arrived together are decided at once.
+Prints the median microseconds of CPU for 12, 50 and 400 arms; `update` is the outcome and its feedback.
 """
 
 from __future__ import annotations
@@ -18,10 +17,9 @@ import time
 
 import numpy as np
 
-from bandit import ArmPrior, Bandit, Objective, Quote, RequestFacts, Round
+from bandit import ArmPrior, Bandit, Objective, Quote, RequestFacts
 
 START = 1.7e9
-_TOGETHER = 16
 PROMPTS = (
     "A projectile is launched at 30 degrees with a velocity of 20 m/s. How high does it fly? Explain.",
     "Write a Python function that returns the n-th prime number; add type hints and a short docstring.",
@@ -74,15 +72,6 @@ def measure(arms: int, rounds: int) -> dict[str, float]:
         )
         bandit.observe_quality(arm, context.x, float(luck[number] < truth[arm]), at=now)
         times[number] = (t1 - t0, t2 - t1, time.thread_time_ns() - t2)
-    together = [
-        Round(bandit.context(facts(number)).x, quote, objective, None, float(uniforms[number]))
-        for number in range(_TOGETHER)
-    ]
-    shares = []
-    for _ in range(200):
-        t0 = time.thread_time_ns()
-        bandit.decide_many(together, candidates, now=START + rounds)
-        shares.append((time.thread_time_ns() - t0) / 1e3 / _TOGETHER)
     kept = times[rounds // 4 :] / 1e3
     features, decide, update = np.median(kept, axis=0).tolist()
     total = float(np.median(kept.sum(axis=1)))
@@ -92,7 +81,6 @@ def measure(arms: int, rounds: int) -> dict[str, float]:
         "update": update,
         "sum p50": total,
         "mean": float(kept.sum(axis=1).mean()),
-        f"of {_TOGETHER}": float(np.median(shares)),
     }
 
 
@@ -100,9 +88,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=4000)
     rounds = parser.parse_args().rounds
-    print(
-        f"{'arms':>5} {'features':>9} {'decision':>9} {'update':>9} {'sum p50':>9} {'mean':>9} {'of 16':>9}   µs"
-    )
+    print(f"{'arms':>5} {'features':>9} {'decision':>9} {'update':>9} {'sum p50':>9} {'mean':>9}   µs")
     for arms in (12, 50, 400):
         row = measure(arms, rounds)
         print(f"{arms:>5} " + " ".join(f"{value:>9.1f}" for value in row.values()), flush=True)

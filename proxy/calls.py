@@ -15,7 +15,7 @@ from aiohttp.web import BaseRequest
 from adapters.canonical import Event, Request, Start, Usage
 from adapters.dialect import Dialect
 from adapters.errors import ErrorKind, Inexpressible, InvalidRequest, ProviderError
-from bandit import FloatArray, Round
+from bandit import FloatArray
 from proxy.arms import Arm
 from proxy.errors import Refusal, invalid
 from proxy.relay import BodyTranslator, Ending, Pipe, Relay, StreamTranslator
@@ -340,16 +340,15 @@ async def begin(
     context = bandit.context(
         replace(request.facts, route=plan.route) if plan.route != request.model else request.facts
     )
-    decision = await gateway.decider.decide(
-        Round(
-            x=context.x,
-            quote=plan.quote,
-            objective=plan.objective,
-            max_tokens=request.facts.max_tokens,
-            uniform=gateway.random(),
-            budget=plan.route,
-        ),
-        plan.candidates,
+    decision = bandit.decide(
+        context.x,
+        plan.candidates.indices,
+        plan.quote,
+        plan.objective,
+        max_tokens=request.facts.max_tokens,
+        now=time.time(),
+        uniform=gateway.random(),
+        budget=plan.route,
     )
     return kind(
         gateway=gateway,

@@ -16,7 +16,6 @@ from proxy.admission import Admission
 from proxy.arms import Arm, ArmTable
 from proxy.calls import Call
 from proxy.config import ArmConfig, Config, ConfigError
-from proxy.deciding import Decider
 from proxy.health import Health
 from proxy.journal import Journal
 from proxy.learner import Learner
@@ -56,7 +55,6 @@ class Gateway:
         self.router = Router(self.arms, self.health, config.routes, self.sessions)
         self.roster = Roster(self.arms, store, environment)
         self.learner = self.roster.learner = Learner(self.roster.prior_of)
-        self.decider = Decider(self.learner, self.loop)
         self.journal = Journal(store, self.learner, shared=config.server.workers > 1)
         limits = config.timeouts
         try:

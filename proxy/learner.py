@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -53,7 +52,6 @@ class Learner:
             except Exception:  # one row that can't be learnt from must not end all learning
                 log.exception("row %d of the journal can't be learnt from; it is passed over", event.seq)
             self.seq = event.seq
-        self.bandit.prepare(time.time())
 
     def _arm(self, name: str) -> int:
         try:

@@ -14,6 +14,7 @@ import click
 import uvloop
 from pydantic import SecretStr
 
+from bandit import COMPILED
 from proxy.admission import is_loopback
 from proxy.arms import configured
 from proxy.config import ArmConfig, Config, ConfigError
@@ -102,6 +103,11 @@ async def serve(
 
         for number in signals:
             loop.add_signal_handler(number, end)
+        if not COMPILED:
+            log.warning(
+                "the learner's loops are not compiled, so decisions are slow: install a C compiler and the headers "
+                "of this Python (on Debian python3-dev), and install this again"
+            )
         await server.listen(sock)
         if not quiet:
             host, port = sock.getsockname()[:2]

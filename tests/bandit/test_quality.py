@@ -57,12 +57,14 @@ def test_posterior_equals_the_batch_solution() -> None:
 def test_rank_one_updates_equal_an_exact_solution() -> None:
     made = model()
     feed(made, 333)
-    theta, covariance = made._theta.copy(), made._covariance.copy()
-    broad = made._broad.copy()
+    updated = [made.posteriors.of(arm) for arm in range(2)]
+    sds = made.posteriors.sds()
     made._solve_all()
-    assert made._theta == pytest.approx(theta, abs=1e-10)
-    assert made._covariance == pytest.approx(covariance, abs=1e-10)
-    assert made._broad == pytest.approx(broad, abs=1e-10)
+    for arm, (theta, covariance) in enumerate(updated):
+        exact = made.posteriors.of(arm)
+        assert exact[0] == pytest.approx(theta, abs=1e-10)
+        assert exact[1] == pytest.approx(covariance, abs=1e-10)
+    assert made.posteriors.sds() == pytest.approx(sds, abs=1e-10)
 
 
 def test_retraction_leaves_the_sums_as_if_it_had_not_been_observed() -> None:
@@ -83,7 +85,8 @@ def test_siblings_of_one_model_learn_from_each_other() -> None:
         made.add_arm(name, ArmPrior(quality=0.5, model=owner))
     for number, x in enumerate(contexts(60)):
         made.observe(0, x, 1.0, at=NOW + number, weight=1.0, labelled=False)
-    (mean,), (variance,) = made.predict(contexts(1))
+    (x,) = contexts(1)
+    mean, variance = made.posteriors.means(x), [made.posteriors.foresee(arm, x)[1] for arm in range(3)]
     assert mean[1] > mean[2] + 0.1
     assert variance[0] < variance[1] < variance[2]
 
@@ -101,7 +104,7 @@ def test_a_collapse_reopens_that_arm_and_no_other() -> None:
     assert len(found) == 1
     assert found[0][0] == 0
     assert 400 < found[0][1] < 445
-    assert made.predict(contexts(1))[0][0, 0] < 0.4
+    assert made.posteriors.means(contexts(1)[0])[0] < 0.4
 
 
 def test_labels_that_traffic_contradicts_on_one_arm_are_dropped_for_all() -> None:
@@ -122,7 +125,7 @@ def test_a_newcomer_among_settled_arms_is_hoped_to_be_as_good_as_the_best() -> N
     made = model()
     feed(made, 600)
     made.add_arm("late", ArmPrior())
-    mean = made.predict(contexts(1))[0][0]
+    mean = made.posteriors.means(contexts(1)[0])
     assert mean[2] > mean[:2].mean()
 
 

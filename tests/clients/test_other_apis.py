@@ -185,13 +185,14 @@ async def test_the_cheaper_of_two_voices_is_known_before_the_call(replay: Replay
     ]
     gateway = await launch(*arms)
     quotes: list[Any] = []
-    decide = gateway.gateway.decider.decide
+    bandit = gateway.gateway.learner.bandit
+    decide = bandit.decide
 
-    async def watched(round_: Any, candidates: Any) -> Any:
-        quotes.append(round_.quote.fixed_usd)
-        return await decide(round_, candidates)
+    def watched(x: Any, candidates: Any, quote: Any, *others: Any, **named: Any) -> Any:
+        quotes.append(quote.fixed_usd)
+        return decide(x, candidates, quote, *others, **named)
 
-    gateway.gateway.decider.decide = watched  # type: ignore[method-assign]
+    bandit.decide = watched  # type: ignore[method-assign]
     async with openai.AsyncOpenAI(base_url=gateway.url + "/v1", api_key="k", max_retries=0) as client:
         await client.audio.speech.create(model="auto", voice="alloy", input="Bonjour")
     cheap, dear = quotes[0]

@@ -1,0 +1,57 @@
+import cython
+
+from bandit.outcomes cimport ErrorRates, LogMeans, Providers
+from bandit.posteriors cimport Posteriors
+
+cdef double _HIGH, _LOW, _NOTHING, _REACH, _STEPS, _ROOT_TWO_PI, _ROOT_TWO
+cdef Py_ssize_t _POINTS
+cdef double[::1] _CDF
+cdef double[::1] _QUANTILES
+
+@cython.locals(beta=double, ratio=double)
+cdef double _cut_mean(double mean, double sd) noexcept
+
+@cython.locals(beta=double, ratio=double)
+cdef double _cut_sd(double mean, double sd) noexcept
+
+@cython.locals(
+    best_at=Py_ssize_t, product=Py_ssize_t, point=Py_ssize_t, arm=Py_ssize_t, index=Py_ssize_t, scale=double,
+    place=double, below=double, total=double, mass=double, before=double, after=double,
+)
+cdef void _compete(
+    Py_ssize_t count, double[::1] mean, double[::1] sd, double[:, ::1] grid, double[::1] result
+) noexcept
+
+
+cdef class Judge:
+    cdef Posteriors quality
+    cdef LogMeans tokens
+    cdef LogMeans ttft
+    cdef LogMeans token_s
+    cdef ErrorRates errors
+    cdef Providers providers
+    cdef double[::1] waits
+    cdef double[::1] mean
+    cdef double[::1] sd
+    cdef double[::1] share
+    cdef Py_ssize_t[::1] able
+    cdef Py_ssize_t[::1] support
+    cdef double[:, ::1] grid
+
+    cdef object _make_room(self, Py_ssize_t count, Py_ssize_t size)
+
+    @cython.locals(ahead=Py_ssize_t, position=Py_ssize_t, able=Py_ssize_t, lowest=double)
+    cdef object _contest(self, Py_ssize_t count)
+
+    @cython.locals(
+        quality=Posteriors, count=Py_ssize_t, size=Py_ssize_t, position=Py_ssize_t, used=Py_ssize_t,
+        row=Py_ssize_t, column=Py_ssize_t, at=Py_ssize_t, later=Py_ssize_t, best=Py_ssize_t, drawn=Py_ssize_t,
+        weight=double, shared=double, mean=double, variance=double, tokens=double, cost=double, seconds=double,
+        worth=double, unsure=double, least=double, explored=double, total=double, passed=double,
+    )
+    cpdef Py_ssize_t decide(
+        self, double[::1] x, Py_ssize_t kind, Py_ssize_t[::1] rows, double[::1] fixed_usd,
+        double[::1] output_usd, double now, double most_tokens, double value_usd, double second_usd, bint whole,
+        double dearer, double common, double narrow, double looking, double floor, double floors,
+        double most_explored, double uniform, double[:, ::1] table,
+    ) except -1

@@ -1,0 +1,49 @@
+import cython
+
+cdef double _HUBER, _LEAST_SD, _PRIOR_SD, _CELL_PRIOR, _ARM_PRIOR, _PRIOR_ERRORS, _PRIOR_CALLS
+
+
+cdef class Providers:
+    cdef public list names
+    cdef Py_ssize_t[::1] group
+    cdef bint shared
+    cdef double[::1] first
+    cdef double[::1] second
+
+
+cdef class LogMeans:
+    cdef Py_ssize_t cells
+    cdef double typical
+    cdef double rate
+    cdef double[:, ::1] weight
+    cdef double[:, ::1] total
+    cdef double[:, ::1] last
+    cdef double[:, ::1] arms
+
+    @cython.locals(
+        logarithm=double, weight=double, total=double, known=double, squared=double, most=double,
+        expected=double, residual=double, last=double, keep=double,
+    )
+    cpdef object observe(self, Py_ssize_t arm, Py_ssize_t cell, double value, double now)
+
+    @cython.locals(
+        count=Py_ssize_t, arm=Py_ssize_t, position=Py_ssize_t, group=Py_ssize_t, by_weight=double[::1],
+        by_total=double[::1], weight=double, total=double, pooled=double, known=double, mean=double,
+    )
+    cpdef object expect(self, Py_ssize_t cell, Providers providers, Py_ssize_t[::1] rows, double[::1] result)
+
+
+cdef class ErrorRates:
+    cdef double rate
+    cdef double[::1] failed
+    cdef double[::1] called
+    cdef double[::1] last
+
+    @cython.locals(keep=double)
+    cpdef object observe(self, Py_ssize_t arm, bint error, double now)
+
+    @cython.locals(
+        arm=Py_ssize_t, position=Py_ssize_t, by_failed=double[::1], by_called=double[::1], keep=double,
+        errors=double, calls=double, expected=double, others=double, among=double,
+    )
+    cpdef object expect(self, double now, Providers providers, Py_ssize_t[::1] rows, double[::1] result)

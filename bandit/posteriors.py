@@ -1,0 +1,105 @@
+"""Gaussian posteriors of the quality coefficients of all arms, kept ready for the next decision.
+
+The arm is the last axis: a decision walks through the same few cells of every arm's matrix, which then lie side by
+side in memory.
+
+One of the modules that are compiled (`setup.py`); the types of the compiled code stand in the `.pxd` file beside it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bandit.arrays import FloatArray
+
+
+class Posteriors:
+    """Of n arms: mean (d, n), covariance (d, d, n), and the variance at the mean context (n,)."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.theta = np.zeros((size, 0))
+        self.covariance = np.zeros((size, size, 0))
+        self.broad = np.zeros(0)
+        self.spread = np.zeros(size)
+
+    def add_arm(self) -> None:
+        """Adds an arm, to be `put`."""
+        self.theta = np.concatenate([self.theta, np.zeros((self.size, 1))], axis=1)
+        self.covariance = np.concatenate([self.covariance, np.zeros((self.size, self.size, 1))], axis=2)
+        self.broad = np.concatenate([self.broad, np.zeros(1)])
+
+    def put(self, arm: int, theta: FloatArray, covariance: FloatArray, broad: float) -> None:
+        """Replaces one arm's posterior."""
+        np.asarray(self.theta)[:, arm] = theta
+        np.asarray(self.covariance)[:, :, arm] = covariance
+        self.broad[arm] = broad
+
+    def of(self, arm: int) -> tuple[FloatArray, FloatArray]:
+        """Returns copies of one arm's mean (d,) and covariance (d, d)."""
+        return np.asarray(self.theta)[:, arm].copy(), np.asarray(self.covariance)[:, :, arm].copy()
+
+    def means(self, contexts: FloatArray) -> FloatArray:
+        """Returns E[quality | x] of every arm, shape (…, n), for contexts of shape (…, d)."""
+        found: FloatArray = contexts @ np.asarray(self.theta)
+        return found
+
+    def sds(self) -> FloatArray:
+        """Returns the standard deviation of every arm's quality at the mean context, shape (n,)."""
+        known: FloatArray = np.sqrt(np.maximum(np.asarray(self.broad), 0.0))
+        return known
+
+    def foresee(self, arm: int, x: FloatArray) -> tuple[float, float]:
+        """Returns mean and variance of E[quality | x] of one arm. Raises IndexError if shapes don't fit."""
+        self._check(arm, x.shape[0])
+        mean, variance = 0.0, 0.0
+        for row in range(self.size):
+            if x[row] != 0.0:
+                mean += self.theta[row, arm] * x[row]
+                for column in range(self.size):
+                    variance += x[row] * self.covariance[row, column, arm] * x[column]
+        return mean, variance
+
+    def observe(self, arm: int, x: FloatArray, value: float, strength: float, centre: FloatArray) -> None:
+        """Takes an observation of precision `strength` at context `x`; `centre` (d,) is the mean context.
+
+        Raises IndexError if shapes don't fit.
+        """
+        self._check(arm, x.shape[0])
+        self._check(arm, centre.shape[0])
+        size, spread = self.size, self.spread
+        variance, residual, shared = 0.0, value, 0.0
+        for row in range(size):
+            spread[row] = 0.0
+        for row in range(size):
+            if x[row] != 0.0:
+                residual -= self.theta[row, arm] * x[row]
+                for column in range(size):
+                    spread[column] += self.covariance[row, column, arm] * x[row]
+        for row in range(size):
+            variance += spread[row] * x[row]
+            shared += spread[row] * centre[row]
+        gain = strength / (1.0 + strength * variance)
+        for row in range(size):
+            self.theta[row, arm] += gain * residual * spread[row]
+            if spread[row] != 0.0:
+                for column in range(size):
+                    self.covariance[row, column, arm] -= gain * spread[row] * spread[column]
+        self.broad[arm] -= gain * shared * shared
+
+    def _check(self, arm: int, size: int) -> None:
+        if not 0 <= arm < self.broad.shape[0] or size != self.size:
+            raise IndexError(f"no arm {arm} of contexts of {size}")
+
+
+def add_outer(outer: FloatArray, response: FloatArray, x: FloatArray, y: float, weight: float) -> None:
+    """Adds weight · x xᵀ to `outer` (d, d), and weight · y x to `response` (d,), in place."""
+    size = x.shape[0]
+    if not size == response.shape[0] == outer.shape[0] == outer.shape[1]:
+        raise IndexError(f"a vector of {size} where {response.shape[0]} are summed")
+    for row in range(size):
+        if x[row] != 0.0:
+            scaled = weight * x[row]
+            response[row] += scaled * y
+            for column in range(size):
+                outer[row, column] += scaled * x[column]

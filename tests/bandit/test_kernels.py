@@ -1,0 +1,230 @@
+import numpy as np
+import pytest
+
+from bandit.arrays import FloatArray
+from bandit.kernels import (
+    COST,
+    ERROR,
+    MEAN,
+    PROBABILITY,
+    SECONDS,
+    TABLE_ROWS,
+    TOKENS,
+    VARIANCE,
+    Judge,
+    best_probabilities,
+    bounded,
+)
+from bandit.outcomes import ErrorRates, LogMeans, Providers
+from bandit.posteriors import Posteriors
+
+NOW = 1.7e9
+
+
+@pytest.mark.parametrize("arms", [2, 3, 12, 60])
+def test_probabilities_agree_with_monte_carlo(arms: int) -> None:
+    rng = np.random.default_rng(arms)
+    for _ in range(5):
+        mean, sd = rng.normal(0, 0.1, arms), 10 ** rng.uniform(-3, -0.7, arms)
+        best = (mean + sd * rng.standard_normal((100_000, arms))).argmax(axis=1)
+        counted = np.bincount(best, minlength=arms) / 100_000
+        assert np.abs(best_probabilities(mean, sd) - counted).max() < 0.012
+
+
+def test_two_arms_agree_with_the_closed_form() -> None:
+    # Φ(0.1 / √(0.1² + 0.02²))
+    assert best_probabilities(np.array([0.6, 0.5]), np.array([0.1, 0.02]))[0] == pytest.approx(
+        0.8366, abs=3e-3
+    )
+
+
+def test_an_arm_far_behind_gets_nothing_and_a_lone_arm_everything() -> None:
+    assert best_probabilities(np.array([1.0, 0.0]), np.array([0.01, 0.01])) == pytest.approx(
+        [1.0, 0.0], abs=1e-4
+    )
+    assert best_probabilities(np.array([0.3]), np.array([0.1])).tolist() == [1.0]
+
+
+def test_shifting_and_scaling_all_arms_changes_no_probability() -> None:
+    mean, sd = np.array([0.1, 0.2, 0.15]), np.array([0.1, 0.02, 0.05])
+    assert best_probabilities(mean, sd) == pytest.approx(
+        best_probabilities(5 + 1e-4 * mean, 1e-4 * sd), abs=1e-4
+    )
+
+
+def test_cutting_off_above_one_agrees_with_monte_carlo() -> None:
+    rng = np.random.default_rng(0)
+    mean, sd = bounded(0.95, 0.1)
+    draws = 0.95 + 0.1 * rng.standard_normal(400_000)
+    draws = draws[draws < 1.0]
+    assert mean == pytest.approx(draws.mean(), abs=1e-3)
+    assert sd == pytest.approx(draws.std(), abs=1e-3)
+    assert bounded(0.5, 0.1) == pytest.approx((0.5, 0.1), abs=1e-4)
+
+
+class Case:
+    """A random decision over `arms` of which `rows` are candidates, and what it comes to, step by step in numpy."""
+
+    def __init__(self, seed: int, arms: int, size: int = 9) -> None:
+        rng = np.random.default_rng(seed)
+        self.rows = rng.permutation(arms)[: max(1, arms - 2)]
+        self.x = np.concatenate([[1.0], rng.normal(0, 0.5, size - 1) * (rng.random(size - 1) < 0.6)])
+        root = rng.normal(0, 0.03, (arms, size, size))
+        self.covariance = root @ root.transpose(0, 2, 1) + 1e-6 * np.eye(size)
+        self.theta = rng.normal(0, 0.05, (arms, size))
+        self.theta[:, 0] += 0.6
+        self.broad = self.covariance[:, 0, 0].copy()
+        self.posteriors = Posteriors(size)
+        self.tokens = LogMeans(cells=3, typical=200.0, half_life_s=1e6)
+        self.ttft = LogMeans(cells=1, typical=0.6, half_life_s=1e4)
+        self.token_s = LogMeans(cells=1, typical=0.02, half_life_s=1e4)
+        self.errors, self.providers = ErrorRates(half_life_s=600.0), Providers()
+        for arm in range(arms):
+            self.posteriors.add_arm()
+            self.posteriors.put(arm, self.theta[arm], self.covariance[arm], self.broad[arm])
+            self.providers.add_arm(f"p{arm % 5}")
+            for part in (self.tokens, self.ttft, self.token_s, self.errors):
+                part.add_arm()
+        for number in range(3 * arms):
+            arm, now = int(rng.integers(arms)), NOW - 300.0 + number
+            self.tokens.observe(arm, number % 3, float(rng.integers(20, 400)), now)
+            self.ttft.observe(arm, 0, float(rng.uniform(0.1, 2.0)), now)
+            self.token_s.observe(arm, 0, float(rng.uniform(0.005, 0.05)), now)
+            self.errors.observe(arm, bool(rng.random() < 0.1), now)
+        self.judge = Judge(self.posteriors, self.tokens, self.ttft, self.token_s, self.errors, self.providers)
+        count = self.rows.shape[0]
+        self.fixed, self.output = rng.uniform(1e-5, 1e-3, count), rng.uniform(1e-7, 1e-5, count)
+        self.value, self.second, self.uniform = 0.05, 0.0002, float(rng.random())
+
+    def decide(
+        self,
+        *,
+        most_explored: float = 1.0,
+        uniform: float | None = None,
+        looking: float = 0.0,
+        whole: bool = True,
+        dearer: float = 0.0,
+    ) -> tuple[int, FloatArray]:
+        table = np.empty((TABLE_ROWS, self.rows.shape[0]))
+        chosen = self.judge.decide(
+            self.x,
+            1,
+            self.rows,
+            self.fixed,
+            self.output,
+            NOW,
+            200.0,
+            self.value,
+            self.second,
+            whole,
+            dearer,
+            0.5,
+            0.2,
+            looking,
+            0.001,
+            0.003,
+            most_explored,
+            self.uniform if uniform is None else uniform,
+            table,
+        )
+        return chosen, table
+
+    def check(self, table: FloatArray, looking: float, whole: bool, dearer: float) -> None:
+        tokens = np.minimum(self.tokens.predict(1, self.providers)[self.rows], 200.0)
+        error = self.errors.predict(NOW, self.providers)[self.rows]
+        cost = self.fixed + self.output * tokens
+        seconds = self.ttft.predict(0, self.providers)[self.rows]
+        if whole:
+            seconds = seconds + tokens * self.token_s.predict(0, self.providers)[self.rows]
+        mean = (self.theta @ self.x)[self.rows]
+        variance = np.einsum("i,aij,j->a", self.x, self.covariance, self.x)[self.rows]
+        shared = self.broad[self.rows]
+        unsure = np.sqrt(np.maximum(variance - shared, 0.0) * 0.04 + 0.25 * shared + 1e-12)
+        cut = np.array([bounded(m, s) for m, s in zip(mean, unsure, strict=True)])
+        worth = self.value * (1.0 - error)
+        centre = worth * cut[:, 0] - cost * (1.0 + dearer) - self.second * seconds
+        shares = best_probabilities(centre, worth * cut[:, 1] + 1e-12)
+        if looking:
+            plain = np.array([bounded(m, s) for m, s in zip(mean, np.sqrt(variance), strict=True)])
+            best = best_probabilities(plain[:, 0].copy(), plain[:, 1].copy())
+            shares = (1.0 - looking) * shares + looking * best
+        count = self.rows.shape[0]
+        least = min(0.001, 0.003 / count) if count > 1 else 0.0
+        wanted = shares * (1.0 - count * least) + least
+        assert table[PROBABILITY] == pytest.approx(wanted, abs=1e-3)
+        assert table[PROBABILITY].sum() == pytest.approx(1.0)
+        for row, values in (
+            (MEAN, mean),
+            (VARIANCE, variance),
+            (TOKENS, tokens),
+            (COST, cost),
+            (SECONDS, seconds),
+            (ERROR, error),
+        ):
+            assert table[row] == pytest.approx(values, rel=1e-9)
+
+
+@pytest.mark.parametrize("arms", [1, 2, 5, 40, 200])
+@pytest.mark.parametrize(
+    ("looking", "whole", "dearer"), [(0.0, True, 0.0), (0.3, True, 0.0), (0.0, False, 2.0)]
+)
+def test_a_decision_is_what_its_parts_come_to_one_by_one(
+    arms: int, looking: float, whole: bool, dearer: float
+) -> None:
+    for seed in range(5):
+        case = Case(seed, arms)
+        _, table = case.decide(looking=looking, whole=whole, dearer=dearer)
+        case.check(table, looking, whole, dearer)
+
+
+def test_a_decision_changes_nothing_and_more_candidates_follow_on_fewer() -> None:
+    case, fewer = Case(4, 30), Case(4, 30)
+    fewer.rows, fewer.fixed, fewer.output = fewer.rows[:3], fewer.fixed[:3], fewer.output[:3]
+    fewer.judge = case.judge
+    first = fewer.decide()[1]
+    assert case.decide()[1].tolist() == case.decide()[1].tolist()
+    assert fewer.decide()[1].tolist() == first.tolist()
+
+
+@pytest.mark.parametrize("broken", ["x", "rows", "fixed", "output"])
+def test_shapes_that_do_not_fit_are_refused(broken: str) -> None:
+    case = Case(0, 8)
+    setattr(case, broken, getattr(case, broken)[:-1].copy())
+    with pytest.raises(IndexError, match="don't fit"):
+        case.decide()
+
+
+@pytest.mark.parametrize("arm", [-1, 8])
+def test_an_arm_there_is_not_is_refused(arm: int) -> None:
+    case = Case(0, 8)
+    case.rows[2] = arm
+    with pytest.raises(IndexError, match=f"no arm {arm}"):
+        case.decide()
+
+
+def test_the_draw_follows_the_vector() -> None:
+    case = Case(3, 6)
+    vector = case.decide()[1][PROBABILITY]
+    edges = np.cumsum(vector)
+    for position, edge in enumerate(edges[:-1]):
+        assert case.decide(uniform=edge - 1e-9)[0] == position
+        assert case.decide(uniform=edge + 1e-9)[0] == position + 1
+    assert case.decide(uniform=0.0)[0] == 0
+    assert case.decide(uniform=1.0 - 1e-12)[0] == 3
+
+
+def test_every_candidate_keeps_the_floor() -> None:
+    case = Case(1, 200)
+    vector = case.decide()[1][PROBABILITY]
+    assert vector.min() == pytest.approx(0.003 / 198)
+
+
+@pytest.mark.parametrize("most", [0.02, 0.5])
+def test_a_cap_on_exploration_keeps_the_others_proportions(most: float) -> None:
+    case = Case(0, 8)
+    free, held = case.decide()[1][PROBABILITY], case.decide(most_explored=most)[1][PROBABILITY]
+    best = int(free.argmax())
+    others = np.arange(free.shape[0]) != best
+    assert free[others].sum() > 0.02
+    assert held[others].sum() == pytest.approx(min(most, free[others].sum()))
+    assert held[others] / held[others].sum() == pytest.approx(free[others] / free[others].sum())

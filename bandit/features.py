@@ -2,18 +2,25 @@
 
 The kind of work says more about which model will do well than the wording does, so the vector is a
 one-hot task and a few cheap statistics of the text, not an embedding.
+
+One of the modules that are compiled (`setup.py`); the types of the compiled code stand in the `.pxd` file beside it.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
+import cython
 import numpy as np
 
 from bandit.arrays import FloatArray, IntArray
 from bandit.tasks import TASK_COLUMNS
 from bandit.topics import TOPICS, read
+
+if cython.compiled:
+    from cython.cimports.libc.math import log, log1p
+else:
+    from math import log, log1p
 
 _STATISTICS = 11
 FIRST_TOPIC = 1 + TASK_COLUMNS
@@ -46,8 +53,8 @@ def _byte_classes() -> bytes:
 
 
 _CLASS_OF_BYTE = _byte_classes()
-_GAINS = np.array([5.0, 10.0, 10.0, 2.0, 10.0])
-"""Of all classes but the first: shares of 5-10 % are already a strong sign."""
+_GAINS = np.array([0.0, 5.0, 10.0, 10.0, 2.0, 10.0])
+"""By class: shares of 5-10 % are already a strong sign."""
 
 
 @dataclass(slots=True)
@@ -85,31 +92,37 @@ def context_vector(facts: RequestFacts, slot: int | None) -> FloatArray:
     x[0] = 1.0
     if slot is not None:
         x[1 + slot] = 1.0
-    shares = np.zeros(_CLASSES)
+    shares, values = np.zeros(_CLASSES), x
     raw = facts.text[:_READ].encode("utf-8", "replace")
     read(raw, _CLASS_OF_BYTE, x[FIRST_TOPIC:FIRST_STATISTIC], shares)
     # 150 characters is an ordinary question; one unit is a factor of about 20.
-    x[FIRST_STATISTIC : FIRST_STATISTIC + 6] = (
-        min(2.0, max(-1.0, (math.log1p(facts.characters) - 5.0) / 3.0)),
-        min(1.0, math.log(max(1, facts.turns)) / 3.0),
-        facts.has_tools,
-        facts.has_schema,
-        facts.has_images or facts.has_audio,
-        bool(facts.system),
-    )
-    # Capped so that no text dominates.
-    np.minimum(1.0, _GAINS * shares[1:], out=x[FIRST_STATISTIC + 6 :])
+    at = FIRST_STATISTIC
+    values[at] = min(2.0, max(-1.0, (log1p(facts.characters) - 5.0) / 3.0))
+    values[at + 1] = min(1.0, log(max(1, facts.turns)) / 3.0)
+    values[at + 2] = facts.has_tools
+    values[at + 3] = facts.has_schema
+    values[at + 4] = facts.has_images or facts.has_audio
+    values[at + 5] = bool(facts.system)
+    for kind in range(1, _CLASSES):
+        # Capped so that no text dominates.
+        values[at + 5 + kind] = min(1.0, _GAINS[kind] * shares[kind])
     if slot is not None:
-        x[FIRST_TOPIC:] *= _BESIDE_A_TASK
+        for column in range(FIRST_TOPIC, DIMENSION):
+            values[column] *= _BESIDE_A_TASK
     # As the journal keeps it: a replay must see what was decided on.
     return x.astype(np.float32).astype(np.float64)
 
 
 def kind_of(x: FloatArray) -> int:
     """Returns the kind of work in [0, KINDS): the task's slot, else the strongest topic, else the last."""
-    columns = x[1:FIRST_STATISTIC]
-    kind = int(columns.argmax())  # a task's 1 comes before any topic, whose weight is below 1
-    return kind if columns[kind] > 0.0 else KINDS - 1
+    if x.shape[0] != DIMENSION:
+        raise IndexError(f"a context of {x.shape[0]}, not {DIMENSION}")
+    # A task's 1 comes before any topic, whose weight is below 1.
+    kind, most = KINDS - 1, 0.0
+    for column in range(1, FIRST_STATISTIC):
+        if x[column] > most:
+            kind, most = column - 1, x[column]
+    return kind
 
 
 def column_groups() -> IntArray:

@@ -143,7 +143,7 @@ _SLOTS = 4096
 
 
 def _home(key: int) -> int:
-    return (key * 2654435761 >> 16) & (_SLOTS - 1)
+    return (key * 1640531527 >> 16) & (_SLOTS - 1)
 
 
 def _stem_table() -> tuple[IntArray, IntArray, IntArray, IntArray]:
@@ -177,10 +177,10 @@ def read(text: bytes, class_of: bytes, topics: FloatArray, shares: FloatArray) -
 
     weight_t = s_t² / (1 + Σ s²) with s_t the number of distinct stems of topic t, a stem of m topics
     counting 1/m: two fields that both fit share, and a text of few known words weighs little. Weights lie in
-    [0, 1), their sum is below 1. `class_of` is the class of each byte. Raises IndexError if sizes don't fit.
+    [0, 1), their sum is below 1. `class_of` is the class of each byte; one that `shares` has no room for isn't counted. Raises IndexError if sizes don't fit.
     """
     count, kinds, size = topics.shape[0], shares.shape[0], len(text)
-    if count != len(TOPICS) or len(class_of) != 256 or max(class_of) >= kinds:
+    if count != len(TOPICS) or len(class_of) != 256:
         raise IndexError(f"{count} topics, {kinds} classes")
     for topic in range(count):
         topics[topic] = 0.0
@@ -192,7 +192,9 @@ def read(text: bytes, class_of: bytes, topics: FloatArray, shares: FloatArray) -
         letter = 0
         if at < size:
             code = text[at]
-            shares[class_of[code]] += 1.0
+            kind = class_of[code]
+            if kind < kinds:
+                shares[kind] += 1.0
             if 97 <= code <= 122:
                 letter = code - 96
             elif 65 <= code <= 90:

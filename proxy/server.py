@@ -15,6 +15,7 @@ from proxy.endpoints import EXACT, PREFIXES
 from proxy.errors import Refusal, invalid, not_found
 from proxy.gateway import Gateway
 from proxy.idlers import SWEEP_S, Idlers
+from proxy.inline import inline
 from proxy.reply import JSON, Reply, StreamReply
 from state.store import StoreError
 
@@ -34,6 +35,7 @@ class Server:
         self._max_body = gateway.config.server.max_body_bytes
         self._server = web.Server(
             self._handle,
+            loop=inline(gateway.loop),
             request_factory=self._request,
             handler_cancellation=True,
             access_log=None,

@@ -11,6 +11,7 @@ sums       additive statistics that can be taken back
 posteriors mean and covariance of the quality coefficients of every arm, updated by one observation at a time
 quality    posterior of answer quality per arm (linear, additive, time-decayed)
 drift      change detector on quality residuals
+evidence   what one arm has shown: its sums, its labels and whether they are trusted, its changes
 bias       who gives feedback, and what it should weigh
 outcomes   posteriors of output tokens, latency and errors per arm
 outlook    what a call of each arm is like: all of these together

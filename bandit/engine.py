@@ -299,7 +299,7 @@ class Bandit:
     def feedback_count(self, arm: int, task: str | None = None) -> int:
         """Returns the number of feedbacks in force for `arm`, of all traffic or of one task."""
         if task is None:
-            return self._quality.counts[arm]
+            return self._quality.count(arm)
         kind = self._kind_named(task)
         return 0 if kind is None else self._bias.count(arm, kind)
 

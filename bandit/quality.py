@@ -24,11 +24,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bandit.arrays import FloatArray, IntArray, with_row
-from bandit.drift import FALL, RISE, Cusum
+from bandit.evidence import Evidence, Reopening, stacked, unstack
 from bandit.hierarchy import Beliefs, Hyper, fit
 from bandit.posteriors import Posteriors
-from bandit.priors import ArmPrior, LabelTrust, intercepts, kinship
-from bandit.sums import Sums
+from bandit.priors import ArmPrior, intercepts, kinship
 
 _REBASE_AT = 60.0
 """Largest exponent of a weight before the landmark moves: exp(60) squared is far from overflow."""
@@ -70,14 +69,6 @@ class QualitySettings:
     reopened_weight: float = 4.0
 
 
-@dataclass(frozen=True, slots=True)
-class Reopening:
-    """A detected change: observations up to `before` were scaled by `kept`."""
-
-    before: float
-    kept: float
-
-
 class QualityModel:
     """The posteriors of all arms, their covariances kept ready for the next decision."""
 
@@ -110,14 +101,7 @@ class QualityModel:
         self._names: list[str] = []
         self._priors: list[ArmPrior] = []
         self._kin: list[list[tuple[int, float]]] = []
-        self._sums: list[Sums] = []
-        self._labels: list[Sums] = []
-        self._trust: list[LabelTrust] = []
-        self._recent: list[tuple[Sums, Sums]] = []  # since the last zero of the rising and falling sum
-        self._cusum: list[Cusum] = []
-        self._reopenings: list[list[Reopening]] = []
-        self.counts: list[int] = []  # observations in force
-        self._told = np.zeros((0, dimension))  # what the labels alone say, fixed at the first feedback
+        self._evidence: list[Evidence] = []
         self._hope = np.zeros(0)  # added to the prior mean of an arm that joined late
         self._mean = np.zeros((0, dimension))
         self.posteriors = Posteriors(dimension)  # for the time of the latest observation
@@ -127,23 +111,15 @@ class QualityModel:
     def add_arm(self, name: str, prior: ArmPrior) -> None:
         """Adds an arm that knows only its prior, and what its siblings have seen."""
         arm = len(self._priors)
-        size = self._dimension
         kin = kinship(prior, self._priors)
-        sums = Sums(size)
+        evidence = Evidence(self._dimension)
         for sibling, share in kin:
             self._kin[sibling].append((arm, share))
-            sums.add(self._sums[sibling], share)
+            evidence.sums.add(self._evidence[sibling].sums, share)
         self._names.append(name)
         self._priors.append(prior)
         self._kin.append(kin)
-        self._sums.append(sums)
-        self._labels.append(Sums(size))
-        self._trust.append(LabelTrust())
-        self._recent.append((Sums(size), Sums(size)))
-        self._cusum.append(Cusum())
-        self._reopenings.append([])
-        self.counts.append(0)
-        self._told = with_row(self._told, math.nan)
+        self._evidence.append(evidence)
         self._hope = with_row(self._hope, 0.0)
         self._mean = with_row(self._mean, 0.0)
         self.posteriors.add_arm()
@@ -168,58 +144,45 @@ class QualityModel:
         scaled = weight * math.exp((at - self._landmark) / self._tau)
         self._total += 1
         self._since += 1
-        self.counts[arm] += 1
+        evidence = self._evidence[arm]
+        evidence.count += 1
+        evidence.add(x, value, scaled, labelled=labelled)
         alarm = None
-        if labelled:
-            self._labels[arm].add_one(x, value, scaled)
-        else:
-            self._sums[arm].add_one(x, value, scaled)
+        if not labelled:
             self._check_labels(arm, x, value, weight)
-            alarm = self._watch(arm, x, value, weight, scaled, at)
+            mean, variance = self.posteriors.foresee(arm, x)
+            # Weighted, or feedback that is mostly complaints would look like a fall.
+            surprise = weight * (value - mean) / math.sqrt(self._hyper.noise + variance)
+            alarm = evidence.watch(x, value, scaled, surprise, at)
         if alarm is not None:
-            self._reopen(arm, alarm, at)
+            evidence.reopen(alarm, at, self._decay(at), self._settings.reopened_weight)
+            self._solve(arm)
         else:
             self._update(arm, x, value, weight, at)
         for sibling, share in self._kin[arm]:
-            target = self._labels if labelled else self._sums
-            target[sibling].add_one(x, value, share * scaled)
+            self._evidence[sibling].add(x, value, share * scaled, labelled=labelled)
             self._update(sibling, x, value, share * weight, at)
         if self._since >= self._due:
             self._fit()
         return alarm is not None
-
-    def _watch(
-        self, arm: int, x: FloatArray, value: float, weight: float, scaled: float, at: float
-    ) -> int | None:
-        mean, variance = self.posteriors.foresee(arm, x)
-        residual = value - mean
-        cusum = self._cusum[arm]
-        # Weighted, or feedback that is mostly complaints would look like a fall.
-        alarm = cusum.step(weight * residual / math.sqrt(self._hyper.noise + variance), at)
-        for recent, level in zip(self._recent[arm], (cusum.rise, cusum.fall), strict=True):
-            if level > 0.0:
-                recent.add_one(x, value, scaled)
-            else:
-                recent.clear()
-        return alarm
 
     def _update(self, arm: int, x: FloatArray, value: float, weight: float, at: float) -> None:
         strength = weight * math.exp((at - self._reference) / self._tau) / self._hyper.noise
         self.posteriors.observe(arm, x, value, strength, self._centre)
 
     def _check_labels(self, arm: int, x: FloatArray, value: float, weight: float) -> None:
-        labels, trust = self._labels[arm], self._trust[arm]
+        evidence = self._evidence[arm]
+        labels, trust = evidence.labels, evidence.trust
         if not trust.trusted or labels.weight <= 0.0:
             return
-        noise = self._hyper.noise
-        scale = self._decay(self._reference)
-        if math.isnan(self._told[arm, 0]):
-            self._told[arm] = self._solution(arm, labels.outer, labels.response, scale)[0]
-        residual = weight * (value - float(self._told[arm] @ x))
+        noise, scale = self._hyper.noise, self._decay(self._reference)
+        if evidence.told is None:
+            evidence.told = self._solution(arm, labels.outer, labels.response, scale)[0]
+        residual = weight * (value - float(evidence.told @ x))
         if not trust.contradicts(residual, noise, labels.weight * scale):
             return
-        for other in self._trust:
-            other.trusted = False
+        for other in self._evidence:
+            other.trust.trusted = False
         # What the arms have in common came from the labels too.
         self._fit()
 
@@ -228,54 +191,33 @@ class QualityModel:
         if self._landmark is None:
             raise ValueError("nothing was observed yet")
         scaled = weight * math.exp((at - self._landmark) / self._tau)
-        cusum = self._cusum[arm]
-        for recent, since in zip(self._recent[arm], (cusum.rise_since, cusum.fall_since), strict=True):
-            if recent.weight > 0.0 and at > since:
-                recent.add_one(x, value, -scaled)
-        self.counts[arm] -= 1
+        evidence = self._evidence[arm]
+        evidence.count -= 1
+        evidence.forget_recent(x, value, scaled, at)
         for other, share in ((arm, 1.0), *self._kin[arm]):
-            taken = share * scaled
-            for reopening in self._reopenings[other]:
-                if at <= reopening.before:
-                    taken *= reopening.kept
-            self._sums[other].add_one(x, value, -taken)
+            self._evidence[other].take_back(x, value, share * scaled, at)
             self._solve(other)
 
     def effective_samples(self, arm: int, now: float) -> float:
         """Returns the decayed number of observations that the posterior of `arm` rests on at `now`."""
         if self._landmark is None:
             return 0.0
-        weight = self._sums[arm].weight
-        if self._trust[arm].trusted:
-            weight += self._labels[arm].weight
-        return max(0.0, weight * self._decay(now))
+        return max(0.0, self._evidence[arm].weight * self._decay(now))
+
+    def count(self, arm: int) -> int:
+        """Returns the number of observations of `arm` in force."""
+        return self._evidence[arm].count
 
     def reopened(self, arm: int) -> int:
         """Returns how many changes were detected on `arm`."""
-        return len(self._reopenings[arm])
+        return len(self._evidence[arm].reopenings)
 
     def posterior(self, arm: int, now: float) -> tuple[FloatArray, FloatArray]:
         """Returns (θ, covariance) at exactly `now`, solved afresh."""
         if self._landmark is None:
             return self.posteriors.of(arm)
-        sums = self._known(arm)
+        sums = self._evidence[arm].known()
         return self._solution(arm, sums.outer, sums.response, self._decay(now))
-
-    def _reopen(self, arm: int, direction: int, at: float) -> None:
-        cusum, sums = self._cusum[arm], self._sums[arm]
-        recent = self._recent[arm][direction]
-        before = (cusum.rise_since, cusum.fall_since)[direction]
-        old = (sums.weight - recent.weight) * self._decay(at)
-        kept = min(1.0, self._settings.reopened_weight / max(old, 1e-9))
-        sums.add(recent, -1.0)
-        sums.scale(kept)
-        sums.add(recent)
-        self._trust[arm].trusted = False
-        self._reopenings[arm].append(Reopening(before, kept))
-        for part in self._recent[arm]:
-            part.clear()
-        cusum.reset(at)
-        self._solve(arm)
 
     def _decay(self, now: float) -> float:
         assert self._landmark is not None
@@ -291,20 +233,10 @@ class QualityModel:
             self._landmark = reference
         elif (reference - self._landmark) / self._tau > _REBASE_AT:
             factor = self._decay(reference)
-            for sums, labels, recent in zip(self._sums, self._labels, self._recent, strict=True):
-                for part in (sums, labels, *recent):
-                    part.scale(factor)
+            for evidence in self._evidence:
+                evidence.scale(factor)
             self._landmark = reference
         self._fit()
-
-    def _known(self, arm: int) -> Sums:
-        sums, labels = self._sums[arm], self._labels[arm]
-        if not (self._trust[arm].trusted and labels.weight):
-            return sums
-        both = Sums(self._dimension)
-        both.add(sums)
-        both.add(labels)
-        return both
 
     def _own(self, arm: int) -> float:
         strength = self._priors[arm].strength
@@ -315,10 +247,10 @@ class QualityModel:
     def _fit(self) -> None:
         self._since = 0
         self._due = min(_LAST_FIT, max(_FIRST_FIT, self._total // 8))
-        active = [arm for arm in range(len(self._priors)) if self._known(arm).weight > 0.0]
+        active = [arm for arm, evidence in enumerate(self._evidence) if evidence.weight > 0.0]
         if active:
             scale = self._decay(self._reference)
-            known = [self._known(arm) for arm in active]
+            known = [self._evidence[arm].known() for arm in active]
             offset, pooled = intercepts(self._names, self._priors, self._settings.price_slope)
             self._hyper = fit(
                 scale * np.array([sums.outer for sums in known]),
@@ -343,11 +275,13 @@ class QualityModel:
         while they are few: with many untried arms, hope for each of them would cost more than it finds.
         """
         untried = [
-            arm for arm, sums in enumerate(self._sums) if self._known(arm).weight == 0.0 == sums.weight
+            arm
+            for arm, evidence in enumerate(self._evidence)
+            if evidence.weight == 0.0 == evidence.sums.weight
         ]
-        if self._total < _SETTLED or not untried or len(untried) > max(1, len(self._sums) // 10):
+        if self._total < _SETTLED or not untried or len(untried) > max(1, len(self._evidence) // 10):
             return
-        tried = [sums for arm, sums in enumerate(self._sums) if self.counts[arm] >= _TRIED]
+        tried = [evidence.sums for evidence in self._evidence if evidence.count >= _TRIED]
         if not tried:
             return
         best = max(float(sums.response[0]) / float(sums.outer[0, 0]) for sums in tried if sums.weight > 0.0)
@@ -377,7 +311,7 @@ class QualityModel:
         return mean + covariance @ (scale * (response - outer @ mean)), covariance
 
     def _solve(self, arm: int) -> None:
-        sums = self._known(arm)
+        sums = self._evidence[arm].known()
         if self._landmark is None or sums.weight <= 0.0:
             spread = self._hyper.spread.copy()
             spread[0] *= self._own(arm)
@@ -388,25 +322,14 @@ class QualityModel:
 
     def snapshot(self) -> dict[str, FloatArray]:
         """Returns copies of the whole state, keys beginning with `quality`."""
-        reopenings = [(arm, r.before, r.kept) for arm, found in enumerate(self._reopenings) for r in found]
-        width = self._dimension * self._dimension + self._dimension + 2
+        every = self._evidence
         clock = (math.nan if self._landmark is None else self._landmark, self._reference)
+        reopenings = [(arm, r.before, r.kept) for arm, e in enumerate(every) for r in e.reopenings]
         return {
-            "quality.sums": np.array([s.packed() for s in self._sums]).reshape(-1, width),
-            "quality.labels": np.array([s.packed() for s in self._labels]).reshape(-1, width),
-            "quality.recent": np.array([[r.packed() for r in pair] for pair in self._recent]).reshape(
-                -1, 2, width
-            ),
-            "quality.cusum": np.array(
-                [(c.rise, c.fall, c.rise_since, c.fall_since) for c in self._cusum]
-            ).reshape(-1, 4),
-            "quality.trust": np.array([(t.trusted, t.seen, t.residuals) for t in self._trust]).reshape(-1, 3),
-            "quality.told": np.nan_to_num(self._told, nan=0.0),
-            "quality.told_known": np.isfinite(self._told[:, 0]).astype(np.float64),
+            **stacked(every, self._dimension),
             "quality.centre": self._centre.copy(),
             "quality.hope": self._hope.copy(),
             "quality.reopenings": np.array(reopenings, dtype=np.float64).reshape(-1, 3),
-            "quality.counts": np.array(self.counts, dtype=np.float64),
             "quality.hyper": np.concatenate([self._hyper.common, self._hyper.spread, [self._hyper.noise]]),
             "quality.progress": np.array([self._total, self._since, self._due], dtype=np.float64),
             "quality.clock": np.array([*np.nan_to_num(clock, nan=0.0), self._landmark is not None]),
@@ -422,22 +345,13 @@ class QualityModel:
         if hyper.shape != (2 * size + 1,) or hyper[size:].min() <= 0.0:
             raise ValueError("hyperparameters don't fit")
         self._hyper = Hyper(hyper[:size].copy(), hyper[size:-1].copy(), float(hyper[-1]))
-        self._told = np.where(arrays["quality.told_known"][:, None] > 0.0, arrays["quality.told"], math.nan)
         self._hope = arrays["quality.hope"].copy()
         self._centre = arrays["quality.centre"].copy()
-        if self._told.shape != (len(self._priors), size) or self._hope.shape != (len(self._priors),):
+        if self._hope.shape != (len(self._priors),):
             raise ValueError("priors don't fit")
-        for arm in range(len(self._priors)):
-            self._sums[arm].unpack(arrays["quality.sums"][arm])
-            self._labels[arm].unpack(arrays["quality.labels"][arm])
-            for direction in (RISE, FALL):
-                self._recent[arm][direction].unpack(arrays["quality.recent"][arm, direction])
-            self._cusum[arm] = Cusum(*(float(v) for v in arrays["quality.cusum"][arm]))
-            trusted, seen, residuals = arrays["quality.trust"][arm].tolist()
-            self._trust[arm] = LabelTrust(bool(trusted), seen, residuals)
-            self.counts[arm] = int(arrays["quality.counts"][arm])
+        unstack(self._evidence, arrays)
         for found, before, kept in arrays["quality.reopenings"]:
-            self._reopenings[int(found)].append(Reopening(float(before), float(kept)))
+            self._evidence[int(found)].reopenings.append(Reopening(float(before), float(kept)))
         self._total, self._since, self._due = (int(v) for v in arrays["quality.progress"])
         landmark, reference, observed = arrays["quality.clock"].tolist()
         self._landmark = landmark if observed else None

@@ -29,7 +29,7 @@ def feed(made: QualityModel, count: int, seed: int = 0) -> list[tuple[int, np.nd
     rng = np.random.default_rng(seed)
     rows = []
     for number, x in enumerate(contexts(count, seed)):
-        arm = int(rng.integers(len(made.counts)))
+        arm = int(rng.integers(len(made._priors)))
         value = float(rng.random() < 0.4 + 0.2 * arm + 0.2 * x[1])
         at = NOW + 60.0 * number
         made.observe(arm, x, value, at=at, weight=1.0, labelled=False)
@@ -74,9 +74,9 @@ def test_retraction_leaves_the_sums_as_if_it_had_not_been_observed() -> None:
     made.observe(0, x, 1.0, at=NOW + 6000.0, weight=2.0, labelled=False)
     made.retract(0, x, 1.0, at=NOW + 6000.0, weight=2.0)
     feed(other, 100)
-    for left, right in zip(made._sums, other._sums, strict=True):
-        assert left.packed() == pytest.approx(right.packed(), abs=1e-9)
-    assert made.counts == other.counts
+    for left, right in zip(made._evidence, other._evidence, strict=True):
+        assert left.sums.packed() == pytest.approx(right.sums.packed(), abs=1e-9)
+        assert left.count == right.count
 
 
 def test_siblings_of_one_model_learn_from_each_other() -> None:
@@ -115,10 +115,10 @@ def test_labels_that_traffic_contradicts_on_one_arm_are_dropped_for_all() -> Non
     rng = np.random.default_rng(2)
     for number, x in enumerate(contexts(80)):
         made.observe(2, x, 1.0, at=NOW + number, weight=1.0, labelled=False)
-    assert all(trust.trusted for trust in made._trust)
+    assert all(evidence.trust.trusted for evidence in made._evidence)
     for number, x in enumerate(contexts(80)):
         made.observe(0, x, float(rng.random() < 0.3), at=NOW + 100 + number, weight=1.0, labelled=False)
-    assert not any(trust.trusted for trust in made._trust)
+    assert not any(evidence.trust.trusted for evidence in made._evidence)
 
 
 def test_a_newcomer_among_settled_arms_is_hoped_to_be_as_good_as_the_best() -> None:

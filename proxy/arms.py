@@ -103,6 +103,7 @@ class CandidateSet:
         "input_usd",
         "names",
         "output_usd",
+        "per_request",
         "request_usd",
         "smallest_output",
         "smallest_window",
@@ -118,6 +119,7 @@ class CandidateSet:
         )
         self.output_usd: FloatArray = np.array([arm.price.output_usd(1) for arm in arms])
         self.request_usd: FloatArray = np.array([arm.price.fixed_usd(0, 0) for arm in arms])
+        self.per_request = bool(self.request_usd.any())
         self.tiered = any(arm.price.tiers for arm in arms)
         windows = [arm.context_window for arm in arms if arm.context_window is not None]
         self.smallest_window = min(windows, default=1 << 60)

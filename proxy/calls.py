@@ -141,7 +141,8 @@ class Call:
                     arm.dialect,
                     lambda events: self.client.encode_answer(self._named(events), canonical, cost_of),
                 )
-        relay = Relay(pipe, reply, self._head(arm), arm.dialect.decode_error, gateway.tasks, gateway.loop)
+        early = b"" if reply is None else self._head(arm)
+        relay = Relay(pipe, reply, early, arm.dialect.decode_error, gateway.tasks, gateway.loop)
         self.relay = relay
         self.at, self.started = time.time(), gateway.loop.time()
         gateway.health.dispatched(arm.index, self.started)

@@ -190,7 +190,9 @@ class Router:
             fixed = np.array([arm.price.fixed_usd(tokens, 0) for arm in candidates.arms])
             output = np.array([arm.price.output_usd(tokens) for arm in candidates.arms])
         else:
-            fixed = candidates.input_usd * tokens + candidates.request_usd
+            fixed = candidates.input_usd * float(tokens)
+            if candidates.per_request:
+                fixed += candidates.request_usd
             output = candidates.output_usd
         if request.session is not None:
             warm = self._sessions.warm(request.session, now)
@@ -236,6 +238,8 @@ def _expressing(candidates: CandidateSet, request: ClientRequest) -> CandidateSe
 
 
 def _split_suffix(model: str) -> tuple[str, str | None]:
+    if ":" not in model:
+        return model, None
     for suffix in SUFFIXES:
         if model.endswith(suffix):
             return model[: -len(suffix)] or "auto", suffix

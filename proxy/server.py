@@ -86,20 +86,17 @@ class Server:
 
     async def _handle(self, request: BaseRequest) -> Any:
         path = request.raw_path.partition("?")[0]
-        dialect = "openai_chat"
         try:
             handler: Handler | None = EXACT.get((request.method, path))
             rest = ""
             if handler is None:
                 handler, rest = _by_prefix(request.method, path)
-            if path.startswith("/v1/messages"):
-                dialect = "anthropic"
             key = "" if path == "/healthz" else self._gateway.admission.admit(request)
             if "Expect" in request.headers:
                 self._expected(request)
             return await handler(self._gateway, request, key, rest)
         except Refusal as refusal:
-            return _refused(refusal, dialect)
+            return _refused(refusal, path)
         except StoreError as error:
             return _refused(
                 Refusal(
@@ -109,11 +106,11 @@ class Server:
                     code="store_unavailable",
                     retry_after_s=1.0,
                 ),
-                dialect,
+                path,
             )
         except RequestPayloadError as error:
             reason = " ".join(str(error).split()) or "it broke off"
-            return _refused(invalid(f"The body can't be read: {reason}"), dialect)
+            return _refused(invalid(f"The body can't be read: {reason}"), path)
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception:
@@ -121,7 +118,7 @@ class Server:
             failed = Refusal(
                 500, "The gateway failed; its log says why.", kind="api_error", code="internal_error"
             )
-            return _refused(failed, dialect)
+            return _refused(failed, path)
 
     def _expected(self, request: BaseRequest) -> None:
         """Lets a client that asks first send its body, or spares it the sending. Raises Refusal."""
@@ -133,7 +130,8 @@ class Server:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
-def _refused(refusal: Refusal, dialect: str) -> Reply:
+def _refused(refusal: Refusal, path: str) -> Reply:
+    dialect = "anthropic" if path.startswith("/v1/messages") else "openai_chat"
     head = JSON
     if refusal.retry_after_s is not None:
         head += b"Retry-After: %d\r\n" % max(1, round(refusal.retry_after_s))

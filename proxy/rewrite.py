@@ -37,7 +37,7 @@ def rewrite(raw: bytes, document: dict[str, Any], *, arm: Arm, ask_usage: bool) 
 def _spliced(raw: bytes, model: str) -> bytes | None:
     """Returns `raw` with the model replaced, None where that isn't plain: another key of that name somewhere."""
     start = raw.find(_KEY)
-    if start < 1 or raw[start - 1] == 0x5C or raw.find(_KEY, start + len(_KEY)) >= 0:
+    if start < 1 or raw[start - 1] == 0x5C or raw.rfind(_KEY) != start:
         return None
     value = _VALUE.match(raw, start + len(_KEY))
     end = raw.rstrip()

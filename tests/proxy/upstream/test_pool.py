@@ -36,14 +36,35 @@ async def silent(peer):
     await peer.eof()
 
 
-async def test_an_idle_connection_is_written_to_before_send_returns(pool, serve):
+async def test_an_idle_connection_is_written_to_in_the_next_turn(pool, serve):
     server = await serve(answering(SHORT))
     _, first = ask(pool, server.endpoint)
     await first.settled()
     exchange, second = ask(pool, server.endpoint)
+    await asyncio.sleep(0)
     assert exchange.sent_at is not None
     await second.settled()
     assert len(server.peers) == 1
+
+
+async def test_a_request_that_is_cancelled_at_once_is_never_sent(pool, serve):
+    server = await serve(answering(SHORT))
+    _, first = ask(pool, server.endpoint)
+    await first.settled()
+    exchange, second = ask(pool, server.endpoint)
+    exchange.cancel()
+    await asyncio.sleep(0)
+    assert exchange.sent_at is None
+    assert second.events == []
+    assert places(pool, "idle") == 1
+
+
+async def test_a_request_that_is_not_sent_yet_fails_when_the_pool_closes(pool, serve):
+    server = await serve(answering(SHORT))
+    _, sink = ask(pool, server.endpoint)
+    await pool.close()
+    await sink.settled()
+    assert isinstance(sink.failure, ConnectionLost)
 
 
 async def test_base_paths_of_one_host_share_its_connections(pool, serve):
@@ -143,6 +164,7 @@ async def test_waiting_requests_are_served_over_the_connections_allowed(make_poo
         _, sink = ask(pool, server.endpoint)
         sink.hook = lambda name, n=n: order.append(n) if name == "end" else None
         sinks.append(sink)
+    await asyncio.sleep(0)
     assert (places(pool, "open"), places(pool, "waiting")) == (allowed, 10 - allowed)
     for sink in sinks:
         assert (await sink.settled()).body == b"ok"

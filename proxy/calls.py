@@ -149,7 +149,13 @@ class Call:
         head = arm.head(stream=request.stream) + self._betas(arm)
         if arm.signer is not None:
             head += arm.signature(body, self.at, stream=request.stream)
-        relay.exchange = gateway.pool.send(arm.endpoint, complete_head(head, len(body)), body, relay)
+        relay.exchange = gateway.pool.send(
+            arm.endpoint,
+            complete_head(head, len(body)),
+            body,
+            relay,
+            at_once=len(gateway.calls) == 1,
+        )
         return relay
 
     async def _signed(self, arm: Arm, reply: StreamReply | None) -> Relay:

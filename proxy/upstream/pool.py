@@ -43,21 +43,31 @@ class Pool:
         self._unsent: list[tuple[Origin, Exchange]] = []
 
     def send(
-        self, endpoint: Endpoint, head: bytes, body: bytes, sink: Sink, *, timeouts: Timeouts | None = None
+        self,
+        endpoint: Endpoint,
+        head: bytes,
+        body: bytes,
+        sink: Sink,
+        *,
+        timeouts: Timeouts | None = None,
+        at_once: bool = False,
     ) -> Exchange:
         """Send a request; its answer goes to `sink`, never before this returns.
 
         The requests of one turn of the event loop are written one after the other in the next, on idle
         connections or such as are opened in tasks: a server that sleeps between two writes has to be woken
-        for each, which costs more than the write.
+        for each, which costs more than the write. `at_once` saves a request that comes alone the turn.
         """
         origin = self._by_endpoint.get(endpoint) or self._origin(endpoint)
         loop = self._loop
         assert loop is not None
         exchange = Exchange(origin, head, body, sink, timeouts or self._timeouts, loop.time())
-        if not self._unsent:
-            loop.call_soon(self._submit)
-        self._unsent.append((origin, exchange))
+        if at_once:
+            origin.submit(exchange)
+        else:
+            if not self._unsent:
+                loop.call_soon(self._submit)
+            self._unsent.append((origin, exchange))
         if self._timer is None:
             self._timer = loop.call_later(self._limits.sweep_seconds, self._sweep)
         return exchange

@@ -47,6 +47,17 @@ async def test_an_idle_connection_is_written_to_in_the_next_turn(pool, serve):
     assert len(server.peers) == 1
 
 
+async def test_a_request_that_comes_alone_can_be_written_before_send_returns(pool, serve):
+    server = await serve(answering(SHORT))
+    _, first = ask(pool, server.endpoint)
+    await first.settled()
+    exchange, second = ask(pool, server.endpoint, at_once=True)
+    assert exchange.sent_at is not None
+    assert second.events == []
+    await second.settled()
+    assert len(server.peers) == 1
+
+
 async def test_a_request_that_is_cancelled_at_once_is_never_sent(pool, serve):
     server = await serve(answering(SHORT))
     _, first = ask(pool, server.endpoint)

@@ -8,11 +8,13 @@ cdef Py_ssize_t _POINTS
 cdef double[::1] _CDF
 cdef double[::1] _QUANTILES
 
-@cython.locals(beta=double, ratio=double)
-cdef double _cut_mean(double mean, double sd) noexcept
+@cython.locals(beta=double)
+cdef double _excess(double mean, double sd) noexcept
 
-@cython.locals(beta=double, ratio=double)
-cdef double _cut_sd(double mean, double sd) noexcept
+cdef double _cut_mean(double mean, double sd, double excess) noexcept
+
+@cython.locals(beta=double)
+cdef double _cut_sd(double mean, double sd, double excess) noexcept
 
 @cython.locals(
     best_at=Py_ssize_t, product=Py_ssize_t, point=Py_ssize_t, arm=Py_ssize_t, index=Py_ssize_t, scale=double,
@@ -47,7 +49,7 @@ cdef class Judge:
         quality=Posteriors, count=Py_ssize_t, size=Py_ssize_t, position=Py_ssize_t, used=Py_ssize_t,
         row=Py_ssize_t, column=Py_ssize_t, at=Py_ssize_t, later=Py_ssize_t, best=Py_ssize_t, drawn=Py_ssize_t,
         weight=double, shared=double, mean=double, variance=double, tokens=double, cost=double, seconds=double,
-        worth=double, unsure=double, least=double, explored=double, total=double, passed=double,
+        worth=double, unsure=double, excess=double, paid=double, least=double, explored=double, total=double, passed=double,
     )
     cpdef Py_ssize_t decide(
         self, double[::1] x, Py_ssize_t kind, Py_ssize_t[::1] rows, double[::1] fixed_usd,

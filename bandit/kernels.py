@@ -55,20 +55,20 @@ _QUANTILES = np.linspace(-4.0, 4.5, _POINTS)
 _ROOT_TWO_PI, _ROOT_TWO = sqrt(2.0 * 3.141592653589793), sqrt(2.0)
 
 
-def _cut_mean(mean: float, sd: float) -> float:
+def _excess(mean: float, sd: float) -> float:
     beta = max((1.0 - mean) / sd, -6.0)
     if beta > 3.0:
-        return mean
-    ratio = exp(-0.5 * beta * beta) / (_ROOT_TWO_PI * 0.5 * erfc(-beta / _ROOT_TWO))
-    return float(min(mean - sd * ratio, 1.0))
+        return 0.0
+    return float(exp(-0.5 * beta * beta) / (_ROOT_TWO_PI * 0.5 * erfc(-beta / _ROOT_TWO)))
 
 
-def _cut_sd(mean: float, sd: float) -> float:
+def _cut_mean(mean: float, sd: float, excess: float) -> float:
+    return float(min(mean - sd * excess, 1.0))
+
+
+def _cut_sd(mean: float, sd: float, excess: float) -> float:
     beta = max((1.0 - mean) / sd, -6.0)
-    if beta > 3.0:
-        return sd
-    ratio = exp(-0.5 * beta * beta) / (_ROOT_TWO_PI * 0.5 * erfc(-beta / _ROOT_TWO))
-    return float(sd * sqrt(max(1.0 - beta * ratio - ratio * ratio, 1e-2)))
+    return float(sd * sqrt(max(1.0 - beta * excess - excess * excess, 1e-2)))
 
 
 def bounded(mean: float, sd: float) -> tuple[float, float]:
@@ -76,7 +76,8 @@ def bounded(mean: float, sd: float) -> tuple[float, float]:
 
     With β = (1 − μ)/σ and λ = φ(β)/Φ(β): mean μ − σλ, variance σ²(1 − βλ − λ²).
     """
-    return _cut_mean(mean, sd), _cut_sd(mean, sd)
+    excess = _excess(mean, sd)
+    return _cut_mean(mean, sd, excess), _cut_sd(mean, sd, excess)
 
 
 def _compete(count: int, mean: FloatArray, sd: FloatArray, grid: FloatArray, result: FloatArray) -> None:
@@ -272,10 +273,10 @@ class Judge:
             unsure = max(variance - shared, 0.0) * narrow * narrow + common * common * shared + 1e-12
             unsure = sqrt(max(unsure, 1e-12))
             # Around the unclipped mean where it is below 1: clipping at 0 would hide how far apart arms are.
-            self.mean[position] = (
-                worth * _cut_mean(mean, unsure) - cost - second_usd * seconds - dearer * cost
-            )
-            self.sd[position] = worth * _cut_sd(mean, unsure) + 1e-12
+            excess = _excess(mean, unsure)
+            paid = cost + second_usd * seconds + dearer * cost
+            self.mean[position] = worth * _cut_mean(mean, unsure, excess) - paid
+            self.sd[position] = worth * _cut_sd(mean, unsure, excess) + 1e-12
             table[VARIANCE, position] = variance
             table[TOKENS, position] = tokens
             table[COST, position] = cost
@@ -290,8 +291,9 @@ class Judge:
         if looking > 0.0:
             for position in range(count):
                 mean, unsure = table[MEAN, position], sqrt(table[VARIANCE, position])
-                self.mean[position] = _cut_mean(mean, unsure)
-                self.sd[position] = _cut_sd(mean, unsure)
+                excess = _excess(mean, unsure)
+                self.mean[position] = _cut_mean(mean, unsure, excess)
+                self.sd[position] = _cut_sd(mean, unsure, excess)
             self._contest(count)
             for position in range(count):
                 table[PROBABILITY, position] += looking * (

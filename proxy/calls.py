@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from aiohttp.web import BaseRequest
 
+import bandit
 from adapters.canonical import Event, Request, Start, Usage
 from adapters.dialect import Dialect
 from adapters.errors import ErrorKind, Inexpressible, InvalidRequest, ProviderError
-from bandit import FloatArray
+from bandit import Context, FloatArray
 from proxy.arms import Arm
 from proxy.errors import Refusal, invalid
 from proxy.relay import BodyTranslator, Ending, Pipe, Relay, StreamTranslator
@@ -330,6 +331,24 @@ class Call:
         self.gateway.journal.decided(record)
 
 
+def decide(
+    gateway: Gateway, request: ClientRequest, plan: Plan, uniform: float
+) -> tuple[Context, bandit.Decision]:
+    """Returns the context of a request and the draw among its plan's candidates; `uniform` lies in [0, 1)."""
+    learnt, facts = gateway.learner.bandit, request.facts
+    context = learnt.context(replace(facts, route=plan.route) if plan.route != request.model else facts)
+    return context, learnt.decide(
+        context.x,
+        plan.candidates.indices,
+        plan.quote,
+        plan.objective,
+        max_tokens=facts.max_tokens,
+        now=time.time(),
+        uniform=uniform,
+        budget=plan.route,
+    )
+
+
 async def begin(
     gateway: Gateway,
     http: BaseRequest,
@@ -343,20 +362,7 @@ async def begin(
 ) -> Call:
     """Plans, where no plan is given, and decides. Raises Refusal."""
     plan = plan or gateway.router.plan(request, gateway.loop.time())
-    bandit = gateway.learner.bandit
-    context = bandit.context(
-        replace(request.facts, route=plan.route) if plan.route != request.model else request.facts
-    )
-    decision = bandit.decide(
-        context.x,
-        plan.candidates.indices,
-        plan.quote,
-        plan.objective,
-        max_tokens=request.facts.max_tokens,
-        now=time.time(),
-        uniform=gateway.random(),
-        budget=plan.route,
-    )
+    context, decision = decide(gateway, request, plan, gateway.random())
     return kind(
         gateway=gateway,
         http=http,

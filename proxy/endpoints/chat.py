@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from aiohttp.web import BaseRequest
 
 from adapters.dialects import by_name
 from bandit import task_label
-from proxy.calls import answer
+from proxy.calls import answer, decide
 from proxy.reply import Reply, StreamReply, json_reply
 from proxy.request import chat_request, read_json
 from proxy.routing import terms
@@ -31,18 +30,7 @@ async def explain(gateway: Gateway, http: BaseRequest, _key: str, _rest: str) ->
     raw, document = await read_json(http)
     request = chat_request(http, raw, document)
     plan = gateway.router.plan(request, gateway.loop.time())
-    bandit = gateway.learner.bandit
-    context = bandit.context(request.facts)
-    decision = bandit.decide(
-        context.x,
-        plan.candidates.indices,
-        plan.quote,
-        plan.objective,
-        max_tokens=request.facts.max_tokens,
-        now=time.time(),
-        uniform=0.0,
-        budget=plan.route,
-    )
+    context, decision = decide(gateway, request, plan, 0.0)
     rows = [
         {
             "arm": arm.name,

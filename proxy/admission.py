@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import ip_address
 
-from aiohttp.web import BaseRequest
-
 from proxy.errors import Refusal
+from proxy.incoming import Incoming
 
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -40,7 +39,7 @@ class Admission:
         """True while no key is configured."""
         return not self._digests
 
-    def admit(self, request: BaseRequest) -> str:
+    def admit(self, request: Incoming) -> str:
         """Returns a name for the caller that is safe to store ("" without keys). Raises Refusal."""
         if not self._digests:
             self._admit_local(request)
@@ -65,7 +64,7 @@ class Admission:
             )
         return digest[:4].hex()
 
-    def _admit_local(self, request: BaseRequest) -> None:
+    def _admit_local(self, request: Incoming) -> None:
         peer = request.remote
         if peer and not is_loopback(peer):
             raise Refusal(

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from aiohttp.web import BaseRequest
 
 import bandit
 from adapters.canonical import Event, Request, Start, Usage
@@ -19,6 +18,7 @@ from adapters.errors import ErrorKind, Inexpressible, InvalidRequest, ProviderEr
 from bandit import Context, FloatArray
 from proxy.arms import Arm
 from proxy.errors import Refusal, invalid
+from proxy.incoming import Incoming
 from proxy.relay import BodyTranslator, Ending, Pipe, Relay, StreamTranslator
 from proxy.reply import EVENT_STREAM, JSON, Reply, StreamReply
 from proxy.request import ClientRequest, travelling
@@ -61,7 +61,7 @@ class Call:
     """A request under way."""
 
     gateway: Gateway
-    http: BaseRequest
+    http: Incoming
     client: Dialect
     request: ClientRequest
     canonical: Request | None
@@ -351,7 +351,7 @@ def decide(
 
 async def begin(
     gateway: Gateway,
-    http: BaseRequest,
+    http: Incoming,
     client: Dialect,
     request: ClientRequest,
     canonical: Request | None,
@@ -381,7 +381,7 @@ async def begin(
 
 async def answer(
     gateway: Gateway,
-    http: BaseRequest,
+    http: Incoming,
     client: Dialect,
     request: ClientRequest,
     canonical: Request | None,

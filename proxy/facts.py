@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiohttp.web import BaseRequest
-
 from adapters.canonical import Media, Request, Text, ToolCall, ToolResult, text_of
 from adapters.dialect import Dialect
 from adapters.errors import InvalidRequest
 from proxy.errors import invalid
+from proxy.incoming import Incoming
 from proxy.request import ClientRequest, assemble, name_field, travelling
 
 
 def decoded_request(
-    http: BaseRequest, raw: bytes, document: dict[str, Any], dialect: Dialect
+    http: Incoming, raw: bytes, document: dict[str, Any], dialect: Dialect
 ) -> tuple[ClientRequest, Request]:
     """Decodes a body of `dialect`. Raises Refusal naming the field."""
     name_field(document.get("model"), "model")

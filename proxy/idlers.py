@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
-from aiohttp.web_protocol import RequestHandler
+from proxy.lane import Lane
 
 log = logging.getLogger("meritorder.idlers")
 
@@ -24,14 +24,14 @@ class Idlers:
     """Which connections have been waiting for their client, and since when (loop seconds)."""
 
     def __init__(self) -> None:
-        self._waiting: dict[RequestHandler, tuple[int, float]] = {}
+        self._waiting: dict[Lane, tuple[int, float]] = {}
 
-    def sweep(self, connections: Iterable[RequestHandler], now: float) -> int:
+    def sweep(self, connections: Iterable[Lane], now: float) -> int:
         """Closes those that have waited for `PATIENCE_S` without progress; returns how many."""
         before, self._waiting = self._waiting, {}
         closed = 0
         for connection in connections:
-            progress = _awaited(connection)
+            progress = connection.owed
             if progress is None:
                 continue
             last, since = before.get(connection, (progress, now))
@@ -45,15 +45,3 @@ class Idlers:
         if closed:
             log.info("%d connections closed whose clients sent nothing for %.0f s", closed, PATIENCE_S)
         return closed
-
-
-def _awaited(connection: RequestHandler) -> int | None:
-    """Returns the bytes got so far of what the client owes us; None if it owes nothing.
-
-    Bytes of a first head count for nothing: a head that takes a minute is no client's.
-    """
-    request = connection._current_request  # noqa: SLF001  aiohttp has no public way to tell
-    if request is not None:
-        body = request._payload  # noqa: SLF001
-        return None if body.is_eof() else body.total_bytes
-    return 0 if connection._request_count == 0 else None  # noqa: SLF001

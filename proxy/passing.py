@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from aiohttp.web import BaseRequest
 
 from adapters.canonical import Usage
 from adapters.dialect import CostOf, Tap
@@ -16,6 +15,7 @@ from adapters.dialects.openai_chat import OpenAIChat
 from bandit import Quote
 from proxy.arms import Arm, CandidateSet
 from proxy.errors import not_found
+from proxy.incoming import Incoming
 from proxy.request import OWN_FIELDS, ClientRequest, assemble
 from proxy.routing import Plan
 
@@ -84,7 +84,7 @@ def _speaking(arm: Arm, wire: Passing) -> Arm:
 
 
 def plain_request(
-    http: BaseRequest,
+    http: Incoming,
     raw: bytes,
     document: dict[str, object],
     *,

@@ -11,7 +11,9 @@ from http import HTTPStatus
 
 import orjson
 from aiohttp import HttpVersion11
-from aiohttp.web import BaseRequest, RequestHandler
+from aiohttp.web import RequestHandler
+
+from proxy.incoming import Incoming
 
 JSON = b"Content-Type: application/json\r\n"
 EVENT_STREAM = (
@@ -50,7 +52,7 @@ class Reply:
         self._body = body
         self.keep_alive: bool | None = True
 
-    async def prepare(self, request: BaseRequest) -> None:
+    async def prepare(self, request: Incoming) -> None:
         """Writes head and body in one go."""
         transport = request.transport
         if transport is None:
@@ -74,7 +76,7 @@ class StreamReply:
 
     __slots__ = ("_chunked", "_protocol", "_transport", "keep_alive", "started")
 
-    def __init__(self, request: BaseRequest) -> None:
+    def __init__(self, request: Incoming) -> None:
         self._transport = request.transport
         self._protocol = request.protocol
         self._chunked = request.version >= HttpVersion11
@@ -128,14 +130,14 @@ class StreamReply:
         """Returns when the client has read enough. Raises ConnectionError if it left."""
         await self._protocol._drain_helper()  # noqa: SLF001  what aiohttp's own writer awaits
 
-    async def prepare(self, request: BaseRequest) -> None:
+    async def prepare(self, request: Incoming) -> None:
         """The relay has written everything."""
 
     async def write_eof(self) -> None:
         """The relay has written everything."""
 
 
-def _keeps_alive(request: BaseRequest) -> bool:
+def _keeps_alive(request: Incoming) -> bool:
     return bool(request.keep_alive)
 
 

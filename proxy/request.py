@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from aiohttp.web import BaseRequest, HTTPRequestEntityTooLarge
+from aiohttp.web import HTTPRequestEntityTooLarge
 from pydantic import ValidationError
 
 from adapters.canonical import Request
 from bandit import RequestFacts
 from proxy.config import ObjectiveConfig, describe
 from proxy.errors import Refusal, invalid
+from proxy.incoming import Incoming
 
 _LONGEST_NAME = 256
 
@@ -56,13 +57,8 @@ def travelling(document: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in document.items() if name not in OWN_FIELDS}
 
 
-async def read_json(request: BaseRequest) -> tuple[bytes, dict[str, Any]]:
+async def read_json(request: Incoming) -> tuple[bytes, dict[str, Any]]:
     """Returns the body and the object it holds. Raises Refusal."""
-    content = request.content
-    if content.is_eof() and content.total_bytes <= request.client_max_size:
-        # It came with the head, as most do: nothing to wait for.
-        raw = content.read_nowait()
-        return raw, parse_object(raw)
     try:
         raw = await request.read()
     except HTTPRequestEntityTooLarge as error:
@@ -94,7 +90,7 @@ def name_field(value: object, field: str) -> str:
     return value
 
 
-def chat_request(request: BaseRequest, raw: bytes, document: dict[str, Any]) -> ClientRequest:
+def chat_request(request: Incoming, raw: bytes, document: dict[str, Any]) -> ClientRequest:
     """Reads a chat-completions body. Raises Refusal naming the field."""
     model = name_field(document.get("model"), "model")
     messages = document.get("messages")
@@ -135,7 +131,7 @@ def chat_request(request: BaseRequest, raw: bytes, document: dict[str, Any]) -> 
 
 
 def assemble(
-    request: BaseRequest,
+    request: Incoming,
     raw: bytes,
     document: dict[str, Any],
     *,

@@ -8,14 +8,15 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from aiohttp import HttpVersion11, web
+from aiohttp import HttpVersion11
 from aiohttp.web import BaseRequest, RequestPayloadError
 
 from proxy.endpoints import EXACT, PREFIXES
 from proxy.errors import Refusal, invalid, not_found
 from proxy.gateway import Gateway
 from proxy.idlers import SWEEP_S, Idlers
-from proxy.inline import inline
+from proxy.incoming import Incoming
+from proxy.lane import Lanes
 from proxy.reply import JSON, Reply, StreamReply
 from state.store import StoreError
 
@@ -24,18 +25,19 @@ log = logging.getLogger("meritorder.server")
 _MAX_HEADER = 32 * 1024
 """Longest header line and field, as much as common proxies take; the sum is bounded by aiohttp's parser."""
 
-Handler = Callable[[Gateway, BaseRequest, str, str], Awaitable[Reply | StreamReply]]
+Handler = Callable[[Gateway, Incoming, str, str], Awaitable[Reply | StreamReply]]
 
 
 class Server:
-    """aiohttp's low-level server: no router, no middleware, no access log object per request."""
+    """Serves lanes, and what is out of the ordinary by aiohttp's low-level server: no router, no middleware."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._max_body = gateway.config.server.max_body_bytes
-        self._server = web.Server(
+        self._server = Lanes(
             self._handle,
-            loop=inline(gateway.loop),
+            largest=self._max_body,
+            loop=gateway.loop,
             request_factory=self._request,
             handler_cancellation=True,
             access_log=None,
@@ -64,7 +66,7 @@ class Server:
 
     def sweep(self, now: float) -> int:
         """Lets clients go that have sent nothing for too long as of `now`; returns how many."""
-        return self._idlers.sweep(self._server.connections, now)
+        return self._idlers.sweep(self._server.lanes, now)
 
     def hurry(self) -> None:
         """Ends the patience of `close`."""
@@ -84,7 +86,7 @@ class Server:
             call.cut("The gateway is shutting down.")
         await self._server.shutdown(1.0)
 
-    async def _handle(self, request: BaseRequest) -> Any:
+    async def _handle(self, request: Incoming) -> Reply | StreamReply:
         path = request.raw_path.partition("?")[0]
         try:
             handler: Handler | None = EXACT.get((request.method, path))
@@ -92,7 +94,7 @@ class Server:
             if handler is None:
                 handler, rest = _by_prefix(request.method, path)
             key = "" if path == "/healthz" else self._gateway.admission.admit(request)
-            if "Expect" in request.headers:
+            if isinstance(request, BaseRequest) and "Expect" in request.headers:
                 self._expected(request)
             return await handler(self._gateway, request, key, rest)
         except Refusal as refusal:

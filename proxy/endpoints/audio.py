@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import orjson
-from aiohttp.web import BaseRequest, HTTPRequestEntityTooLarge
+from aiohttp.web import HTTPRequestEntityTooLarge
 
 from adapters.canonical import Usage
 from adapters.dialects.openai_errors import error_of
@@ -18,6 +18,7 @@ from adapters.errors import ProviderError
 from proxy.arms import Arm
 from proxy.calls import Call, begin, serve
 from proxy.errors import Refusal, invalid
+from proxy.incoming import Incoming
 from proxy.passing import Passing, plain_request, plan
 from proxy.relay import Relay
 from proxy.reply import Reply, StreamReply, header_lines
@@ -42,7 +43,7 @@ _USUAL_BYTES_PER_S = 16_000
 """Of compressed speech, 128 kbit/s: an estimate of how long a recording is that doesn't say so."""
 
 
-async def transcribe(gateway: Gateway, http: BaseRequest, key: str, _rest: str) -> Reply | StreamReply:
+async def transcribe(gateway: Gateway, http: Incoming, key: str, _rest: str) -> Reply | StreamReply:
     """OpenAI's transcriptions, `multipart/form-data`."""
     try:
         raw = await http.read()
@@ -69,7 +70,7 @@ async def transcribe(gateway: Gateway, http: BaseRequest, key: str, _rest: str) 
     return await serve(call)
 
 
-async def speak(gateway: Gateway, http: BaseRequest, key: str, _rest: str) -> Reply | StreamReply:
+async def speak(gateway: Gateway, http: Incoming, key: str, _rest: str) -> Reply | StreamReply:
     """OpenAI's speech: the answer is sound, passed on as it comes."""
     raw, document = await read_json(http)
     model = name_field(document.get("model"), "model")

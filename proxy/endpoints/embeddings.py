@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aiohttp.web import BaseRequest
-
 from adapters.dialects.embeddings import PATH, decode_embedding_request, embeddings_tap
 from adapters.errors import InvalidRequest
 from proxy.calls import begin, serve
 from proxy.errors import invalid
+from proxy.incoming import Incoming
 from proxy.passing import Passing, plain_request, plan
 from proxy.reply import Reply, StreamReply
 from proxy.request import name_field, read_json
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 _EMBEDDINGS = Passing("embeddings", PATH, r"embed|\bbge-|\be5-|\bgte-", embeddings_tap)
 
 
-async def create(gateway: Gateway, http: BaseRequest, key: str, _rest: str) -> Reply | StreamReply:
+async def create(gateway: Gateway, http: Incoming, key: str, _rest: str) -> Reply | StreamReply:
     """OpenAI's embeddings."""
     raw, document = await read_json(http)
     model = name_field(document.get("model"), "model")

@@ -7,10 +7,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from aiohttp.web import BaseRequest, HTTPRequestEntityTooLarge
+from aiohttp.web import HTTPRequestEntityTooLarge
 
 from proxy.credit import credit
 from proxy.errors import Refusal, invalid, unprocessable
+from proxy.incoming import Incoming
 from proxy.reply import Reply, json_reply
 from state.records import Feedback
 
@@ -24,7 +25,7 @@ _METRICS = frozenset({"quality"})
 _NAMES = ("id", "generation_id", "session_id")
 
 
-async def post(gateway: Gateway, http: BaseRequest, _key: str, _rest: str) -> Reply:
+async def post(gateway: Gateway, http: Incoming, _key: str, _rest: str) -> Reply:
     """200 when all of it counts; 404 for a single unknown id; a list says so item by item."""
     document = await _document(http)
     many = isinstance(document, list)
@@ -68,7 +69,7 @@ async def post(gateway: Gateway, http: BaseRequest, _key: str, _rest: str) -> Re
     return json_reply(rows[0])
 
 
-async def _document(http: BaseRequest) -> object:
+async def _document(http: Incoming) -> object:
     try:
         raw = await http.read()
     except HTTPRequestEntityTooLarge as error:

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
-from aiohttp.web import BaseRequest
-
 from bandit import task_label
 from proxy.errors import invalid, not_found
+from proxy.incoming import Incoming
 from proxy.reply import Reply, json_reply
 
 if TYPE_CHECKING:
     from proxy.gateway import Gateway
 
 
-async def get(gateway: Gateway, http: BaseRequest, _key: str, _rest: str) -> Reply:
+async def get(gateway: Gateway, http: Incoming, _key: str, _rest: str) -> Reply:
     """Looks up by the answer's id or the X-Generation-Id."""
     found = parse_qs(http.raw_path.partition("?")[2]).get("id")
     if not found:

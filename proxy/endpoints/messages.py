@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aiohttp.web import BaseRequest
-
 from adapters.dialects import by_name
 from proxy.calls import answer
 from proxy.facts import decoded_request
+from proxy.incoming import Incoming
 from proxy.reply import JSON, Reply, StreamReply, json_reply
 from proxy.request import read_json
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from proxy.gateway import Gateway
 
 
-async def create(gateway: Gateway, http: BaseRequest, key: str, _rest: str) -> Reply | StreamReply:
+async def create(gateway: Gateway, http: Incoming, key: str, _rest: str) -> Reply | StreamReply:
     """Anthropic's messages."""
     raw, document = await read_json(http)
     dialect = by_name("anthropic_messages")
@@ -24,7 +23,7 @@ async def create(gateway: Gateway, http: BaseRequest, key: str, _rest: str) -> R
     return await answer(gateway, http, dialect, request, canonical, key)
 
 
-async def count_tokens(gateway: Gateway, http: BaseRequest, _key: str, _rest: str) -> Reply:
+async def count_tokens(gateway: Gateway, http: Incoming, _key: str, _rest: str) -> Reply:
     """An estimate: which model will answer is not decided yet, and each counts differently."""
     raw, document = await read_json(http)
     document.setdefault("max_tokens", 1)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aiohttp.web import BaseRequest
-
 from adapters.dialects import by_name
 from proxy.calls import answer
 from proxy.facts import decoded_request
+from proxy.incoming import Incoming
 from proxy.reply import Reply, StreamReply
 from proxy.request import read_json
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from proxy.gateway import Gateway
 
 
-async def create(gateway: Gateway, http: BaseRequest, key: str, _rest: str) -> Reply | StreamReply:
+async def create(gateway: Gateway, http: Incoming, key: str, _rest: str) -> Reply | StreamReply:
     """OpenAI's responses."""
     raw, document = await read_json(http)
     dialect = by_name("openai_responses")

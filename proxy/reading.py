@@ -100,7 +100,7 @@ class Reader:
             parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade):
             self.more = self._whole
-            self._unusual = not self._whole
+            self._unusual = self._unusual or not self._whole
         if self._unusual:
             return Found.UNUSUAL
         if self._whole:
@@ -122,7 +122,7 @@ class Reader:
             self._got.clear()
         self._pieces.clear()
         self._open = self._whole = False
-        url = self._url.decode("utf-8", "surrogateescape")
+        url, self._url = self._url.decode("utf-8", "surrogateescape"), b""
         return parser.get_method().decode(), url, Headers(headers), body
 
     def rest(self) -> bytes:
@@ -144,10 +144,10 @@ class Reader:
             raise _MoreError
 
     def on_url(self, url: bytes) -> None:
-        self._url = url
+        self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.setdefault(name.lower(), value)
+        self._headers.setdefault(name.lower(), value.rstrip(b" \t"))
 
     def on_headers_complete(self) -> None:
         parser, headers = self._parser, self._headers

@@ -4,7 +4,7 @@ from bandit.outcomes cimport ErrorRates, LogMeans, Providers
 from bandit.posteriors cimport Posteriors
 
 cdef double _HIGH, _LOW, _NOTHING, _REACH, _STEPS, _ROOT_TWO_PI, _ROOT_TWO
-cdef Py_ssize_t _POINTS
+cdef Py_ssize_t _POINTS, _FIELD
 cdef double[::1] _CDF
 cdef double[::1] _QUANTILES
 
@@ -33,23 +33,53 @@ cdef class Judge:
     cdef ErrorRates errors
     cdef Providers providers
     cdef double[::1] waits
+    cdef double[::1] worth
+    cdef double[::1] paid
+    cdef double[::1] index
+    cdef double[::1] order
+    cdef Py_ssize_t[::1] support
+    cdef Py_ssize_t[::1] field
+    cdef Py_ssize_t[::1] able
+    cdef double[::1] known
     cdef double[::1] mean
     cdef double[::1] sd
     cdef double[::1] share
-    cdef Py_ssize_t[::1] able
-    cdef Py_ssize_t[::1] support
+    cdef double[::1] won
     cdef double[:, ::1] grid
 
     cdef object _make_room(self, Py_ssize_t count, Py_ssize_t size)
+
+    @cython.locals(
+        quality=Posteriors, count=Py_ssize_t, used=Py_ssize_t, row=Py_ssize_t, at=Py_ssize_t, position=Py_ssize_t,
+        value=double,
+    )
+    cdef Py_ssize_t _foresee(
+        self, double[::1] x, Py_ssize_t[::1] rows, double[::1] means, double[::1] variances
+    ) except -1
+
+    @cython.locals(
+        position=Py_ssize_t, order=double[::1], wanted=Py_ssize_t, low=Py_ssize_t, high=Py_ssize_t,
+        left=Py_ssize_t, right=Py_ssize_t, taken=Py_ssize_t, equal=Py_ssize_t, pivot=double, least=double,
+    )
+    cdef Py_ssize_t _select(self, Py_ssize_t count) except -1
+
+    @cython.locals(
+        quality=Posteriors, known=double[::1], number=Py_ssize_t, at=Py_ssize_t, later=Py_ssize_t, row=Py_ssize_t,
+        column=Py_ssize_t, weight=double,
+    )
+    cdef object _know(
+        self, double[::1] x, Py_ssize_t[::1] rows, Py_ssize_t used, Py_ssize_t count, double[::1] variances
+    )
 
     @cython.locals(ahead=Py_ssize_t, position=Py_ssize_t, able=Py_ssize_t, lowest=double)
     cdef object _contest(self, Py_ssize_t count)
 
     @cython.locals(
         quality=Posteriors, count=Py_ssize_t, size=Py_ssize_t, position=Py_ssize_t, used=Py_ssize_t,
-        row=Py_ssize_t, column=Py_ssize_t, at=Py_ssize_t, later=Py_ssize_t, best=Py_ssize_t, drawn=Py_ssize_t,
-        weight=double, shared=double, mean=double, variance=double, tokens=double, cost=double, seconds=double,
-        worth=double, unsure=double, excess=double, paid=double, least=double, explored=double, total=double, passed=double,
+        taken=Py_ssize_t, number=Py_ssize_t, ahead=Py_ssize_t, best=Py_ssize_t, drawn=Py_ssize_t,
+        means=double[::1], variances=double[::1], tokens=double[::1], costs=double[::1], seconds=double[::1],
+        errors=double[::1], shares=double[::1], shared=double, mean=double, variance=double, cost=double,
+        unsure=double, hoped=double, excess=double, least=double, explored=double, total=double, passed=double,
     )
     cpdef Py_ssize_t decide(
         self, double[::1] x, Py_ssize_t kind, Py_ssize_t[::1] rows, double[::1] fixed_usd,

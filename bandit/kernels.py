@@ -39,6 +39,11 @@ TABLE_ROWS = 7
 _HIGH, _LOW = 3.5, 3.0
 """An arm whose mean + 3.5 sd lies below another's mean − 3 sd is the best with a probability below 2e-4."""
 
+FIELD = 32
+_FIELD = FIELD
+"""Candidates that compete for one decision, at most. With more, those that could be best by a cheap bound compete, and
+the others get the floor: what hundreds of arms would add to the cost of a request, they'd hardly add to its answer."""
+
 _NOTHING = 1e-9
 """Probability below which rounding is all that is left."""
 
@@ -146,22 +151,107 @@ class Judge:
         self.errors = errors
         self.providers = providers
         self.waits = np.empty(0)
-        self.mean = np.empty(0)
-        self.sd = np.empty(0)
-        self.share = np.empty(0)
-        self.able = np.empty(0, dtype=np.intp)
+        self.worth = np.empty(0)
+        self.paid = np.empty(0)
+        self.index = np.empty(0)
+        self.order = np.empty(0)
         self.support = np.empty(0, dtype=np.intp)
-        self.grid = np.empty((0, _POINTS))
+        self.field = np.empty(FIELD, dtype=np.intp)
+        self.able = np.empty(FIELD, dtype=np.intp)
+        self.known, self.mean, self.sd = np.empty(FIELD), np.empty(FIELD), np.empty(FIELD)
+        self.share, self.won = np.empty(FIELD), np.empty(FIELD)
+        self.grid = np.empty((FIELD + 2, _POINTS))
 
     def _make_room(self, count: int, size: int) -> None:
-        self.waits = np.empty(count)
-        self.mean, self.sd, self.share = np.empty(count), np.empty(count), np.empty(count)
-        self.able = np.empty(count, dtype=np.intp)
+        self.waits, self.worth, self.paid = np.empty(count), np.empty(count), np.empty(count)
+        self.index, self.order = np.empty(count), np.empty(count)
         self.support = np.empty(size, dtype=np.intp)
-        self.grid = np.empty((count + 2, _POINTS))
+
+    def _foresee(self, x: FloatArray, rows: IntArray, means: FloatArray, variances: FloatArray) -> int:
+        """Writes the expected quality of all candidates, and of many a guess at its variance: the covariance's diagonal
+        alone. Returns how many entries of `x`, noted in `support`, are not 0.
+        """
+        quality, count, used = self.quality, rows.shape[0], 0
+        for row in range(x.shape[0]):
+            if x[row] != 0.0:
+                self.support[used] = row
+                used += 1
+        for position in range(count):
+            means[position] = 0.0
+            variances[position] = 0.0
+        for at in range(used):
+            row = self.support[at]
+            value = x[row]
+            for position in range(count):
+                means[position] += value * quality.theta[row, rows[position]]
+            if count > _FIELD:
+                value = value * value
+                for position in range(count):
+                    variances[position] += value * quality.covariance[row, row, rows[position]]
+        return used
+
+    def _select(self, count: int) -> int:
+        """Puts the candidates with the largest `index` into `field`, in their order, and returns how many: all where
+        they are few.
+        """
+        if count <= _FIELD:
+            for position in range(count):
+                self.field[position] = position
+            return count
+        order = self.order
+        for position in range(count):
+            order[position] = self.index[position]
+        # Hoare's selection of the least value that still gets in.
+        wanted, low, high = count - _FIELD, 0, count - 1
+        while low < high:
+            pivot, left, right = order[(low + high) // 2], low, high
+            while left <= right:
+                while order[left] < pivot:
+                    left += 1
+                while order[right] > pivot:
+                    right -= 1
+                if left <= right:
+                    order[left], order[right] = order[right], order[left]
+                    left += 1
+                    right -= 1
+            if wanted <= right:
+                high = right
+            elif wanted >= left:
+                low = left
+            else:
+                break
+        least, taken, equal = order[wanted], 0, _FIELD
+        for position in range(count):
+            if self.index[position] > least:
+                equal -= 1
+        for position in range(count):
+            if taken < _FIELD and self.index[position] >= least:
+                if self.index[position] == least:
+                    if equal == 0:
+                        continue
+                    equal -= 1
+                self.field[taken] = position
+                taken += 1
+        return taken
+
+    def _know(self, x: FloatArray, rows: IntArray, used: int, count: int, variances: FloatArray) -> None:
+        """Writes the variances of the `count` candidates in `field`."""
+        quality, known = self.quality, self.known
+        for number in range(count):
+            known[number] = 0.0
+        for at in range(used):
+            row = self.support[at]
+            for later in range(at, used):
+                column = self.support[later]
+                # The matrix is symmetric.
+                weight = x[row] * x[column] * (1.0 if later == at else 2.0)
+                for number in range(count):
+                    known[number] += weight * quality.covariance[row, column, rows[self.field[number]]]
+        for number in range(count):
+            variances[self.field[number]] = max(known[number], 1e-12)
 
     def _contest(self, count: int) -> None:
-        """Writes into `share` the probability that each candidate is the best by `mean` and `sd`."""
+        """Writes into `share` the probability that each of the first `count` is the best by `mean` and `sd`."""
         ahead = 0
         for position in range(1, count):
             if self.mean[position] - _LOW * self.sd[position] > self.mean[ahead] - _LOW * self.sd[ahead]:
@@ -178,9 +268,9 @@ class Judge:
         if able == 1:
             self.share[self.able[0]] = 1.0
             return
-        _compete(able, self.mean, self.sd, self.grid, self.waits)
+        _compete(able, self.mean, self.sd, self.grid, self.won)
         for position in range(able):
-            self.share[self.able[position]] = self.waits[position]
+            self.share[self.able[position]] = self.won[position]
 
     def decide(
         self,
@@ -239,85 +329,85 @@ class Judge:
             raise IndexError(f"no kind {kind}")
         if self.waits.shape[0] < count or self.support.shape[0] < size:
             self._make_room(max(count, self.waits.shape[0]), size)
-        self.tokens.expect(kind, self.providers, rows, table[TOKENS])
-        self.ttft.expect(0, self.providers, rows, table[SECONDS])
-        self.token_s.expect(0, self.providers, rows, self.waits)
-        self.errors.expect(now, self.providers, rows, table[ERROR])
+        means, variances, tokens = table[MEAN], table[VARIANCE], table[TOKENS]
+        costs, seconds, errors, shares = table[COST], table[SECONDS], table[ERROR], table[PROBABILITY]
+        self.tokens.expect(kind, self.providers, rows, tokens)
+        self.ttft.expect(0, self.providers, rows, seconds)
+        self.errors.expect(now, self.providers, rows, errors)
+        if whole:
+            self.token_s.expect(0, self.providers, rows, self.waits)
+        used = self._foresee(x, rows, means, variances)
 
         for position in range(count):
-            table[MEAN, position] = 0.0
-            table[VARIANCE, position] = 0.0
-        used = 0
-        for row in range(size):
-            if x[row] != 0.0:
-                self.support[used] = row
-                used += 1
-        for at in range(used):
-            row = self.support[at]
-            for position in range(count):
-                table[MEAN, position] += x[row] * quality.theta[row, rows[position]]
-            for later in range(at, used):
-                column = self.support[later]
-                # The matrix is symmetric.
-                weight = x[row] * x[column] * (1.0 if later == at else 2.0)
-                for position in range(count):
-                    table[VARIANCE, position] += weight * quality.covariance[row, column, rows[position]]
-
-        for position in range(count):
+            tokens[position] = min(tokens[position], most_tokens)
+            cost = fixed_usd[position] + output_usd[position] * tokens[position]
+            if whole:
+                seconds[position] += tokens[position] * self.waits[position]
+            costs[position] = cost
+            self.worth[position] = value_usd * (1.0 - errors[position])
+            self.paid[position] = cost + second_usd * seconds[position] + dearer * cost
+            shares[position] = 0.0
+            if count > _FIELD:
+                shared = quality.broad[rows[position]]
+                unsure = max(variances[position] - shared, 0.0) * narrow * narrow + common * common * shared
+                hoped = min(means[position] + _HIGH * sqrt(max(unsure, 0.0)), 1.0)
+                self.index[position] = self.worth[position] * hoped - self.paid[position]
+        taken = self._select(count)
+        self._know(x, rows, used, taken, variances)
+        for number in range(taken):
+            position = self.field[number]
             shared = quality.broad[rows[position]]
-            mean, variance = table[MEAN, position], max(table[VARIANCE, position], 1e-12)
-            tokens = min(table[TOKENS, position], most_tokens)
-            cost = fixed_usd[position] + output_usd[position] * tokens
-            seconds = table[SECONDS, position] + (tokens * self.waits[position] if whole else 0.0)
-            worth = value_usd * (1.0 - table[ERROR, position])
+            mean, variance = means[position], variances[position]
             unsure = max(variance - shared, 0.0) * narrow * narrow + common * common * shared + 1e-12
             unsure = sqrt(max(unsure, 1e-12))
             # Around the unclipped mean where it is below 1: clipping at 0 would hide how far apart arms are.
             excess = _excess(mean, unsure)
-            paid = cost + second_usd * seconds + dearer * cost
-            self.mean[position] = worth * _cut_mean(mean, unsure, excess) - paid
-            self.sd[position] = worth * _cut_sd(mean, unsure, excess) + 1e-12
-            table[VARIANCE, position] = variance
-            table[TOKENS, position] = tokens
-            table[COST, position] = cost
-            table[SECONDS, position] = seconds
-        best = 0
-        for position in range(1, count):
-            if self.mean[position] > self.mean[best]:
-                best = position
-        self._contest(count)
-        for position in range(count):
-            table[PROBABILITY, position] = self.share[position]
+            self.mean[number] = self.worth[position] * _cut_mean(mean, unsure, excess) - self.paid[position]
+            self.sd[number] = self.worth[position] * _cut_sd(mean, unsure, excess) + 1e-12
+        ahead = 0
+        for number in range(1, taken):
+            if self.mean[number] > self.mean[ahead]:
+                ahead = number
+        best = self.field[ahead]
+        self._contest(taken)
+        for number in range(taken):
+            shares[self.field[number]] = self.share[number]
         if looking > 0.0:
-            for position in range(count):
-                mean, unsure = table[MEAN, position], sqrt(table[VARIANCE, position])
+            if count > _FIELD:
+                for position in range(count):
+                    hoped = means[position] + _HIGH * sqrt(max(variances[position], 0.0))
+                    self.index[position] = min(hoped, 1.0)
+                taken = self._select(count)
+                self._know(x, rows, used, taken, variances)
+            for number in range(taken):
+                mean, unsure = means[self.field[number]], sqrt(variances[self.field[number]])
                 excess = _excess(mean, unsure)
-                self.mean[position] = _cut_mean(mean, unsure, excess)
-                self.sd[position] = _cut_sd(mean, unsure, excess)
-            self._contest(count)
+                self.mean[number] = _cut_mean(mean, unsure, excess)
+                self.sd[number] = _cut_sd(mean, unsure, excess)
+            self._contest(taken)
             for position in range(count):
-                table[PROBABILITY, position] += looking * (
-                    self.share[position] - table[PROBABILITY, position]
-                )
+                shares[position] *= 1.0 - looking
+            for number in range(taken):
+                shares[self.field[number]] += looking * self.share[number]
 
         if count > 1:
             # A floor under every propensity is what makes off-policy evaluation possible.
             least = min(floor, floors / count)
             for position in range(count):
-                table[PROBABILITY, position] = table[PROBABILITY, position] * (1.0 - count * least) + least
-        explored = 1.0 - table[PROBABILITY, best]
+                shares[position] = shares[position] * (1.0 - count * least) + least
+        explored = 1.0 - shares[best]
         if explored > most_explored:
             # The others keep their proportions, so an arm that could be drawn before still can.
             for position in range(count):
-                table[PROBABILITY, position] *= most_explored / explored
-            table[PROBABILITY, best] = 1.0 - most_explored
+                shares[position] *= most_explored / explored
+            shares[best] = 1.0 - most_explored
 
         total = 0.0
         for position in range(count):
-            total += table[PROBABILITY, position]
+            total += shares[position]
         passed = 0.0
         for drawn in range(count - 1):
-            passed += table[PROBABILITY, drawn]
+            passed += shares[drawn]
             if passed > uniform * total:
                 return drawn
         return int(count) - 1

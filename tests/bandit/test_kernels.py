@@ -1,3 +1,5 @@
+from copy import copy
+
 import numpy as np
 import pytest
 
@@ -5,6 +7,7 @@ from bandit.arrays import FloatArray
 from bandit.kernels import (
     COST,
     ERROR,
+    FIELD,
     MEAN,
     PROBABILITY,
     SECONDS,
@@ -151,11 +154,19 @@ class Case:
         count = self.rows.shape[0]
         least = min(0.001, 0.003 / count) if count > 1 else 0.0
         wanted = shares * (1.0 - count * least) + least
-        assert table[PROBABILITY] == pytest.approx(wanted, abs=1e-3)
+        competing = table[PROBABILITY] > least * (1.0 + 1e-9)
+        if count > FIELD:
+            assert np.count_nonzero(competing) <= FIELD * (2 if looking else 1)
+            assert table[PROBABILITY].min() == pytest.approx(least)
+            # Nobody here is known well, so many are about as good; who was left out would rarely have been drawn.
+            assert shares[~competing].sum() < 0.25
+        else:
+            assert table[PROBABILITY] == pytest.approx(wanted, abs=1e-3)
+            assert table[VARIANCE] == pytest.approx(variance, rel=1e-9)
+        assert table[VARIANCE][competing] == pytest.approx(variance[competing], rel=1e-9)
         assert table[PROBABILITY].sum() == pytest.approx(1.0)
         for row, values in (
             (MEAN, mean),
-            (VARIANCE, variance),
             (TOKENS, tokens),
             (COST, cost),
             (SECONDS, seconds),
@@ -184,6 +195,47 @@ def test_a_decision_changes_nothing_and_more_candidates_follow_on_fewer() -> Non
     first = fewer.decide()[1]
     assert case.decide()[1].tolist() == case.decide()[1].tolist()
     assert fewer.decide()[1].tolist() == first.tolist()
+
+
+def test_of_many_candidates_those_compete_that_could_be_best_and_as_if_they_were_alone() -> None:
+    for seed in range(5):
+        case = Case(seed, 400)
+        _, table = case.decide()
+        least = 0.003 / table.shape[1]
+        competing = np.flatnonzero(table[PROBABILITY] > least * (1.0 + 1e-9))
+        alone = copy(case)
+        alone.rows = case.rows[competing].copy()
+        alone.fixed, alone.output = case.fixed[competing].copy(), case.output[competing].copy()
+        _, few = alone.decide()
+        shares = (table[PROBABILITY][competing] - least) / (1.0 - table.shape[1] * least)
+        floor = min(0.001, 0.003 / competing.size)
+        assert shares == pytest.approx((few[PROBABILITY] - floor) / (1.0 - competing.size * floor), abs=2e-3)
+
+
+def test_among_equals_the_first_compete_and_one_that_is_unsure_gets_in() -> None:
+    case = Case(0, 100)
+    for arm in range(100):
+        case.posteriors.put(arm, case.theta[0], case.covariance[0], case.broad[0])
+    for part in (case.tokens, case.ttft, case.token_s):
+        part.restore("", {key: array[:1].repeat(100, axis=0) for key, array in part.snapshot("").items()})
+    case.errors.restore("", {key: array[:1].repeat(100) for key, array in case.errors.snapshot("").items()})
+    case.fixed[:], case.output[:] = 1e-4, 1e-6
+    _, table = case.decide()
+    competing = np.flatnonzero(table[PROBABILITY] > 1e-3)
+    assert competing.tolist() == list(range(FIELD))
+    unsure = int(case.rows[90])
+    case.posteriors.put(unsure, case.theta[0], 9.0 * case.covariance[0], 9.0 * case.broad[0])
+    _, table = case.decide()
+    assert table[PROBABILITY, 90] > 2.0 / FIELD
+    assert table[PROBABILITY, FIELD - 1] < 1e-3
+    assert table[PROBABILITY, FIELD - 2] > 1e-3
+
+
+def test_numbers_that_are_none_end_a_decision_all_the_same() -> None:
+    case = Case(0, 100)
+    case.fixed[::3] = np.nan
+    chosen, table = case.decide()
+    assert 0 <= chosen < table.shape[1]
 
 
 @pytest.mark.parametrize("broken", ["x", "rows", "fixed", "output"])

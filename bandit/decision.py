@@ -46,7 +46,7 @@ class Decision:
 
     @property
     def quality_sd(self) -> FloatArray:
-        """Standard deviation of what is known of the expected quality; of a candidate that can't win, a bound."""
+        """Standard deviation of what is known of the expected quality; of one that didn't compete, a guess."""
         return np.sqrt(self._row(VARIANCE))
 
     @property

@@ -3,7 +3,7 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-COMPILED := $(wildcard bandit/*.pxd)
+COMPILED := $(wildcard bandit/*.pxd proxy/*.pxd)
 PORT ?= 8080
 ARGS ?=
 
@@ -56,4 +56,4 @@ $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build bandit/*.c bandit/*.so *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build bandit/*.c bandit/*.so proxy/*.c proxy/*.so *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,4 +1,4 @@
-"""Compiles the loops that run for every request: the modules of bandit/ with a `.pxd` file beside them.
+"""Compiles the loops that run for every request: the modules with a `.pxd` file beside them.
 
 Without a C compiler or Python's headers they run as plain Python.
 """
@@ -25,11 +25,12 @@ setup(
     ext_modules=cythonize(
         [
             Extension(
-                f"bandit.{types.stem}",
-                [f"bandit/{types.stem}.py"],
+                f"{room}.{types.stem}",
+                [f"{room}/{types.stem}.py"],
                 extra_compile_args=["-O3", "-g0"],
             )
-            for types in sorted(Path("bandit").glob("*.pxd"))
+            for room in ("bandit", "proxy")
+            for types in sorted(Path(room).glob("*.pxd"))
         ],
         compiler_directives={
             "language_level": 3,

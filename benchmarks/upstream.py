@@ -110,6 +110,9 @@ class Counter:
     def passage(self) -> None:
         return None
 
+    def hold(self) -> None:
+        raise AssertionError("nothing passes here")
+
     def on_end(self) -> None:
         self.future.set_result(self.size)
 

@@ -12,8 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from aiohttp.web import RequestHandler
-
 from adapters.canonical import (
     Event,
     Finish,
@@ -28,7 +26,7 @@ from adapters.canonical import (
 )
 from adapters.dialect import Dialect, Ordinary, StreamDecoder, StreamEncoder
 from adapters.errors import ErrorKind, ProviderError, Truncated
-from proxy.chunks import LONGEST, SIZE_LINES
+from proxy.passage import Passage
 from proxy.reply import StreamReply
 from proxy.tasks import Tasks
 from proxy.upstream import (
@@ -153,17 +151,15 @@ class Relay:
 
     __slots__ = (
         "_buffer",
-        "_client",
         "_decode_error",
         "_error_body",
         "_head",
         "_loop",
-        "_ordinary",
+        "_passage",
         "_passed",
+        "_read",
         "_reply",
         "_tasks",
-        "_write",
-        "chunks",
         "ended",
         "exchange",
         "first_content_at",
@@ -191,10 +187,8 @@ class Relay:
         self._loop = loop
         self._error_body: bytearray | None = None
         self._buffer: list[bytes] = []
-        self._ordinary = (b"", b"", 0)
-        self._write: Callable[[bytes], None]  # this and the next from `passage` on
-        self._client: RequestHandler
-        self._passed = False
+        self._passage: Passage | None = None
+        self._passed = 0
         self.ended: asyncio.Future[Ending] = loop.create_future()
         self.exchange: Exchange | None = None
         self.status: int | None = None
@@ -202,7 +196,12 @@ class Relay:
         self.first_content_at: float | None = None
         self.forwarded = False
         self.last_write_at = loop.time()
-        self.chunks = 0
+        self._read = 0
+
+    @property
+    def chunks(self) -> int:
+        """Reads that brought something of an answer."""
+        return self._read + (0 if self._passage is None else self._passage.chunks)
 
     # -- the upstream's side -----------------------------------------------------------------------
 
@@ -225,7 +224,7 @@ class Relay:
         except ProviderError as error:
             self._abort(error)
             return
-        self.chunks += 1
+        self._read += 1
         if self.first_content_at is None and pipe.content:
             self.first_content_at = self._loop.time()
         if not out:
@@ -237,46 +236,32 @@ class Relay:
         if self.forwarded:
             self.last_write_at = self._loop.time()
             if not reply.write(out):
-                self._hold()
+                self.hold()
             return
         # Headers and role alone are no answer yet: an error may still follow, and be made good elsewhere.
         self._buffer.append(out)
         if pipe.content or pipe.finish is not None:
             self._begin(b"".join(self._buffer))
 
-    def passage(self) -> Callable[[bytes], bool] | None:
+    def passage(self) -> Callable[[bytes], int] | None:
         """Where nothing is held back, ordinary events may go from one socket to the other framed as they came."""
         ordinary = self.pipe.ordinary
         if ordinary is None or not self.forwarded or self._reply is None:
             return None
-        passage = self._reply.passage()
+        passage = self._passage
         if passage is None:
-            return None
-        self._write, self._client = passage
-        self._ordinary = (ordinary.head, ordinary.tail + b"\r\n", ordinary.rest + 2)
-        return self._pass
+            ends = self._reply.passage()
+            if ends is None:
+                return None
+            passage = self._passage = Passage(*ends)
+        passage.expect(*ordinary)
+        return passage.let
 
-    def _pass(self, read: bytes) -> bool:
-        """Lets a read through that is one HTTP chunk around one ordinary event; returns whether it was that."""
-        size = len(read)
-        line = SIZE_LINES[size] if size < LONGEST else None
-        if line is None:
-            return False
-        head, tail, rest = self._ordinary
-        start = len(line)
-        if not (
-            read.startswith(line)
-            and read.startswith(head, start)
-            and read.endswith(tail)
-            and read.find(b"\n", start + len(head)) == size - rest
-        ):
-            return False
-        self.chunks += 1
-        self._passed = True
-        self._write(read)
-        if self._client._paused:  # noqa: SLF001  the property costs a call per chunk
-            self._hold()
-        return True
+    def hold(self) -> None:
+        """Holds the upstream back until the client has read enough."""
+        if self.exchange is not None and not self.exchange.paused:
+            self.exchange.pause()
+            self._tasks.start(self._release(), name="slow client")
 
     def on_end(self) -> None:
         """The upstream ended its message cleanly; whether the answer is whole, the pipe knows."""
@@ -315,8 +300,9 @@ class Relay:
     def keep_alive(self, now: float, silence: float) -> None:
         """Sends a comment if the client has heard nothing for `silence` seconds."""
         reply = self._reply
-        if self._passed:
-            self._passed = False
+        passage = self._passage
+        if passage is not None and passage.chunks > self._passed:
+            self._passed = passage.chunks
             self.last_write_at = now
         if reply is None or now - self.last_write_at < silence or self.ended.done():
             return
@@ -335,11 +321,6 @@ class Relay:
             self._reply.write(first)
         else:
             self._reply.start(self._head, first)
-
-    def _hold(self) -> None:
-        if self.exchange is not None and not self.exchange.paused:
-            self.exchange.pause()
-            self._tasks.start(self._release(), name="slow client")
 
     async def _release(self) -> None:
         assert self._reply is not None

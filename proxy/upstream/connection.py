@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+from proxy.passage import SLOW
 from proxy.upstream.failures import ConnectionLost, ProtocolViolation
 from proxy.upstream.inflate import InflateError, Inflater
 
@@ -62,7 +63,7 @@ class Connection(asyncio.Protocol):
         self._between: list[None] = []  # not empty: a chunk has ended, and no other begun
         self.on_chunk_header = self._between.clear
         self.on_chunk_complete = partial(self._between.append, None)
-        self._passage: Callable[[bytes], bool] | None = None
+        self._passage: Callable[[bytes], int] | None = None
         parser = HttpResponseParser(self)
         self._parser: HttpResponseParser | None = parser
         self._feed: Callable[[bytes], None] = parser.feed_data
@@ -143,8 +144,11 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         passage = self._passage
         if passage is not None:
-            if passage(data):
+            passed = passage(data)
+            if passed:
                 self.fresh = True
+                if passed == SLOW and self._exchange is not None:
+                    self._exchange.sink.hold()
                 return
             self._passage = None
         if not self._relaying:

@@ -23,11 +23,14 @@ class Sink(Protocol):
     def on_body(self, data: bytes) -> None:
         """What one read brought of the body, unframed and decoded."""
 
-    def passage(self) -> Callable[[bytes], bool] | None:
+    def passage(self) -> Callable[[bytes], int] | None:
         """What may be given the next reads as they are, if each is one HTTP chunk; asked after an `on_body`.
 
-        It returns False for a read that it leaves to `on_body`.
+        It returns 0 for a read that it leaves to `on_body`, and 2 where it took it and the sink has to `hold`.
         """
+
+    def hold(self) -> None:
+        """Pause until the client has read enough."""
 
     def on_end(self) -> None:
         """The message is complete."""

@@ -74,7 +74,7 @@ def test_the_source_as_plain_python_decides_and_learns_the_same() -> None:
 
 @pytest.mark.skipif(not kernels.COMPILED, reason="nothing is compiled here")
 def test_nothing_compiled_is_older_than_its_source() -> None:
-    for types in (ROOT / "bandit").glob("*.pxd"):
-        made = max((ROOT / "bandit").glob(f"{types.stem}.*.so"), key=lambda path: path.stat().st_mtime)
+    for types in [*(ROOT / "bandit").glob("*.pxd"), *(ROOT / "proxy").glob("*.pxd")]:
+        made = max(types.parent.glob(f"{types.stem}.*.so"), key=lambda path: path.stat().st_mtime)
         for source in (types, types.with_suffix(".py")):
             assert made.stat().st_mtime >= source.stat().st_mtime, f"{source.name} changed: run make"

@@ -45,8 +45,11 @@ class Recorder:
         self.some_body.set()
         self._note("body")
 
-    def passage(self) -> Callable[[bytes], bool] | None:
+    def passage(self) -> Callable[[bytes], int] | None:
         return None
+
+    def hold(self) -> None:
+        raise AssertionError("nothing passes here")
 
     def on_end(self) -> None:
         self._note("end")

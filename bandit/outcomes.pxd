@@ -7,8 +7,6 @@ cdef class Providers:
     cdef public list names
     cdef Py_ssize_t[::1] group
     cdef bint shared
-    cdef double[::1] first
-    cdef double[::1] second
 
 
 cdef class LogMeans:
@@ -19,6 +17,15 @@ cdef class LogMeans:
     cdef double[:, ::1] total
     cdef double[:, ::1] last
     cdef double[:, ::1] arms
+    cdef Py_ssize_t version
+    cdef Py_ssize_t summed
+    cdef double pooled
+    cdef double[::1] by_weight
+    cdef double[::1] by_total
+    cdef double[:, ::1] expected
+    cdef Py_ssize_t[:, ::1] stamp
+
+    cdef object _forget(self)
 
     @cython.locals(
         logarithm=double, weight=double, total=double, known=double, squared=double, most=double,
@@ -27,10 +34,12 @@ cdef class LogMeans:
     cpdef object observe(self, Py_ssize_t arm, Py_ssize_t cell, double value, double now)
 
     @cython.locals(
-        count=Py_ssize_t, arm=Py_ssize_t, position=Py_ssize_t, group=Py_ssize_t, by_weight=double[::1],
-        by_total=double[::1], weight=double, total=double, pooled=double, known=double, mean=double,
+        version=Py_ssize_t, arm=Py_ssize_t, position=Py_ssize_t, group=Py_ssize_t, known=double, mean=double,
     )
     cpdef object expect(self, Py_ssize_t cell, Providers providers, Py_ssize_t[::1] rows, double[::1] result)
+
+    @cython.locals(count=Py_ssize_t, arm=Py_ssize_t, weight=double, total=double)
+    cdef object _sum(self, Providers providers)
 
 
 cdef class ErrorRates:
@@ -38,12 +47,24 @@ cdef class ErrorRates:
     cdef double[::1] failed
     cdef double[::1] called
     cdef double[::1] last
+    cdef Py_ssize_t version
+    cdef Py_ssize_t summed
+    cdef double second
+    cdef double[::1] by_failed
+    cdef double[::1] by_called
+    cdef double[::1] expected
+    cdef Py_ssize_t[::1] stamp
+
+    cdef object _forget(self)
 
     @cython.locals(keep=double)
     cpdef object observe(self, Py_ssize_t arm, bint error, double now)
 
     @cython.locals(
-        arm=Py_ssize_t, position=Py_ssize_t, by_failed=double[::1], by_called=double[::1], keep=double,
-        errors=double, calls=double, expected=double, others=double, among=double,
+        version=Py_ssize_t, arm=Py_ssize_t, position=Py_ssize_t, keep=double, errors=double,
+        calls=double, expected=double, others=double, among=double,
     )
     cpdef object expect(self, double now, Providers providers, Py_ssize_t[::1] rows, double[::1] result)
+
+    @cython.locals(count=Py_ssize_t, arm=Py_ssize_t, keep=double)
+    cdef object _sum(self, double now, Providers providers)

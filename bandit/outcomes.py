@@ -20,9 +20,9 @@ import numpy as np
 from bandit.arrays import FloatArray, IntArray, with_row
 
 if cython.compiled:
-    from cython.cimports.libc.math import exp, log, sqrt
+    from cython.cimports.libc.math import exp, floor, log, sqrt
 else:
-    from math import exp, log, sqrt
+    from math import exp, floor, log, sqrt
 
 _HUBER = 2.5
 """Standard deviations beyond which an observation counts as if it stood there."""
@@ -47,8 +47,6 @@ class Providers:
         self.names: list[str] = []
         self.group: IntArray = np.zeros(0, dtype=np.intp)
         self.shared = False
-        self.first = np.zeros(0)  # sums by provider, for as long as a prediction takes
-        self.second = np.zeros(0)
 
     def add_arm(self, provider: str) -> None:
         """Adds an arm."""
@@ -58,7 +56,6 @@ class Providers:
             group = int(self.group[self.names.index(provider)])
         self.group = np.concatenate([self.group, np.array([group], dtype=np.intp)])
         self.names.append(provider)
-        self.first, self.second = np.zeros(len(self.names)), np.zeros(len(self.names))
 
 
 class LogMeans:
@@ -66,6 +63,9 @@ class LogMeans:
 
     weight, total, last   (n, cells): decayed observations, sum of their logarithms, time of the latest
     arms                  (n, 4): both sums over all cells, weight and weighted squares of the residuals
+
+    An expectation is kept until the next observation: decisions outnumber the batches that are learnt from, and what
+    hundreds of arms take is exponentials. `version` counts changes; what bears an older stamp is reckoned again.
     """
 
     def __init__(self, *, cells: int, typical: float, half_life_s: float) -> None:
@@ -76,6 +76,17 @@ class LogMeans:
         self.total = np.zeros((0, cells))
         self.last = np.zeros((0, cells))
         self.arms = np.zeros((0, 4))
+        self.version = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        count = self.arms.shape[0]
+        self.version += 1
+        self.summed = 0
+        self.pooled = 0.0
+        self.by_weight, self.by_total = np.zeros(count), np.zeros(count)
+        self.expected = np.zeros((self.cells, count))
+        self.stamp = np.zeros((self.cells, count), dtype=np.intp)
 
     def add_arm(self) -> None:
         """Adds an arm that knows nothing yet."""
@@ -83,11 +94,13 @@ class LogMeans:
         self.total = with_row(np.asarray(self.total), 0.0)
         self.last = with_row(np.asarray(self.last), 0.0)
         self.arms = with_row(np.asarray(self.arms), np.array([0.0, 0.0, 1.0, _PRIOR_SD**2]))
+        self._forget()
 
     def observe(self, arm: int, cell: int, value: float, now: float) -> None:
         """Takes one positive `value` (tokens or seconds). Raises IndexError for an arm or cell there isn't."""
         if not (0 <= arm < self.arms.shape[0] and 0 <= cell < self.cells):
             raise IndexError(f"no cell {cell} of an arm {arm}")
+        self.version += 1
         logarithm = log(max(value, 1e-6))
         weight, total = self.weight[arm, cell], self.total[arm, cell]
         if self.arms[arm, 0] >= 3.0:
@@ -114,29 +127,38 @@ class LogMeans:
         The mean of a log-normal value is exp(m + s²/2). What an arm has not shown yet is taken from its
         provider's others and from all arms.
         """
+        version = self.version
+        if self.summed != version:
+            self._sum(providers)
+        for position in range(rows.shape[0]):
+            arm = rows[position]
+            if self.stamp[cell, arm] != version:
+                known = self.pooled
+                if providers.shared:
+                    group = providers.group[arm]
+                    known = (self.by_total[group] + _ARM_PRIOR * known) / (self.by_weight[group] + _ARM_PRIOR)
+                mean = (self.arms[arm, 1] + _ARM_PRIOR * known) / (self.arms[arm, 0] + _ARM_PRIOR)
+                if self.cells > 1:
+                    mean = (self.total[arm, cell] + _CELL_PRIOR * mean) / (self.weight[arm, cell] + _CELL_PRIOR)
+                self.expected[cell, arm] = exp(mean + 0.5 * min(self.arms[arm, 3] / self.arms[arm, 2], 1.0))
+                self.stamp[cell, arm] = version
+            result[position] = self.expected[cell, arm]
+
+    def _sum(self, providers: Providers) -> None:
+        """Sums over all arms, and by provider."""
         count = self.arms.shape[0]
-        by_weight, by_total = providers.first, providers.second
         weight, total = 0.0, _ARM_PRIOR * self.typical
         for arm in range(count):
             weight += self.arms[arm, 0]
             total += self.arms[arm, 1]
-            by_weight[arm] = 0.0
-            by_total[arm] = 0.0
-        pooled = total / (weight + _ARM_PRIOR)
+            self.by_weight[arm] = 0.0
+            self.by_total[arm] = 0.0
+        self.pooled = total / (weight + _ARM_PRIOR)
         if providers.shared:
             for arm in range(count):
-                by_weight[providers.group[arm]] += self.arms[arm, 0]
-                by_total[providers.group[arm]] += self.arms[arm, 1]
-        for position in range(rows.shape[0]):
-            arm = rows[position]
-            known = pooled
-            if providers.shared:
-                group = providers.group[arm]
-                known = (by_total[group] + _ARM_PRIOR * pooled) / (by_weight[group] + _ARM_PRIOR)
-            mean = (self.arms[arm, 1] + _ARM_PRIOR * known) / (self.arms[arm, 0] + _ARM_PRIOR)
-            if self.cells > 1:
-                mean = (self.total[arm, cell] + _CELL_PRIOR * mean) / (self.weight[arm, cell] + _CELL_PRIOR)
-            result[position] = exp(mean + 0.5 * min(self.arms[arm, 3] / self.arms[arm, 2], 1.0))
+                self.by_weight[providers.group[arm]] += self.arms[arm, 0]
+                self.by_total[providers.group[arm]] += self.arms[arm, 1]
+        self.summed = self.version
 
     def predict(self, cell: int, providers: Providers) -> FloatArray:
         """Returns the expected value of every arm, shape (n,)."""
@@ -168,6 +190,7 @@ class LogMeans:
                 f"{name}: {weight.shape}, {total.shape}, {last.shape} and {arms.shape} don't fit"
             )
         self.weight, self.total, self.last, self.arms = weight.copy(), total.copy(), last.copy(), arms
+        self._forget()
 
 
 class ErrorRates:
@@ -175,7 +198,7 @@ class ErrorRates:
 
     The prior is one failure in fifty calls, and the recent calls of the provider's other arms. An outage is over
     when it is over: with a half-life of ten minutes an arm that recovered gets its traffic back without anybody
-    resetting it.
+    resetting it. What is expected is reckoned once a second, and anew after an observation.
     """
 
     def __init__(self, *, half_life_s: float) -> None:
@@ -183,44 +206,73 @@ class ErrorRates:
         self.failed = np.zeros(0)
         self.called = np.zeros(0)
         self.last = np.zeros(0)
+        self.version = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        count = self.last.shape[0]
+        self.version += 1
+        self.summed = 0
+        self.second = 0.0
+        self.by_failed, self.by_called = np.zeros(count), np.zeros(count)
+        self.expected = np.zeros(count)
+        self.stamp = np.zeros(count, dtype=np.intp)
 
     def add_arm(self) -> None:
         """Adds an arm that has not been called."""
         self.failed = with_row(np.asarray(self.failed), 0.0)
         self.called = with_row(np.asarray(self.called), 0.0)
         self.last = with_row(np.asarray(self.last), 0.0)
+        self._forget()
 
     def observe(self, arm: int, error: bool, now: float) -> None:
         """Takes the end of one call. Raises IndexError for an arm there isn't."""
         if not 0 <= arm < self.last.shape[0]:
             raise IndexError(f"no arm {arm}")
+        self.version += 1
         keep = exp(-self.rate * max(0.0, now - self.last[arm]))
         self.failed[arm] = self.failed[arm] * keep + error
         self.called[arm] = self.called[arm] * keep + 1.0
         self.last[arm] = max(now, self.last[arm])
 
     def expect(self, now: float, providers: Providers, rows: IntArray, result: FloatArray) -> None:
-        """Writes P(error) in (0, 1) at `now` of each of the arms `rows` (k,), which nobody checks, into `result` (k,)."""
-        by_failed, by_called = providers.first, providers.second
-        if providers.shared:
-            for arm in range(self.last.shape[0]):
-                by_failed[arm] = 0.0
-                by_called[arm] = 0.0
-            for arm in range(self.last.shape[0]):
-                keep = exp(-self.rate * max(0.0, now - self.last[arm]))
-                by_failed[providers.group[arm]] += self.failed[arm] * keep
-                by_called[providers.group[arm]] += self.called[arm] * keep
+        """Writes P(error) in (0, 1) at `now` of each of the arms `rows` (k,), which nobody checks, into `result` (k,).
+
+        Of `now`, whole seconds count.
+        """
+        now = floor(now)
+        if now != self.second:
+            self.second = now
+            self.version += 1
+        version = self.version
+        if providers.shared and self.summed != version:
+            self._sum(now, providers)
         for position in range(rows.shape[0]):
             arm = rows[position]
+            if self.stamp[arm] != version:
+                keep = exp(-self.rate * max(0.0, now - self.last[arm]))
+                errors, calls = self.failed[arm] * keep, self.called[arm] * keep
+                expected = _PRIOR_ERRORS
+                if providers.shared:
+                    # Without the arm's own calls, or a failed arm would look dead twice.
+                    others = max(0.0, self.by_failed[providers.group[arm]] - errors)
+                    among = max(0.0, self.by_called[providers.group[arm]] - calls)
+                    expected = _PRIOR_CALLS * (others + _PRIOR_ERRORS) / (among + _PRIOR_CALLS)
+                self.expected[arm] = (errors + expected) / (calls + _PRIOR_CALLS)
+                self.stamp[arm] = version
+            result[position] = self.expected[arm]
+
+    def _sum(self, now: float, providers: Providers) -> None:
+        """Sums up what still counts at `now`, by provider."""
+        count = self.last.shape[0]
+        for arm in range(count):
+            self.by_failed[arm] = 0.0
+            self.by_called[arm] = 0.0
+        for arm in range(count):
             keep = exp(-self.rate * max(0.0, now - self.last[arm]))
-            errors, calls = self.failed[arm] * keep, self.called[arm] * keep
-            expected = _PRIOR_ERRORS
-            if providers.shared:
-                # Without the arm's own calls, or a failed arm would look dead twice.
-                others = max(0.0, by_failed[providers.group[arm]] - errors)
-                among = max(0.0, by_called[providers.group[arm]] - calls)
-                expected = _PRIOR_CALLS * (others + _PRIOR_ERRORS) / (among + _PRIOR_CALLS)
-            result[position] = (errors + expected) / (calls + _PRIOR_CALLS)
+            self.by_failed[providers.group[arm]] += self.failed[arm] * keep
+            self.by_called[providers.group[arm]] += self.called[arm] * keep
+        self.summed = self.version
 
     def predict(self, now: float, providers: Providers) -> FloatArray:
         """Returns P(error) of every arm at `now`: shape (n,), in (0, 1)."""
@@ -243,3 +295,4 @@ class ErrorRates:
         if failed.ndim != 1 or not failed.shape == called.shape == last.shape:
             raise ValueError(f"{name}: {failed.shape}, {called.shape} and {last.shape} don't fit")
         self.failed, self.called, self.last = failed, called, last
+        self._forget()

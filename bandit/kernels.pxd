@@ -24,6 +24,16 @@ cdef void _compete(
     Py_ssize_t count, double[::1] mean, double[::1] sd, double[:, ::1] grid, double[::1] result
 ) noexcept
 
+@cython.locals(position=Py_ssize_t)
+cdef void _add_row(
+    double weight, double[:, ::1] matrix, Py_ssize_t row, Py_ssize_t first, double[::1] result
+) noexcept
+
+@cython.locals(position=Py_ssize_t)
+cdef void _add_cell(
+    double weight, double[:, :, ::1] matrices, Py_ssize_t row, Py_ssize_t first, double[::1] result
+) noexcept
+
 
 cdef class Judge:
     cdef Posteriors quality
@@ -51,7 +61,7 @@ cdef class Judge:
 
     @cython.locals(
         quality=Posteriors, count=Py_ssize_t, used=Py_ssize_t, row=Py_ssize_t, at=Py_ssize_t, position=Py_ssize_t,
-        value=double,
+        first=Py_ssize_t, value=double, side_by_side=bint,
     )
     cdef Py_ssize_t _foresee(
         self, double[::1] x, Py_ssize_t[::1] rows, double[::1] means, double[::1] variances

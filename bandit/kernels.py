@@ -132,6 +132,16 @@ def best_probabilities(mean: FloatArray, sd: FloatArray) -> FloatArray:
     return found
 
 
+def _add_row(weight: float, matrix: FloatArray, row: int, first: int, result: FloatArray) -> None:
+    for position in range(result.shape[0]):
+        result[position] += weight * matrix[row, first + position]
+
+
+def _add_cell(weight: float, matrices: FloatArray, row: int, first: int, result: FloatArray) -> None:
+    for position in range(result.shape[0]):
+        result[position] += weight * matrices[row, row, first + position]
+
+
 class Judge:
     """Decides by what the learners know at that moment; it changes nothing of them."""
 
@@ -171,7 +181,11 @@ class Judge:
         """Writes the expected quality of all candidates, and of many a guess at its variance: the covariance's diagonal
         alone. Returns how many entries of `x`, noted in `support`, are not 0.
         """
-        quality, count, used = self.quality, rows.shape[0], 0
+        quality, count, used, first = self.quality, rows.shape[0], 0, rows[0]
+        side_by_side = count > _FIELD
+        for position in range(count):
+            if rows[position] != first + position:
+                side_by_side = False
         for row in range(x.shape[0]):
             if x[row] != 0.0:
                 self.support[used] = row
@@ -182,6 +196,10 @@ class Judge:
         for at in range(used):
             row = self.support[at]
             value = x[row]
+            if side_by_side:  # as all arms of a gateway are; the loops then take several arms at a time
+                _add_row(value, quality.theta, row, first, means)
+                _add_cell(value * value, quality.covariance, row, first, variances)
+                continue
             for position in range(count):
                 means[position] += value * quality.theta[row, rows[position]]
             if count > _FIELD:

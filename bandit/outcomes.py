@@ -139,7 +139,9 @@ class LogMeans:
                     known = (self.by_total[group] + _ARM_PRIOR * known) / (self.by_weight[group] + _ARM_PRIOR)
                 mean = (self.arms[arm, 1] + _ARM_PRIOR * known) / (self.arms[arm, 0] + _ARM_PRIOR)
                 if self.cells > 1:
-                    mean = (self.total[arm, cell] + _CELL_PRIOR * mean) / (self.weight[arm, cell] + _CELL_PRIOR)
+                    mean = (self.total[arm, cell] + _CELL_PRIOR * mean) / (
+                        self.weight[arm, cell] + _CELL_PRIOR
+                    )
                 self.expected[cell, arm] = exp(mean + 0.5 * min(self.arms[arm, 3] / self.arms[arm, 2], 1.0))
                 self.stamp[cell, arm] = version
             result[position] = self.expected[cell, arm]

@@ -280,3 +280,15 @@ def test_a_cap_on_exploration_keeps_the_others_proportions(most: float) -> None:
     assert free[others].sum() > 0.02
     assert held[others].sum() == pytest.approx(min(most, free[others].sum()))
     assert held[others] / held[others].sum() == pytest.approx(free[others] / free[others].sum())
+
+
+def test_arms_side_by_side_and_in_another_order_are_judged_alike() -> None:
+    case = Case(0, 100)
+    turned = copy(case)
+    case.rows = np.arange(case.rows.shape[0], dtype=np.intp)
+    turned.rows = case.rows[::-1].copy()
+    turned.fixed, turned.output = case.fixed[::-1].copy(), case.output[::-1].copy()
+    _, straight = case.decide()
+    _, back = turned.decide()
+    assert np.array_equal(straight[MEAN], back[MEAN, ::-1])
+    assert straight[PROBABILITY] == pytest.approx(back[PROBABILITY, ::-1], abs=1e-12)

@@ -97,3 +97,54 @@ def test_a_snapshot_makes_the_same_means_and_another_shape_is_refused() -> None:
     assert again.predict().tolist() == made.predict().tolist()
     with pytest.raises(ValueError, match="1 cells"):
         again.means.restore("ttft", {**kept, "ttft.weight": np.zeros((2, 3))})
+
+
+@pytest.mark.parametrize("named", ["one", ""])
+def test_what_is_kept_of_an_expectation_is_what_a_fresh_learner_reckons(named: str) -> None:
+    rng = np.random.default_rng(0)
+    means, rates, providers = (
+        LogMeans(cells=3, typical=0.6, half_life_s=60.0),
+        ErrorRates(half_life_s=60.0),
+        Providers(),
+    )
+
+    def fresh() -> tuple[LogMeans, ErrorRates]:
+        made = LogMeans(cells=3, typical=0.6, half_life_s=60.0), ErrorRates(half_life_s=60.0)
+        for part, known in zip(made, (means, rates), strict=True):
+            part.restore("", known.snapshot(""))
+        return made
+
+    for number in range(60):
+        now = NOW + 0.4 * number
+        if number % 12 == 0:
+            providers.add_arm(named)
+            means.add_arm()
+            rates.add_arm()
+        arm = int(rng.integers(len(providers.names)))
+        if number % 3 == 0:
+            means.observe(arm, int(rng.integers(3)), float(rng.uniform(0.1, 9.0)), now)
+        if number % 5 == 0:
+            rates.observe(arm, number % 2 == 0, now)
+        again = fresh()
+        for cell in range(3):
+            assert np.array_equal(means.predict(cell, providers), again[0].predict(cell, providers))
+        assert np.array_equal(rates.predict(now, providers), again[1].predict(now, providers))
+
+
+def test_a_restored_state_replaces_what_was_kept() -> None:
+    before, after = Latencies("", ""), Latencies("", "")
+    after.observe(0, 9.0, NOW)
+    kept = before.predict()
+    before.means.restore("", after.means.snapshot(""))
+    assert before.predict()[0] > 2.0 * kept[0]
+    assert np.array_equal(before.predict(), after.predict())
+
+
+def test_failures_fade_second_by_second_without_another_call() -> None:
+    rates, providers = ErrorRates(half_life_s=1.0), Providers()
+    providers.add_arm("")
+    rates.add_arm()
+    rates.observe(0, True, NOW)
+    found = [float(rates.predict(NOW + seconds, providers)[0]) for seconds in (0.0, 0.9, 1.0, 3.0, 60.0, 0.0)]
+    assert found[0] == found[1] > found[2] > found[3] > found[4]
+    assert found[5] == found[0]

@@ -34,6 +34,12 @@ cdef void _add_cell(
     double weight, double[:, :, ::1] matrices, Py_ssize_t row, Py_ssize_t first, double[::1] result
 ) noexcept
 
+@cython.locals(position=Py_ssize_t, shared=double, unsure=double, hoped=double)
+cdef void _hope(
+    double common, double narrow, Py_ssize_t[::1] rows, double[::1] broad, double[::1] means, double[::1] variances,
+    double[::1] worth, double[::1] paid, double[::1] result,
+) noexcept
+
 
 cdef class Judge:
     cdef Posteriors quality

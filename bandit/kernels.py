@@ -142,6 +142,25 @@ def _add_cell(weight: float, matrices: FloatArray, row: int, first: int, result:
         result[position] += weight * matrices[row, row, first + position]
 
 
+def _hope(
+    common: float,
+    narrow: float,
+    rows: IntArray,
+    broad: FloatArray,
+    means: FloatArray,
+    variances: FloatArray,
+    worth: FloatArray,
+    paid: FloatArray,
+    result: FloatArray,
+) -> None:
+    """Writes the utility that each candidate could have: with the best quality that is not out of the question."""
+    for position in range(rows.shape[0]):
+        shared = broad[rows[position]]
+        unsure = max(variances[position] - shared, 0.0) * narrow * narrow + common * common * shared
+        hoped = min(means[position] + _HIGH * sqrt(max(unsure, 0.0)), 1.0)
+        result[position] = worth[position] * hoped - paid[position]
+
+
 class Judge:
     """Decides by what the learners know at that moment; it changes nothing of them."""
 
@@ -365,11 +384,8 @@ class Judge:
             self.worth[position] = value_usd * (1.0 - errors[position])
             self.paid[position] = cost + second_usd * seconds[position] + dearer * cost
             shares[position] = 0.0
-            if count > _FIELD:
-                shared = quality.broad[rows[position]]
-                unsure = max(variances[position] - shared, 0.0) * narrow * narrow + common * common * shared
-                hoped = min(means[position] + _HIGH * sqrt(max(unsure, 0.0)), 1.0)
-                self.index[position] = self.worth[position] * hoped - self.paid[position]
+        if count > _FIELD:
+            _hope(common, narrow, rows, quality.broad, means, variances, self.worth, self.paid, self.index)
         taken = self._select(count)
         self._know(x, rows, used, taken, variances)
         for number in range(taken):

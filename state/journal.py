@@ -76,10 +76,16 @@ def append(
     first, epoch = connection.execute("SELECT next, texts_epoch FROM sequence").fetchone()
     texts.begin(epoch)
     rows: list[Row] = []
+    names: tuple[str, ...] | None = None
+    candidates: int | None = None
     for seq, decision in enumerate(decisions, start=first):
-        candidates = texts.known(decision.arms)
-        if candidates is None:
-            candidates = texts.store(connection, decision.arms, dumps(decision.arms))
+        if (
+            decision.arms is not names or candidates is None
+        ):  # a tuple of hundreds of names is hashed each time
+            names = decision.arms
+            candidates = texts.known(names)
+            if candidates is None:
+                candidates = texts.store(connection, names, dumps(names))
         body = frame_of(decision)
         frame = texts.known(body)
         if frame is None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from operator import attrgetter
@@ -43,6 +44,12 @@ _INSERT_FEEDBACK = (
     f"INSERT INTO feedback ({FEEDBACK_COLUMNS}, decision, previous)"
     f" VALUES ({', '.join('?' * (FEEDBACK_COLUMNS.count(',') + 3))})"
 )
+_SLICE, _SLICES = 16, 4
+_BREATH_S = 1e-6
+"""A batch is written in slices of at least 16 rows, at most four of them, and the thread sleeps for a moment between two:
+where it shares a core with the event loop, that could not go on before the whole batch is written, however often SQLite
+lets go of the interpreter. A request in fifty would wait for it."""
+
 _UNSTORABLE = (UnicodeEncodeError, OverflowError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
 _WIDEN_BLOCK = (
     "INSERT INTO blocks VALUES (?, ?, ?) ON CONFLICT (block) DO UPDATE"
@@ -75,26 +82,14 @@ def append(
     """Writes both inside the caller's transaction; sets the records' fields last, when nothing can fail."""
     first, epoch = connection.execute("SELECT next, texts_epoch FROM sequence").fetchone()
     texts.begin(epoch)
-    rows: list[Row] = []
-    names: tuple[str, ...] | None = None
-    candidates: int | None = None
-    for seq, decision in enumerate(decisions, start=first):
-        if (
-            decision.arms is not names or candidates is None
-        ):  # a tuple of hundreds of names is hashed each time
-            names = decision.arms
-            candidates = texts.known(names)
-            if candidates is None:
-                candidates = texts.store(connection, names, dumps(names))
-        body = frame_of(decision)
-        frame = texts.known(body)
-        if frame is None:
-            frame = texts.store(connection, body, body)
-        rows.append(pack_decision(decision, seq, candidates, frame))
-    if rows:
-        _insert(connection, rows)
+    slice_ = max(_SLICE, -(-len(decisions) // _SLICES))
+    for start in range(0, len(decisions), slice_):
+        if start:
+            time.sleep(_BREATH_S)
+        _insert(connection, _packed(connection, texts, decisions[start : start + slice_], first + start))
+    if decisions:
         _widen_blocks(connection, first, [decision.at for decision in decisions])
-    taken = first + len(rows)
+    taken = first + len(decisions)
     results: list[FeedbackResult] = []
     fresh: list[tuple[Feedback, Feedback]] = []
     for item in feedback:
@@ -113,6 +108,27 @@ def append(
         item.seq, item.arm, item.task = stored.seq, stored.arm, stored.task
         item.context, item.previous = stored.context, stored.previous
     return first, results
+
+
+def _packed(
+    connection: sqlite3.Connection, texts: TextIds, decisions: Sequence[Decision], first: int
+) -> list[Row]:
+    """Returns the rows of decisions, numbered from `first` on; texts they are the first to name are stored."""
+    rows: list[Row] = []
+    names: tuple[str, ...] | None = None
+    candidates: int | None = None
+    for seq, decision in enumerate(decisions, start=first):
+        if decision.arms is not names or candidates is None:  # hundreds of names are long to hash
+            names = decision.arms
+            candidates = texts.known(names)
+            if candidates is None:
+                candidates = texts.store(connection, names, dumps(names))
+        body = frame_of(decision)
+        frame = texts.known(body)
+        if frame is None:
+            frame = texts.store(connection, body, body)
+        rows.append(pack_decision(decision, seq, candidates, frame))
+    return rows
 
 
 def _insert(connection: sqlite3.Connection, rows: list[Row]) -> None:

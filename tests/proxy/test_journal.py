@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import orjson
 import pytest
 
+from state.records import Decision, Event
 from tests.proxy.provider import Provider
 from tests.proxy.running import Launch
 
@@ -35,3 +37,35 @@ async def test_feedback_ends_the_wait_of_a_decision_for_company(
     _, answer, _ = await gateway.chat()
     status, told, _ = await gateway.post("/v1/feedback", {"id": answer["id"], "value": 1.0})
     assert (status, told["status"]) == (200, "new")
+
+
+async def test_others_have_their_turn_while_a_batch_is_learnt_from(
+    provider: Provider, launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = await launch(provider.arm("good"))
+    journal, learner = gateway.gateway.journal, gateway.gateway.learner
+    await gateway.chat()
+    await journal.flush()
+    [row] = await gateway.gateway.store.tail(learner.seq - 1, 1)
+    sizes: list[int] = []
+    turns = 0
+
+    def apply(rows: list[Event]) -> None:
+        nonlocal turns
+        sizes.append(len(rows))
+        asyncio.get_running_loop().call_soon(took_a_turn)
+        apply_really(rows)
+
+    def took_a_turn() -> None:
+        nonlocal turns
+        turns += 1
+
+    apply_really = learner.apply
+    monkeypatch.setattr(learner, "apply", apply)
+    before = learner.statistics.requests()
+    assert isinstance(row, Decision)
+    for _ in range(100):
+        journal.decided(replace(row, seq=0))
+    await journal.flush()
+    assert (sizes, learner.statistics.requests() - before) == ([25] * 4, 100)
+    assert turns >= 3

@@ -35,6 +35,27 @@ async def test_rows_get_consecutive_seqs_decisions_first(store):
     assert await store.last_seq() == 4
 
 
+@pytest.mark.parametrize("size", [16, 17, 64, 65, 500])
+async def test_a_batch_is_written_in_slices_and_in_one_transaction(store, size):
+    batch = [decision(number) for number in range(size)]
+    first, _ = await store.append(batch, [])
+    assert [row.seq for row in batch] == list(range(first, first + size))
+    found = await store.tail(first - 1, size + 1)
+    assert [(row.seq, row.id) for row in found] == [(row.seq, row.id) for row in batch]
+
+
+async def test_a_batch_that_fails_in_a_later_slice_leaves_nothing(store):
+    batch = [decision(number) for number in range(40)]
+    batch[39].probabilities = None
+    before = await store.last_seq()
+    with pytest.raises(AttributeError):
+        await store.append(batch, [])
+    assert await store.last_seq() == before
+    assert await store.tail(before, 100) == []
+    batch[39].probabilities = batch[38].probabilities
+    assert (await store.append(batch, []))[0] == before + 1
+
+
 async def test_feedback_takes_arm_task_and_context_from_its_decision(store):
     value = quality("chatcmpl-4", 0.5, weight=2.0, source="judge", comment="fine")
     _, (result,) = await store.append([decision(4)], [value])

@@ -39,7 +39,7 @@ TABLE_ROWS = 7
 _HIGH, _LOW = 3.5, 3.0
 """An arm whose mean + 3.5 sd lies below another's mean − 3 sd is the best with a probability below 2e-4."""
 
-FIELD = 32
+FIELD = 16
 _FIELD = FIELD
 """Candidates that compete for one decision, at most. With more, those that could be best by a cheap bound compete, and
 the others get the floor: what hundreds of arms would add to the cost of a request, they'd hardly add to its answer."""

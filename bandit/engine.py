@@ -36,6 +36,11 @@ _BUDGETED, _TARGETED = 1.5, 1.25
 """Factors on curiosity where a budget or a quality is held: an arm passed over for good there costs more than
 utility. For a quality, a share of requests explores besides."""
 
+_LEARNT = (
+    "arms", "_index", "_priors", "_tasks", "_quality", "_outlook", "_judge", "_bias", "_pacer", "_contexts",
+)  # fmt: skip
+"""All that a bandit holds but its settings."""
+
 VERSION = 3
 """Of snapshots. One more whenever state or its meaning changes; another version's snapshot is refused."""
 
@@ -368,7 +373,8 @@ class Bandit:
             fresh._take(meta, arrays)
         except (KeyError, TypeError, IndexError, AttributeError) as error:
             raise ValueError(f"not a snapshot of this bandit: {error!r}") from error
-        self.__dict__.update(fresh.__dict__)
+        for part in _LEARNT:
+            setattr(self, part, getattr(fresh, part))
 
     def _take(self, meta: Mapping[str, Any], arrays: Mapping[str, FloatArray]) -> None:
         if (meta["version"], meta["dimension"]) != (VERSION, DIMENSION):

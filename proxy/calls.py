@@ -60,7 +60,7 @@ class _Failed:
 class Call:
     """A request under way."""
 
-    gateway: Gateway
+    gateway: "Gateway"  # noqa: UP037  a compiled dataclass looks its types up when it is made
     http: Incoming
     client: Dialect
     request: ClientRequest

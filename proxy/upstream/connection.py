@@ -91,6 +91,7 @@ class Connection(asyncio.Protocol):
         self._exchange = exchange
         exchange.connection = self
         self._relaying = self._complete = self._until_close = False
+        self._inflater = None
         self._between.clear()
         self._unframed = self._status = 0
         self.served += 1
@@ -271,7 +272,6 @@ class Connection(asyncio.Protocol):
         self._headers = []
         self._unframed = 0
         self._deliver = exchange.sink.on_body
-        self._inflater = None
         self.idle_limit = None
         self._bodiless = self._bodiless or self._status in {204, 304}
         if self._framing and not self._framed():

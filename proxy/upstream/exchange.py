@@ -11,7 +11,16 @@ from proxy.upstream.limits import Timeouts
 
 if TYPE_CHECKING:
     from proxy.upstream.connection import Connection
-    from proxy.upstream.origin import Origin
+
+
+class Place(Protocol):
+    """Where exchanges are under way: the origin they are sent to."""
+
+    def settled(self, exchange: Exchange) -> None:
+        """It is over, however it ended."""
+
+    def withdraw(self, exchange: Exchange) -> None:
+        """Its connection, or its place in the queue, isn't wanted any more."""
 
 
 class Sink(Protocol):
@@ -60,7 +69,7 @@ class Exchange:
     )
 
     def __init__(
-        self, origin: Origin, head: bytes, body: bytes, sink: Sink, timeouts: Timeouts, now: float
+        self, origin: Place, head: bytes, body: bytes, sink: Sink, timeouts: Timeouts, now: float
     ) -> None:
         self._origin = origin
         self.head = head

@@ -1,5 +1,7 @@
 """Records for the tests of the store."""
 
+import dataclasses
+
 import numpy as np
 
 from state.records import Decision
@@ -48,11 +50,11 @@ def decision(number: int, **changes: object) -> Decision:
 def fields(record: object) -> dict[str, object]:
     """Returns a record as plain values, so that two can be compared."""
     found: dict[str, object] = {}
-    for name in record.__slots__:
+    for name in (field.name for field in dataclasses.fields(record)):
         value = getattr(record, name)
         if isinstance(value, np.ndarray):
             value = (str(value.dtype), value.tolist())
-        elif hasattr(value, "__slots__"):
+        elif dataclasses.is_dataclass(value):
             value = fields(value)
         found[name] = value
     return found

@@ -6,7 +6,7 @@ A `Voice` says what that is: `lacks` names each feature that is left out, with t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import orjson
 from hypothesis import strategies as st
@@ -204,7 +204,7 @@ def media(draw, voice):
     cached = voice.can("cache_of_media") and draw(st.booleans())
     if not cached:
         return made
-    return Media(**{name: getattr(made, name) for name in made.__slots__} | {"cache": {"type": "ephemeral"}})
+    return replace(made, cache={"type": "ephemeral"})
 
 
 @st.composite

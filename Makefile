@@ -3,11 +3,13 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-COMPILED := $(wildcard bandit/*.pxd proxy/*.pxd)
+ROOMS := adapters bandit proxy state
+LOOPS := $(wildcard bandit/*.pxd proxy/*.pxd)
+COMPILED := $(shell cat compiled.txt)
 PORT ?= 8080
 ARGS ?=
 
-.PHONY: run demo test check bench lock format clean
+.PHONY: run demo test check bench lock format plain clean
 
 run: $(VENV)/.installed
 	$(BIN)/meritorder serve --port $(PORT) $(ARGS)
@@ -35,25 +37,34 @@ format: $(VENV)/.installed-dev
 # Writes both lock files: every version, with hashes, for every platform.
 lock:
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
-		pyproject.toml -o requirements.lock
+		pyproject.toml --group build -o requirements.lock
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
-		pyproject.toml --group dev -o requirements-dev.lock
+		pyproject.toml --group build --group dev -o requirements-dev.lock
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
-		pyproject.toml --group dev --group bench -o requirements-bench.lock
+		pyproject.toml --group build --group dev --group bench -o requirements-bench.lock
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
 		echo "$(PYTHON) comes without ensurepip here: on Debian, apt install python3.11-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: requirements.lock pyproject.toml setup.py $(COMPILED) $(COMPILED:.pxd=.py) | $(VENV)/bin/python
+# Compiling takes a minute or two, and its tools stand in the lock file with everything else.
+$(VENV)/.installed: requirements.lock pyproject.toml setup.py compiled.txt $(COMPILED) $(LOOPS) $(LOOPS:.pxd=.py) | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@$(MAKE) --silent plain
+	@echo "Compiling what runs for every request; this takes a minute or two."
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@find $(ROOMS) -name '*.so' -exec touch {} +
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-clean:
-	rm -rf $(VENV) build bandit/*.c bandit/*.so proxy/*.c proxy/*.so *.egg-info .mypy_cache .ruff_cache .pytest_cache
+# Everything as plain Python, as on a machine without a compiler: for profilers, debuggers and quick changes.
+plain:
+	rm -f meritorder__mypyc.*.so
+	find $(ROOMS) -name '*.so' -delete
+
+clean: plain
+	rm -rf $(VENV) build bandit/*.c proxy/*.c *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -27,13 +27,11 @@ from bandit.arrays import FloatArray, IntArray
 from bandit.decision import Decision
 from bandit.engine import Bandit, Estimate, Settings
 from bandit.features import DIMENSION, Context, RequestFacts
-from bandit.kernels import COMPILED
 from bandit.objective import PRESETS, Objective, Quote
 from bandit.priors import ArmPrior
 from bandit.tasks import task_label
 
 __all__ = [
-    "COMPILED",
     "DIMENSION",
     "PRESETS",
     "ArmPrior",

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,7 @@ import bandit
 from adapters.canonical import Event, Request, Start, Usage
 from adapters.dialect import Dialect
 from adapters.errors import ErrorKind, Inexpressible, InvalidRequest, ProviderError
-from bandit import Context, FloatArray
+from bandit import Context
 from proxy.arms import Arm
 from proxy.errors import Refusal, invalid
 from proxy.incoming import Incoming
@@ -56,29 +56,40 @@ class _Failed:
         }
 
 
-@dataclass(slots=True)
 class Call:
     """A request under way."""
 
-    gateway: "Gateway"  # noqa: UP037  a compiled dataclass looks its types up when it is made
-    http: Incoming
-    client: Dialect
-    request: ClientRequest
-    canonical: Request | None
-    plan: Plan
-    key: str
-    id: str
-    task: str
-    x: FloatArray
-    probabilities: FloatArray
-    chosen: int
-    at: float = 0.0
-    started: float = 0.0
-    failed: list[_Failed] = field(default_factory=list)
-    inexpressible: list[str] = field(default_factory=list)
-    relay: Relay | None = None
-    reply: StreamReply | None = None
-    finished: asyncio.Event | None = None
+    def __init__(
+        self,
+        gateway: Gateway,
+        http: Incoming,
+        client: Dialect,
+        request: ClientRequest,
+        canonical: Request | None,
+        plan: Plan,
+        key: str,
+        context: Context,
+        decision: bandit.Decision,
+    ) -> None:
+        self.gateway = gateway
+        self.http = http
+        self.client = client
+        self.request = request
+        self.canonical = canonical
+        self.plan = plan
+        self.key = key
+        self.id = gateway.new_id()
+        self.task = context.task
+        self.x = context.x
+        self.probabilities = decision.probabilities
+        self.chosen = decision.chosen
+        self.at = 0.0
+        self.started = 0.0
+        self.failed: list[_Failed] = []
+        self.inexpressible: list[str] = []
+        self.relay: Relay | None = None
+        self.reply: StreamReply | None = None
+        self.finished: asyncio.Event | None = None
 
     # -- the loop over arms ------------------------------------------------------------------------
 
@@ -363,20 +374,7 @@ async def begin(
     """Plans, where no plan is given, and decides. Raises Refusal."""
     plan = plan or gateway.router.plan(request, gateway.loop.time())
     context, decision = decide(gateway, request, plan, gateway.random())
-    return kind(
-        gateway=gateway,
-        http=http,
-        client=client,
-        request=request,
-        canonical=canonical,
-        plan=plan,
-        key=key,
-        id=gateway.new_id(),
-        task=context.task,
-        x=context.x,
-        probabilities=decision.probabilities,
-        chosen=decision.chosen,
-    )
+    return kind(gateway, http, client, request, canonical, plan, key, context, decision)
 
 
 async def answer(

@@ -14,9 +14,9 @@ import click
 import uvloop
 from pydantic import SecretStr
 
-from bandit import COMPILED
 from proxy.admission import is_loopback
 from proxy.arms import configured
+from proxy.compiled import plain
 from proxy.config import ArmConfig, Config, ConfigError
 from proxy.gateway import Gateway, with_market_arms
 from proxy.market import start_market
@@ -103,10 +103,11 @@ async def serve(
 
         for number in signals:
             loop.add_signal_handler(number, end)
-        if not COMPILED:
+        if missing := plain():
             log.warning(
-                "the learner's loops are not compiled, so decisions are slow: install a C compiler and the headers "
-                "of this Python (on Debian python3-dev), and install this again"
+                "%s not compiled, so requests cost more than they need: install a C compiler and the headers of this "
+                "Python (on Debian python3-dev), and install this again",
+                " and ".join(missing) + (" is" if len(missing) == 1 else " are"),
             )
         await server.listen(sock)
         if not quiet:

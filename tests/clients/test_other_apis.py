@@ -184,19 +184,12 @@ async def test_the_cheaper_of_two_voices_is_known_before_the_call(replay: Replay
         {**replay.arm("openai_chat", "tts-1", provider="p", speech_usd_per_mchar=30.0), "name": "p/dear-tts"},
     ]
     gateway = await launch(*arms)
-    quotes: list[Any] = []
-    bandit = gateway.gateway.learner.bandit
-    decide = bandit.decide
-
-    def watched(x: Any, candidates: Any, quote: Any, *others: Any, **named: Any) -> Any:
-        quotes.append(quote.fixed_usd)
-        return decide(x, candidates, quote, *others, **named)
-
-    bandit.decide = watched  # type: ignore[method-assign]
+    price_only = {"objective": {"value_usd": 1e-6, "second_usd": 0.0}}
     async with openai.AsyncOpenAI(base_url=gateway.url + "/v1", api_key="k", max_retries=0) as client:
-        await client.audio.speech.create(model="auto", voice="alloy", input="Bonjour")
-    cheap, dear = quotes[0]
-    assert dear - cheap == pytest.approx(7 * 15e-6)
+        await client.audio.speech.create(model="auto", voice="alloy", input="Bonjour", extra_body=price_only)
+    [decision] = await gateway.decisions()
+    chances = dict(zip(decision.arms, decision.probabilities, strict=True))
+    assert chances["p/dear-tts"] < 0.05
 
 
 async def test_speech_that_breaks_is_cut_and_not_ended(gateway: Running, client: openai.AsyncOpenAI) -> None:

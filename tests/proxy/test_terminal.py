@@ -165,7 +165,8 @@ async def test_while_the_journal_cannot_be_written_what_was_learnt_is_shown_and_
     async def full(*_: object) -> None:
         raise StoreError("the disk is full [really]")
 
-    monkeypatch.setattr(gateway.gateway.journal, "judged", full)
+    monkeypatch.setattr(gateway.gateway.store, "append", full)
+    await gateway.chat()
     status, document = await gateway.get("/v1/arms")
     assert (status, document["requests"]) == (200, 1)
     assert document["behind"] == "the disk is full [really]"

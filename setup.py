@@ -60,7 +60,11 @@ def _way_of_a_request() -> list[Extension]:
 
     modules = Path("compiled.txt").read_text(encoding="utf-8").split()
     # One library for all: calls within it are C calls. -O2 is no faster, and takes twice as long.
-    return mypycify(modules, opt_level="1", debug_level="0", multi_file=True, group_name="meritorder")
+    try:
+        return mypycify(modules, opt_level="1", debug_level="0", multi_file=True, group_name="meritorder")
+    except SystemExit as errors:  # of types, say with a library newer than ours
+        warnings.warn(f"the way of a request is not compiled: {errors}", stacklevel=1)
+        return []
 
 
 # Metadata is asked for several times during one installation, and needs none of this.

@@ -15,7 +15,7 @@ class FrameReader:
     def __init__(self) -> None:
         try:
             # An optional extra, which carries no types.
-            from botocore.eventstream import (  # type: ignore[import-untyped]  # noqa: PLC0415
+            from botocore.eventstream import (  # noqa: PLC0415
                 EventStreamBuffer,
                 ParserError,
             )

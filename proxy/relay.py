@@ -8,6 +8,7 @@ no copy. Until the pipe gives its first bytes nothing is sent, so another arm ca
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -37,6 +38,8 @@ from proxy.upstream import (
     TotalTimeout,
     UpstreamFailure,
 )
+
+log = logging.getLogger("meritorder.relay")
 
 _LARGEST_ERROR = 64 * 1024
 _LARGEST_ANSWER = 128 * 1024 * 1024
@@ -224,6 +227,9 @@ class Relay:
         except ProviderError as error:
             self._abort(error)
             return
+        except Exception as error:  # noqa: BLE001  whatever an upstream can send
+            self._abort(_unreadable(error))
+            return
         self._read += 1
         if self.first_content_at is None and pipe.content:
             self.first_content_at = self._loop.time()
@@ -267,8 +273,7 @@ class Relay:
         """The upstream ended its message cleanly; whether the answer is whole, the pipe knows."""
         if self._error_body is not None:
             assert self.status is not None
-            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers}
-            self._end(Ending(self._decode_error(self.status, headers, bytes(self._error_body))))
+            self._end(Ending(self._told(self.status, self._error_body)))
             return
         try:
             rest = self.pipe.close()
@@ -278,6 +283,8 @@ class Relay:
             self._end(
                 Ending(ProviderError(ErrorKind.UPSTREAM, f"The answer was cut off: {error}", self.status))
             )
+        except Exception as error:  # noqa: BLE001  whatever an upstream can send
+            self._end(Ending(_unreadable(error)))
         else:
             if self._reply is None or not self.forwarded:
                 self._buffer.append(rest)
@@ -333,6 +340,19 @@ class Relay:
             self.exchange.cancel()
         self._end(Ending(error))
 
+    def _told(self, status: int, body: bytearray) -> ProviderError:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers}
+        try:
+            return self._decode_error(status, headers, bytes(body))
+        except Exception as error:  # noqa: BLE001  whatever an upstream can send
+            return _unreadable(error)
+
     def _end(self, ending: Ending) -> None:
         if not self.ended.done():
             self.ended.set_result(ending)
+
+
+def _unreadable(error: Exception) -> ProviderError:
+    """Of a dialect that met what it doesn't know; the trace says where, for the day when it should know it."""
+    log.warning("an upstream's answer can't be read: %r", error, exc_info=error)
+    return ProviderError(ErrorKind.UPSTREAM, "The answer can't be read: it isn't of its API's form.")

@@ -26,6 +26,7 @@ from adapters.dialects.anthropic_request import NAME, annotation
 from adapters.dialects.anthropic_usage import FINISH, Counters
 from adapters.dialects.event_tap import whole_pieces
 from adapters.dialects.fields import object_text
+from adapters.dialects.loose import word
 from adapters.errors import ErrorKind, ProviderError, Truncated
 from adapters.sse import SseSplitter
 
@@ -143,7 +144,7 @@ class _Answer:
 
     def start(self, message: Json, out: list[Event]) -> None:
         self._counters.add(message.get("usage"))
-        out.append(Start(message.get("id"), message.get("model")))
+        out.append(Start(word(message.get("id")), word(message.get("model"))))
 
     def block(self, index: int, raw: Json, out: list[Event]) -> None:
         block = self._blocks[index] = _Block(raw, self._length)

@@ -7,6 +7,7 @@ from adapters.dialect import CostOf
 from adapters.dialects.anthropic_errors import error_of
 from adapters.dialects.anthropic_usage import FINISH, Counters
 from adapters.dialects.event_tap import BodyTap, EventTap
+from adapters.dialects.loose import word
 
 
 class StreamTap(EventTap):
@@ -26,7 +27,7 @@ class StreamTap(EventTap):
         match raw.get("type"):
             case "message_start":
                 message = raw.get("message") or {}
-                self.id, self.model = message.get("id"), message.get("model")
+                self.id, self.model = word(message.get("id")), word(message.get("model"))
                 self._counters.add(message.get("usage"))
                 self.usage = self._counters.usage()
             case "content_block_start":
@@ -54,7 +55,7 @@ class AnswerTap(BodyTap):
     def answer(self, raw: Json) -> bool:
         if raw.get("type") == "error" or "content" not in raw:
             raise error_of(raw, 200)
-        self.id, self.model = raw.get("id"), raw.get("model")
+        self.id, self.model = word(raw.get("id")), word(raw.get("model"))
         if raw.get("stop_reason") is not None:
             self.finish = FINISH.get(raw["stop_reason"], "stop")
         counters = Counters()

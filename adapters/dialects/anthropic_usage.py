@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from adapters.canonical import FinishReason, Json, Usage
-from adapters.dialects.openai_usage import count
+from adapters.dialects.loose import count, dollars
 
 FINISH: dict[str, FinishReason] = {
     "end_turn": "stop",
@@ -65,9 +65,8 @@ class Counters:
         tier = raw.get("service_tier")
         if isinstance(tier, str):
             self.tier = "default" if tier == "standard" else tier
-        cost = raw.get("cost")
-        if isinstance(cost, int | float) and not isinstance(cost, bool):
-            self._cost = float(cost)
+        cost = dollars(raw.get("cost"))
+        self._cost = self._cost if cost is None else cost
 
     def usage(self) -> Usage | None:
         """Returns the counts so far in canonical form, None when there were none."""

@@ -29,7 +29,7 @@ from adapters.dialects.bedrock_frames import FrameReader, frame
 from adapters.dialects.bedrock_request import NAME
 from adapters.dialects.event_tap import parsed_body
 from adapters.dialects.fields import object_text, parsed_arguments
-from adapters.dialects.openai_usage import count
+from adapters.dialects.loose import count
 from adapters.errors import (
     ErrorKind,
     Inexpressible,

@@ -12,6 +12,7 @@ from adapters.dialects.cohere_answer import FINISH, CohereStreamDecoder, decode_
 from adapters.dialects.cohere_reply import CohereStreamEncoder, encode_answer
 from adapters.dialects.cohere_request import NAME, decode_request, encode_request
 from adapters.dialects.event_tap import BodyTap, EventTap
+from adapters.dialects.loose import word
 from adapters.dialects.openai_errors import error_of
 from adapters.errors import ProviderError
 
@@ -58,7 +59,7 @@ class CohereStreamTap(EventTap):
         delta = raw.get("delta") if isinstance(raw.get("delta"), dict) else {}
         assert isinstance(delta, dict)
         if kind == "message-start":
-            self.id = raw.get("id")
+            self.id = word(raw.get("id"))
         elif kind in ("content-delta", "tool-plan-delta", "tool-call-start"):
             self.content = True
         elif kind == "message-end":
@@ -76,7 +77,7 @@ class CohereBodyTap(BodyTap):
     def answer(self, raw: Json) -> bool:
         if "finish_reason" not in raw:
             raise error_of(raw, None)
-        self.id = raw.get("id")
+        self.id = word(raw.get("id"))
         return _finish(self, raw)
 
 

@@ -20,10 +20,11 @@ from adapters.canonical import (
     Usage,
     UsageReport,
 )
+from adapters.dialects.loose import first, word
 from adapters.dialects.openai_chat_answer import whole
 from adapters.dialects.openai_chat_tap import parse_answer
 from adapters.dialects.openai_errors import error_of
-from adapters.dialects.openai_usage import details, first
+from adapters.dialects.openai_usage import details
 from adapters.errors import ErrorKind, ProviderError, Truncated
 from adapters.sse import SseEvent, SseSplitter
 
@@ -67,7 +68,7 @@ def decode_answer(body: bytes) -> list[Event]:
         error.status = 200
         raise error
     message = details(raw, "message")
-    events: list[Event] = [Start(raw.get("id"))]
+    events: list[Event] = [Start(word(raw.get("id")))]
     if message.get("tool_plan"):
         events.append(ReasoningDelta(message["tool_plan"]))
     content = message.get("content")
@@ -141,7 +142,7 @@ class CohereStreamDecoder:
         message = details(delta, "message")
         match raw.get("type"):
             case "message-start":
-                return [Start(raw.get("id"))]
+                return [Start(word(raw.get("id")))]
             case "content-start" | "content-delta":
                 return _content(message.get("content"))
             case "tool-plan-delta":

@@ -9,9 +9,10 @@ from typing import Any
 
 from adapters.canonical import Json, Usage
 from adapters.dialect import CostOf, Tap
+from adapters.dialects.loose import count
 from adapters.dialects.openai_chat_tap import ChatBodyTap, parse_answer
 from adapters.dialects.openai_fields import fail, integer, string
-from adapters.dialects.openai_usage import count, decode_usage
+from adapters.dialects.openai_usage import decode_usage
 
 PATH = "/embeddings"
 

@@ -29,7 +29,7 @@ from adapters.dialects import openai_errors, signatures
 from adapters.dialects.event_tap import parsed_body, whole_pieces
 from adapters.dialects.fields import object_text
 from adapters.dialects.gemini_body import NAME
-from adapters.dialects.openai_usage import count
+from adapters.dialects.loose import count, dollars, word
 from adapters.errors import ErrorKind, ProviderError, Truncated
 from adapters.sse import SseSplitter
 
@@ -53,7 +53,6 @@ def decode_usage(raw: Json) -> Usage:
     """
     prompt, tools = count(raw.get("promptTokenCount")), count(raw.get("toolUsePromptTokenCount"))
     said, thoughts = count(raw.get("candidatesTokenCount")), count(raw.get("thoughtsTokenCount"))
-    cost = raw.get("cost")
     return Usage(
         input=None if prompt is None else prompt + (tools or 0),
         # A prompt that used up all tokens by thinking has no candidates' count; protobuf leaves zeros out.
@@ -62,7 +61,7 @@ def decode_usage(raw: Json) -> Usage:
         reasoning=thoughts,
         input_audio=_audio(raw.get("promptTokensDetails")),
         output_audio=_audio(raw.get("candidatesTokensDetails")),
-        cost_usd=float(cost) if isinstance(cost, int | float) else None,
+        cost_usd=dollars(raw.get("cost")),
     )
 
 
@@ -90,7 +89,7 @@ class Answer:
         if not self._started:
             self._started = True
             self._id = raw.get("responseId") or ""
-            out.append(Start(raw.get("responseId"), raw.get("modelVersion")))
+            out.append(Start(word(raw.get("responseId")), word(raw.get("modelVersion"))))
         for candidate in raw.get("candidates") or ():
             self._candidate(candidate, out)
         if isinstance(raw.get("usageMetadata"), dict):

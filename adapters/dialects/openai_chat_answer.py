@@ -23,6 +23,7 @@ from adapters.canonical import (
     ToolCallStart,
     UsageReport,
 )
+from adapters.dialects.loose import count, word
 from adapters.dialects.openai_chat_request import signature_of
 from adapters.dialects.openai_chat_tap import FINISH, parse_answer
 from adapters.dialects.openai_errors import error_of
@@ -70,14 +71,7 @@ class ChunkReader:
             choices = []
         if not self._started and (obj.get("id") or choices):
             self._started = True
-            created = obj.get("created")
-            events.append(
-                Start(
-                    obj.get("id") or None,
-                    obj.get("model") or None,
-                    int(created) if isinstance(created, int | float) else None,
-                )
-            )
+            events.append(Start(word(obj.get("id")), word(obj.get("model")), count(obj.get("created"))))
         usage = obj.get("usage")
         if not isinstance(usage, dict):
             groq = obj.get("x_groq")

@@ -15,6 +15,7 @@ import orjson
 
 from adapters.canonical import Usage
 from adapters.dialect import CostOf, Ordinary
+from adapters.dialects.loose import word
 from adapters.dialects.openai_errors import error_of
 from adapters.dialects.openai_usage import decode_usage
 from adapters.errors import ErrorKind, ProviderError, Truncated
@@ -70,10 +71,10 @@ class _ChatTap:
         return None
 
     def _name(self, obj: dict[str, Any]) -> None:
-        if self.id is None and isinstance(obj.get("id"), str):
-            self.id = obj["id"] or None
-        if self.model is None and isinstance(obj.get("model"), str):
-            self.model = obj["model"] or None
+        if self.id is None:
+            self.id = word(obj.get("id"))
+        if self.model is None:
+            self.model = word(obj.get("model"))
 
     def _bill(self, raw: bytes, usage: dict[str, Any]) -> bytes:
         """Notes the usage and returns `raw` with `cost` spliced into its usage object."""

@@ -2,29 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from adapters.canonical import Json, Usage
-
-
-def count(value: object) -> int | None:
-    """Returns a token count, None where the field is absent or no number."""
-    if type(value) is int:  # nearly always, and on the way of every answer
-        return max(0, value)
-    if type(value) is float and math.isfinite(value):
-        return max(int(value), 0)
-    return None
-
-
-def first(*values: object) -> int | None:
-    """Returns the first count that was reported; an explicit zero is one."""
-    for value in values:
-        if type(value) is int and value >= 0:
-            return value
-        if value is not None and (number := count(value)) is not None:
-            return number
-    return None
+from adapters.dialects.loose import count, dollars, first
 
 
 def details(raw: Json, *names: str) -> dict[str, Any]:
@@ -40,7 +21,6 @@ def decode_usage(raw: Json) -> Usage:
     """Decodes `usage` of chat completions, completions and embeddings."""
     prompt = details(raw, "prompt_tokens_details", "input_tokens_details")
     completion = details(raw, "completion_tokens_details", "output_tokens_details")
-    cost = raw.get("cost")
     return Usage(
         input=first(raw.get("prompt_tokens"), raw.get("input_tokens")),
         output=first(raw.get("completion_tokens"), raw.get("output_tokens")),
@@ -52,7 +32,7 @@ def decode_usage(raw: Json) -> Usage:
         reasoning=first(completion.get("reasoning_tokens"), raw.get("reasoning_tokens")),
         input_audio=count(prompt.get("audio_tokens")),
         output_audio=count(completion.get("audio_tokens")),
-        cost_usd=float(cost) if isinstance(cost, int | float) and not isinstance(cost, bool) else None,
+        cost_usd=dollars(raw.get("cost")),
     )
 
 

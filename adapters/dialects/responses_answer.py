@@ -23,6 +23,7 @@ from adapters.canonical import (
     UsageReport,
 )
 from adapters.dialects.event_tap import parsed_body, whole_pieces
+from adapters.dialects.loose import count, word
 from adapters.dialects.openai_errors import error_of
 from adapters.dialects.openai_usage import decode_usage
 from adapters.dialects.responses_request import NAME, annotation, reasoning
@@ -153,8 +154,7 @@ def decode_answer(body: bytes) -> list[Event]:
 
 
 def _start(response: Json) -> Start:
-    created = response.get("created_at")
-    return Start(response.get("id"), response.get("model"), None if created is None else int(created))
+    return Start(word(response.get("id")), word(response.get("model")), count(response.get("created_at")))
 
 
 def _item(item: Json, number: int, out: list[Event], *, said: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from adapters.canonical import Json
 from adapters.dialects.event_tap import BodyTap, EventTap
+from adapters.dialects.loose import word
 from adapters.dialects.openai_errors import error_of
 from adapters.dialects.openai_usage import decode_usage
 from adapters.dialects.responses_answer import check, finish_of
@@ -35,7 +36,8 @@ class StreamTap(EventTap):
         response = raw.get("response")
         if not isinstance(response, dict):
             return False
-        self.id, self.model = response.get("id") or self.id, response.get("model") or self.model
+        self.id = word(response.get("id")) or self.id
+        self.model = word(response.get("model")) or self.model
         if name not in {"response.completed", "response.incomplete"}:
             return False
         self.done = self.content = True
@@ -45,7 +47,7 @@ class StreamTap(EventTap):
 class AnswerTap(BodyTap):
     def answer(self, raw: Json) -> bool:
         check(raw)
-        self.id, self.model = raw.get("id"), raw.get("model")
+        self.id, self.model = word(raw.get("id")), word(raw.get("model"))
         return _note(self, raw)
 
 

@@ -1,0 +1,41 @@
+"""Reading an upstream's JSON loosely: what isn't of the type that it should be counts as absent.
+
+What a name, a count or a cost is read with, so that whatever a provider sends, the ledger holds a text, a number that
+can be added up, or nothing.
+"""
+
+from __future__ import annotations
+
+import math
+
+MOST_TOKENS = 2**40
+MOST_USD = 1e6
+
+
+def word(value: object) -> str | None:
+    """Returns a text that isn't empty."""
+    return value if isinstance(value, str) and value else None
+
+
+def count(value: object) -> int | None:
+    """Returns a token count of at most 2^40; one below zero is zero."""
+    if type(value) is float and math.isfinite(value):
+        value = int(value)
+    if type(value) is int and value <= MOST_TOKENS:
+        return max(0, value)
+    return None
+
+
+def first(*values: object) -> int | None:
+    """Returns the first count that was reported; an explicit zero is one."""
+    for value in values:
+        if value is not None and (number := count(value)) is not None:
+            return number
+    return None
+
+
+def dollars(value: object) -> float | None:
+    """Returns a cost from 0 to a million dollars."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST_USD:
+        return float(value)
+    return None

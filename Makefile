@@ -61,9 +61,10 @@ $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-# Everything as plain Python, as on a machine without a compiler: for profilers, debuggers and quick changes.
+# Everything as plain Python, as on a machine without a compiler: for profilers, debuggers and quick changes. After it
+# use $(BIN)/pytest and $(BIN)/meritorder; the other targets compile again.
 plain:
-	rm -f meritorder__mypyc.*.so
+	rm -f meritorder__mypyc.*.so $(VENV)/.installed
 	find $(ROOMS) -name '*.so' -delete
 
 clean: plain

@@ -41,6 +41,8 @@ def replay(world: World, policy: Policy, rng: np.random.Generator) -> Trace:
     micros = np.zeros(rounds)
     last_arm: dict[int, int] = {}
     waiting: list[int] = []
+    turns: dict[int, list[int]] = {}
+    ends = set() if world.session is None else set(_last_rounds(world.session))
     table, goal = world.table, world.goal
     if world.labels is not None:
         policy.warm(world)
@@ -95,7 +97,15 @@ def replay(world: World, policy: Policy, rng: np.random.Generator) -> Trace:
         )
         opened = time.thread_time_ns()
         policy.outcome(shown, outcome, float(probability[t, arm]))
-        if not failed and world.seen[t, arm]:
+        if world.episodes and world.session is not None:
+            episode = turns.setdefault(int(world.session[t]), [])
+            if not failed:
+                episode.append(t)
+            if t in ends and episode:
+                verdict = float(world.quality[episode, chosen[episode]].mean())
+                for turn in episode:
+                    policy.feedback(turn, verdict, now, 1.0 / len(episode))
+        elif not failed and world.seen[t, arm]:
             if world.delay:
                 waiting.append(t)
             else:
@@ -108,3 +118,7 @@ def replay(world: World, policy: Policy, rng: np.random.Generator) -> Trace:
     if world.seconds is not None:
         reward = reward - np.where(answered, goal.waiting_price * world.seconds[every, chosen], 0.0)
     return Trace(chosen, reward, paid, quality, probability, micros)
+
+
+def _last_rounds(session: Ints) -> list[int]:
+    return list({int(number): t for t, number in enumerate(session)}.values())

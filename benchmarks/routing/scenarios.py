@@ -85,6 +85,7 @@ ALL: tuple[Scenario, ...] = (
     Scenario("price-history", streams.market),
     Scenario("latency", streams.latency),
     Scenario("sessions", streams.sessions),
+    Scenario("episodes", streams.episodes),
     Scenario("budget", shocks.budget, lambdas=(0.0,), family="budget"),
     Scenario("budget-price-x5", shocks.budget_dearer, lambdas=(0.0,), family="budget"),
     Scenario("min-quality-100", streams.at_least(1.0), family="target"),

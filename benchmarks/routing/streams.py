@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.routing.shocks import reprice
 from benchmarks.routing.table import Floats, Table
-from benchmarks.routing.world import World
+from benchmarks.routing.world import Ints, World
 
 Edit = Callable[[World, np.random.Generator], None]
 
@@ -123,24 +123,35 @@ def sessions(world: World, rng: np.random.Generator) -> None:
     """50 conversations at a time, six turns each on average, over a growing prefix of 1,500 tokens and more.
     The arm that served the last turn reads it at a tenth of the input price.
     """
-    numbers = np.zeros(world.rounds, dtype=np.intp)
-    turns = np.zeros(world.rounds)
+    world.session, turns = _conversations(world.rounds, rng)
+    tokens = (_PREFIX_TOKENS + _TURN_TOKENS * turns)[:, None]
+    prefix = tokens * world.table.input_usd
+    world.cost = world.cost + prefix
+    world.fixed_usd = world.fixed_usd + prefix
+    world.prefix_usd = np.where(turns[:, None] > 0, _CACHE_DISCOUNT * prefix, 0.0)
+    world.goal.reference *= float(world.cost.mean() / (world.cost - prefix).mean())
+
+
+def episodes(world: World, rng: np.random.Generator) -> None:
+    """The same conversations without their prefix; each is judged once, as a whole."""
+    world.session, _ = _conversations(world.rounds, rng)
+    world.episodes = True
+
+
+def _conversations(rounds: int, rng: np.random.Generator) -> tuple[Ints, Floats]:
+    """Returns of each round which conversation it belongs to, and how many turns that had before."""
+    numbers = np.zeros(rounds, dtype=np.intp)
+    turns = np.zeros(rounds)
     active = list(range(_ACTIVE_SESSIONS))
     turn = [0] * _ACTIVE_SESSIONS
     fresh = _ACTIVE_SESSIONS
-    for t in range(world.rounds):
+    for t in range(rounds):
         place = int(rng.integers(_ACTIVE_SESSIONS))
         numbers[t], turns[t] = active[place], turn[place]
         turn[place] += 1
         if rng.random() < _LEAVES:
             active[place], turn[place], fresh = fresh, 0, fresh + 1
-    tokens = (_PREFIX_TOKENS + _TURN_TOKENS * turns)[:, None]
-    prefix = tokens * world.table.input_usd
-    world.cost = world.cost + prefix
-    world.fixed_usd = world.fixed_usd + prefix
-    world.session = numbers
-    world.prefix_usd = np.where(turns[:, None] > 0, _CACHE_DISCOUNT * prefix, 0.0)
-    world.goal.reference *= float(world.cost.mean() / (world.cost - prefix).mean())
+    return numbers, turns
 
 
 def grown_to(count: int) -> Callable[[Table, np.random.Generator], Table]:

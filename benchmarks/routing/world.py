@@ -68,6 +68,7 @@ class World:
     arrival         (k,) round from which an arm exists, or None
     session         (T,) conversation of a round, or None; prefix_usd (T, k): saved when its last turn was
                     answered by the same arm; 0 in a first turn
+    episodes        feedback comes once a conversation, after its last turn: the mean quality of its answers
     """
 
     table: Table
@@ -90,6 +91,7 @@ class World:
     arrival: Ints | None = None
     session: Ints | None = None
     prefix_usd: Floats | None = None
+    episodes: bool = False
 
     @property
     def rounds(self) -> int:

@@ -82,12 +82,29 @@ def test_feedback_comes_only_for_the_drawn_arm_after_its_delay_and_in_its_share(
     told: list[tuple[int, float]] = []
 
     class Listener(BestSingle):
-        def feedback(self, number: int, quality: float, now: float) -> None:
+        def feedback(self, number: int, quality: float, now: float, share: float = 1.0) -> None:
             told.append((number, now))
 
     replay(world, Listener(world, np.random.default_rng(0)), np.random.default_rng(0))
     assert 10 <= len(told) <= 60
     assert {round(now - 1.7e9) - number for number, now in told} == {6}
+
+
+def test_an_episode_is_judged_once_after_its_last_turn_and_credited_to_all_of_them() -> None:
+    world = SCENARIOS["episodes"].world(table(), 0.1, 0, None)
+    told: dict[int, list[tuple[int, float, float, float]]] = {}
+
+    class Listener(BestSingle):
+        def feedback(self, number: int, quality: float, now: float, share: float = 1.0) -> None:
+            told.setdefault(int(world.session[number]), []).append((number, quality, now, share))
+
+    trace = replay(world, Listener(world, np.random.default_rng(0)), np.random.default_rng(0))
+    assert sum(map(len, told.values())) == 300
+    for turns in told.values():
+        numbers = [number for number, *_ in turns]
+        assert {quality for _, quality, _, _ in turns} == {trace.quality[numbers].mean()}
+        assert {now for _, _, now, _ in turns} == {1.7e9 + max(numbers)}
+        assert sum(share for *_, share in turns) == pytest.approx(1.0)
 
 
 def test_a_collapse_hits_the_best_arm_from_half_time_only() -> None:

@@ -54,8 +54,8 @@ class Policy(Protocol):
 
     def outcome(self, shown: Round, outcome: Outcome, propensity: float) -> None: ...
 
-    def feedback(self, number: int, quality: float, now: float) -> None:
-        """Takes the quality of the answer of round `number`."""
+    def feedback(self, number: int, quality: float, now: float, share: float = 1.0) -> None:
+        """Takes the quality of the answer of round `number`, or of an episode of which it is this share."""
         ...
 
     def warm(self, world: World) -> None:
@@ -98,8 +98,8 @@ class ScalarPolicy:
         paid = self.goal.penalty(outcome.cost, outcome.seconds)
         self._pending[shown.number] = (shown.x, outcome.arm, paid, propensity)
 
-    def feedback(self, number: int, quality: float, now: float) -> None:
-        del now
+    def feedback(self, number: int, quality: float, now: float, share: float = 1.0) -> None:
+        del now, share
         x, arm, paid, propensity = self._pending.pop(number)
         self.update(x, arm, quality - paid, propensity)
 

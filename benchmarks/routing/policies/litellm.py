@@ -58,8 +58,8 @@ class LiteLLMLike:
         else:
             self._pending[shown.number] = (kind, outcome.arm)
 
-    def feedback(self, number: int, quality: float, now: float) -> None:
-        del now
+    def feedback(self, number: int, quality: float, now: float, share: float = 1.0) -> None:
+        del now, share
         self._take(*self._pending.pop(number), quality)
 
     def _take(self, kind: int, arm: int, quality: float) -> None:

@@ -63,8 +63,8 @@ class ParetoBandit:
             return
         self._pending[shown.number] = (self.request, self.goal.penalty(outcome.cost, outcome.seconds))
 
-    def feedback(self, number: int, quality: float, now: float) -> None:
-        del now
+    def feedback(self, number: int, quality: float, now: float, share: float = 1.0) -> None:
+        del now, share
         request, paid = self._pending.pop(number)
         self.router.process_feedback(request, quality - paid)
 

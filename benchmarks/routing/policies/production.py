@@ -77,11 +77,11 @@ class Production:
         if not outcome.error:
             self._decided[shown.number] = (outcome.arm, self._context.x)
 
-    def feedback(self, number: int, quality: float, now: float) -> None:
+    def feedback(self, number: int, quality: float, now: float, share: float = 1.0) -> None:
         arm, x = self._decided.pop(number)
         source = "complaint" if self.biased else "user"
         weight = self.bandit.feedback_weight(arm, x, quality, source=source, now=now)
-        self.bandit.observe_quality(arm, x, quality, at=now, weight=weight)
+        self.bandit.observe_quality(arm, x, quality, at=now, weight=weight * share)
 
     def warm(self, world: World) -> None:
         """A labelled file holds quality; tokens and latency are learnt from traffic."""

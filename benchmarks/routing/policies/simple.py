@@ -15,8 +15,8 @@ class _Unlearning:
     def outcome(self, shown: Round, outcome: Outcome, propensity: float) -> None:
         del shown, outcome, propensity
 
-    def feedback(self, number: int, quality: float, now: float) -> None:
-        del number, quality, now
+    def feedback(self, number: int, quality: float, now: float, share: float = 1.0) -> None:
+        del number, quality, now, share
 
     def warm(self, world: World) -> None:
         del world

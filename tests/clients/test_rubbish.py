@@ -103,6 +103,7 @@ class Spoiler(Replay):
     def __init__(self) -> None:
         super().__init__()
         self.rng: random.Random | None = None
+        self.refuses = False
 
     async def _answer(self, exchange: Exchange) -> None:
         rng = self.rng
@@ -111,6 +112,9 @@ class Spoiler(Replay):
             return
         path = exchange.head.split(b" ", 2)[1].decode()
         dialect = next(name for name in WIRES if name in path)
+        if self.refuses:
+            await exchange.answer(spoilt(WIRES[dialect].limited(), rng), rng.choice((400, 429, 500)))
+            return
         plot = rng.choice(PLOTS)
         if not exchange.json.get("stream") and "alt=sse" not in path:
             await exchange.answer(spoilt(WIRES[dialect].whole(plot), rng))
@@ -170,6 +174,23 @@ async def test_an_upstream_s_rubbish_is_its_own_failure(
             assert answer.status != 500, (seed, body)
     assert len(await gateway.decisions()) == ROUNDS
     await gateway.gateway.learner.save(gateway.gateway.store)
+    assert complaints(caplog) == []
+
+
+@pytest.mark.parametrize("path", ASKED)
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_rubbish_that_tells_of_an_error_is_an_error_of_the_upstream(
+    upstream: Spoiler, gateway: Running, caplog: pytest.LogCaptureFixture, dialect: str, path: str
+) -> None:
+    asked = {name: ASKED[path][name] for name in PLAIN[path]} | {"model": f"{dialect}/text"}
+    upstream.refuses = True
+    for seed in range(ROUNDS):
+        upstream.rng = random.Random(seed)
+        async with gateway.session.post(gateway.url + path, json=asked, timeout=SOON) as answer:
+            body = await answer.read()
+            assert answer.status in (400, 401, 402, 403, 404, 413, 429, 502, 503, 504), (seed, body)
+            assert b"error" in body
+    assert len(await gateway.decisions()) == ROUNDS
     assert complaints(caplog) == []
 
 

@@ -18,7 +18,8 @@ outlook    what a call of each arm is like: all of these together
 objective  what a caller pays for: dollars of quality, cost and waiting
 targeting  what quality must be worth for a quality target to hold
 pacing     budgets and quality targets that hold on average
-kernels    posteriors and prices become utilities, the probability that each arm is the best one, and a draw
+contest    who is the best of a few uncertain arms, and which one is worth trying
+kernels    posteriors and prices become utilities, these a probability for each arm, and a draw
 decision   what a decision says of its candidates
 engine     `Bandit`, which puts them together
 """

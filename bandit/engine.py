@@ -51,10 +51,15 @@ class Settings:
 
     floor               least probability of an eligible arm
     floor_total         least probability of all arms together that is spent on floors, at most
-    broad, narrow       factors on the posterior standard deviation of quality when sampling, for what
-                        concerns all traffic and for the rest; 1 is Thompson's. `broadening` is added to
-                        `broad` per factor of ten in observations: a constant small factor locks in on a
-                        second-best arm in one run of eight, a constant large one explores too much at first
+    directed            share of draws that are information-directed; the others are Thompson's
+    broad, narrow       factors on the posterior standard deviation of quality when drawing, for what
+                        concerns all traffic and for the rest; 1 is the posterior's own
+    told_broad, told_narrow
+                        the same while labelled examples are believed and weigh more than feedback. All draws are
+                        Thompson's then: what seems known is not looked at for its information, so nothing would
+                        contradict wrong examples.
+                        `told_broadening` is added to `told_broad` per factor of ten in observations: a constant
+                        small factor locks in on a second-best arm, a constant large one explores too much at first
     token_half_life_s   of output lengths
     latency_half_life_s of TTFT and time per token
     error_half_life_s   of the error rate
@@ -63,9 +68,12 @@ class Settings:
     quality: QualitySettings = field(default_factory=QualitySettings)
     floor: float = 0.001
     floor_total: float = 0.003
-    broad: float = 0.2
-    broadening: float = 0.15
-    narrow: float = 0.1
+    directed: float = 0.9
+    broad: float = 0.7
+    narrow: float = 0.5
+    told_broad: float = 0.2
+    told_broadening: float = 0.15
+    told_narrow: float = 0.1
     token_half_life_s: float = 7 * 86400.0
     latency_half_life_s: float = 3600.0
     error_half_life_s: float = 600.0
@@ -82,7 +90,7 @@ class Estimate:
 
 
 class Bandit:
-    """Contextual Thompson sampling over arms whose quality, tokens, latency and errors are learnt apart.
+    """A contextual bandit over arms whose quality, tokens, latency and errors are learnt apart.
 
     The objective joins them only at the decision, so a price change or another caller's objective acts on
     the very next request without anything to unlearn.
@@ -175,6 +183,11 @@ class Bandit:
             if objective.max_usd_per_request is not None:
                 dearer = self._pacer.money_price(budget, value, objective.max_usd_per_request)
         settings = self.settings
+        if self._quality.informed:
+            directed, narrow = 0.0, settings.told_narrow
+            broad = self._quality.commonness(settings.told_broad, settings.told_broadening)
+        else:
+            directed, broad, narrow = settings.directed, settings.broad, settings.narrow
         table = np.empty((TABLE_ROWS, candidates.shape[0]))
         chosen = self._judge.decide(
             x,
@@ -188,8 +201,9 @@ class Bandit:
             objective.second_usd,
             objective.whole_answer,
             dearer,
-            bolder * self._quality.commonness(settings.broad, settings.broadening),
-            bolder * settings.narrow,
+            bolder * broad,
+            bolder * narrow,
+            directed,
             looking,
             settings.floor,
             settings.floor_total,

@@ -1,28 +1,11 @@
 import cython
 
+from bandit.contest cimport Contest, cut_mean, cut_sd, excess
 from bandit.outcomes cimport ErrorRates, LogMeans, Providers
 from bandit.posteriors cimport Posteriors
 
-cdef double _HIGH, _LOW, _NOTHING, _REACH, _STEPS, _ROOT_TWO_PI, _ROOT_TWO
-cdef Py_ssize_t _POINTS, _FIELD
-cdef double[::1] _CDF
-cdef double[::1] _QUANTILES
-
-@cython.locals(beta=double)
-cdef double _excess(double mean, double sd) noexcept
-
-cdef double _cut_mean(double mean, double sd, double excess) noexcept
-
-@cython.locals(beta=double)
-cdef double _cut_sd(double mean, double sd, double excess) noexcept
-
-@cython.locals(
-    best_at=Py_ssize_t, product=Py_ssize_t, point=Py_ssize_t, arm=Py_ssize_t, index=Py_ssize_t, scale=double,
-    place=double, below=double, total=double, mass=double, before=double, after=double,
-)
-cdef void _compete(
-    Py_ssize_t count, double[::1] mean, double[::1] sd, double[:, ::1] grid, double[::1] result
-) noexcept
+cdef double _HIGH, _LOW
+cdef Py_ssize_t _FIELD
 
 @cython.locals(position=Py_ssize_t)
 cdef void _add_row(
@@ -60,8 +43,7 @@ cdef class Judge:
     cdef double[::1] mean
     cdef double[::1] sd
     cdef double[::1] share
-    cdef double[::1] won
-    cdef double[:, ::1] grid
+    cdef Contest contest
 
     cdef object _make_room(self, Py_ssize_t count, Py_ssize_t size)
 
@@ -87,19 +69,19 @@ cdef class Judge:
         self, double[::1] x, Py_ssize_t[::1] rows, Py_ssize_t used, Py_ssize_t count, double[::1] variances
     )
 
-    @cython.locals(ahead=Py_ssize_t, position=Py_ssize_t, able=Py_ssize_t, lowest=double)
-    cdef object _contest(self, Py_ssize_t count)
+    @cython.locals(contest=Contest, ahead=Py_ssize_t, position=Py_ssize_t, able=Py_ssize_t, lowest=double)
+    cdef object _judge(self, Py_ssize_t count, double directed)
 
     @cython.locals(
         quality=Posteriors, count=Py_ssize_t, size=Py_ssize_t, position=Py_ssize_t, used=Py_ssize_t,
         taken=Py_ssize_t, number=Py_ssize_t, ahead=Py_ssize_t, best=Py_ssize_t, drawn=Py_ssize_t,
         means=double[::1], variances=double[::1], tokens=double[::1], costs=double[::1], seconds=double[::1],
         errors=double[::1], shares=double[::1], shared=double, mean=double, variance=double, cost=double,
-        unsure=double, hoped=double, excess=double, least=double, explored=double, total=double, passed=double,
+        unsure=double, hoped=double, lost=double, least=double, explored=double, total=double, passed=double,
     )
     cpdef Py_ssize_t decide(
         self, double[::1] x, Py_ssize_t kind, Py_ssize_t[::1] rows, double[::1] fixed_usd,
         double[::1] output_usd, double now, double most_tokens, double value_usd, double second_usd, bint whole,
-        double dearer, double common, double narrow, double looking, double floor, double floors,
+        double dearer, double common, double narrow, double directed, double looking, double floor, double floors,
         double most_explored, double uniform, double[:, ::1] table,
     ) except -1

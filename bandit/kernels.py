@@ -1,16 +1,8 @@
 """A whole decision in one compiled loop: every learner's posterior in, probabilities and a draw out.
 
-Thompson sampling as a probability vector. Drawing one value per arm from independent Gaussian posteriors and
-taking the largest picks arm a with probability
-
-    P(a) = ∫ Π_{b≠a} Φ((t − μ_b) / σ_b) dΦ((t − μ_a) / σ_a).
-
-The integral is one-dimensional, so the whole vector can be computed, and the arm drawn from that very
-vector: a logged propensity is then exact by construction, not an estimate.
+The whole vector of probabilities is computed, and the arm drawn from that very vector.
 
 One of the modules that are compiled (`setup.py`); the types of the compiled code stand in the `.pxd` file beside it.
-
-Reference: W. R. Thompson (1933), "On the likelihood that one unknown probability exceeds another".
 """
 
 from __future__ import annotations
@@ -19,13 +11,16 @@ import cython
 import numpy as np
 
 from bandit.arrays import FloatArray, IntArray
+from bandit.contest import MOST, Contest
 from bandit.outcomes import ErrorRates, LogMeans, Providers
 from bandit.posteriors import Posteriors
 
 if cython.compiled:
-    from cython.cimports.libc.math import erfc, exp, sqrt
+    from cython.cimports.libc.math import sqrt
 else:
-    from math import erfc, exp, sqrt
+    from math import sqrt
+
+    from bandit.contest import cut_mean, cut_sd, excess
 
 COMPILED: bool = cython.compiled
 """False where the loops run as plain Python, some fifty times slower."""
@@ -39,97 +34,10 @@ TABLE_ROWS = 7
 _HIGH, _LOW = 3.5, 3.0
 """An arm whose mean + 3.5 sd lies below another's mean − 3 sd is the best with a probability below 2e-4."""
 
-FIELD = 16
+FIELD = MOST
 _FIELD = FIELD
 """Candidates that compete for one decision, at most. With more, those that could be best by a cheap bound compete, and
 the others get the floor: what hundreds of arms would add to the cost of a request, they'd hardly add to its answer."""
-
-_NOTHING = 1e-9
-"""Probability below which rounding is all that is left."""
-
-_REACH, _STEPS = 8.0, 64.0
-_CDF = np.array(
-    [0.5 * erfc((_REACH - i / _STEPS) / sqrt(2.0)) for i in range(int(2.0 * _REACH * _STEPS) + 2)]
-)
-"""Φ on [−8, 8]; interpolated, it errs by less than 1e-5. Small enough to stay in a core's nearest cache."""
-
-_POINTS = 48
-_QUANTILES = np.linspace(-4.0, 4.5, _POINTS)
-"""Standard deviations at which the arms' quantiles are compared to place the grid."""
-
-_ROOT_TWO_PI, _ROOT_TWO = sqrt(2.0 * 3.141592653589793), sqrt(2.0)
-
-
-def _excess(mean: float, sd: float) -> float:
-    beta = max((1.0 - mean) / sd, -6.0)
-    if beta > 3.0:
-        return 0.0
-    return float(exp(-0.5 * beta * beta) / (_ROOT_TWO_PI * 0.5 * erfc(-beta / _ROOT_TWO)))
-
-
-def _cut_mean(mean: float, sd: float, excess: float) -> float:
-    return float(min(mean - sd * excess, 1.0))
-
-
-def _cut_sd(mean: float, sd: float, excess: float) -> float:
-    beta = max((1.0 - mean) / sd, -6.0)
-    return float(sd * sqrt(max(1.0 - beta * excess - excess * excess, 1e-2)))
-
-
-def bounded(mean: float, sd: float) -> tuple[float, float]:
-    """Returns mean and sd of a Gaussian cut off above 1: quality can't be better than perfect.
-
-    With β = (1 − μ)/σ and λ = φ(β)/Φ(β): mean μ − σλ, variance σ²(1 − βλ − λ²).
-    """
-    excess = _excess(mean, sd)
-    return _cut_mean(mean, sd, excess), _cut_sd(mean, sd, excess)
-
-
-def _compete(count: int, mean: FloatArray, sd: FloatArray, grid: FloatArray, result: FloatArray) -> None:
-    """Writes P(arm is the best) of the first `count` of `mean` and `sd`; `grid` (≥ count + 2, _POINTS) is scratch."""
-    best_at, product = count, count + 1
-    for point in range(_POINTS):
-        grid[best_at, point] = mean[0] + sd[0] * _QUANTILES[point]
-        grid[product, point] = 1.0
-    for arm in range(1, count):
-        for point in range(_POINTS):
-            grid[best_at, point] = max(grid[best_at, point], mean[arm] + sd[arm] * _QUANTILES[point])
-    for arm in range(count):
-        scale = _STEPS / sd[arm]
-        for point in range(_POINTS):
-            place = (grid[best_at, point] - mean[arm]) * scale + _REACH * _STEPS
-            place = min(2.0 * _REACH * _STEPS, max(0.0, place))
-            index = int(place)
-            below = _CDF[index]
-            below += (place - index) * (_CDF[index + 1] - below)
-            grid[arm, point] = below
-            grid[product, point] *= below
-    total = 0.0
-    for arm in range(count):
-        # ∫ Π_{b≠a} Φ_b dΦ_a as Σ (o_i + o_i+1)(c_i+1 − c_i), multiplied out: o_i c_i is the same for every arm.
-        # Below the grid lies what the others' product is as good as zero for.
-        mass = grid[product, 0] + grid[product, _POINTS - 1]
-        before = grid[product, 0] / grid[arm, 0]
-        for point in range(_POINTS - 1):
-            after = grid[product, point + 1] / grid[arm, point + 1]
-            mass += before * grid[arm, point + 1] - after * grid[arm, point]
-            before = after
-        result[arm] = max(mass, _NOTHING) - _NOTHING
-        total += result[arm]
-    for arm in range(count):
-        result[arm] /= total
-
-
-def best_probabilities(mean: FloatArray, sd: FloatArray) -> FloatArray:
-    """Returns P(arm is the best) for independent Gaussians: all shapes (k,), k ≥ 1; sums to 1.
-
-    `mean` and `sd` > 0 have the same unit. Accurate to about 3e-3. The grid t_j = max_a(μ_a + σ_a z_j) follows
-    whichever arm is ahead at each quantile, so that narrow and wide posteriors are both resolved.
-    """
-    count = mean.shape[0]
-    found = np.empty(count)
-    _compete(count, mean, sd, np.empty((count + 2, _POINTS)), found)
-    return found
 
 
 def _add_row(weight: float, matrix: FloatArray, row: int, first: int, result: FloatArray) -> None:
@@ -188,8 +96,7 @@ class Judge:
         self.field = np.empty(FIELD, dtype=np.intp)
         self.able = np.empty(FIELD, dtype=np.intp)
         self.known, self.mean, self.sd = np.empty(FIELD), np.empty(FIELD), np.empty(FIELD)
-        self.share, self.won = np.empty(FIELD), np.empty(FIELD)
-        self.grid = np.empty((FIELD + 2, _POINTS))
+        self.share, self.contest = np.empty(FIELD), Contest(FIELD)
 
     def _make_room(self, count: int, size: int) -> None:
         self.waits, self.worth, self.paid = np.empty(count), np.empty(count), np.empty(count)
@@ -287,9 +194,9 @@ class Judge:
         for number in range(count):
             variances[self.field[number]] = max(known[number], 1e-12)
 
-    def _contest(self, count: int) -> None:
-        """Writes into `share` the probability that each of the first `count` is the best by `mean` and `sd`."""
-        ahead = 0
+    def _judge(self, count: int, directed: float) -> None:
+        """Writes into `share` the probability of each of the first `count` by `mean` and `sd`."""
+        ahead, contest = 0, self.contest
         for position in range(1, count):
             if self.mean[position] - _LOW * self.sd[position] > self.mean[ahead] - _LOW * self.sd[ahead]:
                 ahead = position
@@ -299,15 +206,15 @@ class Judge:
             self.share[position] = 0.0
             if self.mean[position] + _HIGH * self.sd[position] >= lowest:
                 self.able[able] = position
-                self.mean[able] = self.mean[position]
-                self.sd[able] = self.sd[position]
+                contest.mean[able] = self.mean[position]
+                contest.sd[able] = self.sd[position]
                 able += 1
         if able == 1:
             self.share[self.able[0]] = 1.0
             return
-        _compete(able, self.mean, self.sd, self.grid, self.won)
+        contest.judge(able, directed)
         for position in range(able):
-            self.share[self.able[position]] = self.won[position]
+            self.share[self.able[position]] = contest.share[position]
 
     def decide(
         self,
@@ -324,6 +231,7 @@ class Judge:
         dearer: float,
         common: float,
         narrow: float,
+        directed: float,
         looking: float,
         floor: float,
         floors: float,
@@ -342,6 +250,7 @@ class Judge:
         dearer         what a dollar costs beyond itself
         common, narrow factors on the standard deviation of quality, for what concerns all traffic and for the rest,
                        which only helps requests like this one
+        directed       share of information-directed draws, in [0, 1]; the others are Thompson's
         looking        share of requests that are decided by quality alone, in [0, 1]
         floor, floors  least probability of an arm, and of all of these together at most
         most_explored  largest probability of other arms than the best
@@ -395,15 +304,15 @@ class Judge:
             unsure = max(variance - shared, 0.0) * narrow * narrow + common * common * shared + 1e-12
             unsure = sqrt(max(unsure, 1e-12))
             # Around the unclipped mean where it is below 1: clipping at 0 would hide how far apart arms are.
-            excess = _excess(mean, unsure)
-            self.mean[number] = self.worth[position] * _cut_mean(mean, unsure, excess) - self.paid[position]
-            self.sd[number] = self.worth[position] * _cut_sd(mean, unsure, excess) + 1e-12
+            lost = excess(mean, unsure)
+            self.mean[number] = self.worth[position] * cut_mean(mean, unsure, lost) - self.paid[position]
+            self.sd[number] = self.worth[position] * cut_sd(mean, unsure, lost) + 1e-12
         ahead = 0
         for number in range(1, taken):
             if self.mean[number] > self.mean[ahead]:
                 ahead = number
         best = self.field[ahead]
-        self._contest(taken)
+        self._judge(taken, directed)
         for number in range(taken):
             shares[self.field[number]] = self.share[number]
         if looking > 0.0:
@@ -415,10 +324,10 @@ class Judge:
                 self._know(x, rows, used, taken, variances)
             for number in range(taken):
                 mean, unsure = means[self.field[number]], sqrt(variances[self.field[number]])
-                excess = _excess(mean, unsure)
-                self.mean[number] = _cut_mean(mean, unsure, excess)
-                self.sd[number] = _cut_sd(mean, unsure, excess)
-            self._contest(taken)
+                lost = excess(mean, unsure)
+                self.mean[number] = cut_mean(mean, unsure, lost)
+                self.sd[number] = cut_sd(mean, unsure, lost)
+            self._judge(taken, directed)
             for position in range(count):
                 shares[position] *= 1.0 - looking
             for number in range(taken):

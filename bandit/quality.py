@@ -95,6 +95,8 @@ class QualityModel:
         self._hyper = Hyper(common_mean, self._beliefs.spread, settings.noise_variance)
         self._landmark: float | None = None
         self._reference = 0.0  # the time that the cached posteriors are for
+        self.informed = False  # whether labelled examples are believed and weigh more than feedback
+        self._believed = False  # whether there are labelled examples and they are believed
         self._total = 0  # observations ever
         self._since = 0  # of these after the last fit
         self._due = _FIRST_FIT
@@ -162,6 +164,8 @@ class QualityModel:
         for sibling, share in self._kin[arm]:
             self._evidence[sibling].add(x, value, share * scaled, labelled=labelled)
             self._update(sibling, x, value, share * weight, at)
+        if labelled or self._believed:
+            self._take_stock()
         if self._since >= self._due:
             self._fit()
         return alarm is not None
@@ -186,6 +190,13 @@ class QualityModel:
         # What the arms have in common came from the labels too.
         self._fit()
 
+    def _take_stock(self) -> None:
+        told, heard = 0.0, 0.0
+        for evidence in self._evidence:
+            told += evidence.labels.weight if evidence.trust.trusted else 0.0
+            heard += evidence.sums.weight
+        self._believed, self.informed = told > 0.0, told > heard
+
     def retract(self, arm: int, x: FloatArray, value: float, *, at: float, weight: float) -> None:
         """Takes back an observation exactly: same arguments as it was observed with."""
         if self._landmark is None:
@@ -197,6 +208,8 @@ class QualityModel:
         for other, share in ((arm, 1.0), *self._kin[arm]):
             self._evidence[other].take_back(x, value, share * scaled, at)
             self._solve(other)
+        if self._believed:
+            self._take_stock()
 
     def effective_samples(self, arm: int, now: float) -> float:
         """Returns the decayed number of observations that the posterior of `arm` rests on at `now`."""
@@ -356,4 +369,5 @@ class QualityModel:
         landmark, reference, observed = arrays["quality.clock"].tolist()
         self._landmark = landmark if observed else None
         self._reference = reference
+        self._take_stock()
         self._solve_all()

@@ -9,8 +9,8 @@ and is therefore seldom chosen; so an arm counts with 0.7 standard deviations mo
 that asks for no more than half of what choosing by context can add. Half of what exploring costs in quality is
 made up for too: more would be paid for with ever dearer answers.
 
-The first 500 requests, and a share (500/n)^1.5 of the later ones, are decided by quality alone, as Thompson
-sampling would: which arm is the best one must be found out even if it is too dear to be met by chance.
+The first 500 requests, and a share (500/n)^1.5 of the later ones, are decided by quality alone:
+which arm is the best one must be found out even if it is too dear to be met by chance.
 
 Reference: S. Agrawal and N. Devanur (2014), "Bandits with concave rewards and convex knapsacks".
 """

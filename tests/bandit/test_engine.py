@@ -100,6 +100,21 @@ def test_the_better_arm_is_drawn_and_a_price_acts_on_the_next_decision(three: Ba
     assert decide(three, quote=dearer).probabilities[2] > 0.95
 
 
+def test_draws_go_where_they_inform_but_stay_thompsons_while_labels_are_believed(three: Bandit) -> None:
+    context = three.context(facts("Hello"))
+    told = Bandit()
+    for name in three.arms:
+        told.add_arm(name, ArmPrior(quality=0.5))
+    for number in range(60):
+        for arm, count in ((0, 60), (1, 6), (2, 6)):
+            if number < count:
+                three.observe_quality(arm, context.x, number % 2, at=NOW + number)
+                told.observe_quality(arm, context.x, number % 2, at=NOW + number, labelled=True)
+    # Two arms of which little is known: an information-directed draw takes one of them nearly always.
+    assert np.sort(decide(three).probabilities)[-2:].sum() > 0.93
+    assert decide(told).probabilities.min() > 0.1
+
+
 def test_every_arm_keeps_a_propensity(three: Bandit) -> None:
     context = three.context(facts("Hello"))
     for number in range(300):

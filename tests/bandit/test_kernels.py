@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bandit.arrays import FloatArray
+from bandit.contest import bounded, probabilities
 from bandit.kernels import (
     COST,
     ERROR,
@@ -15,54 +16,11 @@ from bandit.kernels import (
     TOKENS,
     VARIANCE,
     Judge,
-    best_probabilities,
-    bounded,
 )
 from bandit.outcomes import ErrorRates, LogMeans, Providers
 from bandit.posteriors import Posteriors
 
 NOW = 1.7e9
-
-
-@pytest.mark.parametrize("arms", [2, 3, 12, 60])
-def test_probabilities_agree_with_monte_carlo(arms: int) -> None:
-    rng = np.random.default_rng(arms)
-    for _ in range(5):
-        mean, sd = rng.normal(0, 0.1, arms), 10 ** rng.uniform(-3, -0.7, arms)
-        best = (mean + sd * rng.standard_normal((100_000, arms))).argmax(axis=1)
-        counted = np.bincount(best, minlength=arms) / 100_000
-        assert np.abs(best_probabilities(mean, sd) - counted).max() < 0.012
-
-
-def test_two_arms_agree_with_the_closed_form() -> None:
-    # Φ(0.1 / √(0.1² + 0.02²))
-    assert best_probabilities(np.array([0.6, 0.5]), np.array([0.1, 0.02]))[0] == pytest.approx(
-        0.8366, abs=3e-3
-    )
-
-
-def test_an_arm_far_behind_gets_nothing_and_a_lone_arm_everything() -> None:
-    assert best_probabilities(np.array([1.0, 0.0]), np.array([0.01, 0.01])) == pytest.approx(
-        [1.0, 0.0], abs=1e-4
-    )
-    assert best_probabilities(np.array([0.3]), np.array([0.1])).tolist() == [1.0]
-
-
-def test_shifting_and_scaling_all_arms_changes_no_probability() -> None:
-    mean, sd = np.array([0.1, 0.2, 0.15]), np.array([0.1, 0.02, 0.05])
-    assert best_probabilities(mean, sd) == pytest.approx(
-        best_probabilities(5 + 1e-4 * mean, 1e-4 * sd), abs=1e-4
-    )
-
-
-def test_cutting_off_above_one_agrees_with_monte_carlo() -> None:
-    rng = np.random.default_rng(0)
-    mean, sd = bounded(0.95, 0.1)
-    draws = 0.95 + 0.1 * rng.standard_normal(400_000)
-    draws = draws[draws < 1.0]
-    assert mean == pytest.approx(draws.mean(), abs=1e-3)
-    assert sd == pytest.approx(draws.std(), abs=1e-3)
-    assert bounded(0.5, 0.1) == pytest.approx((0.5, 0.1), abs=1e-4)
 
 
 class Case:
@@ -107,6 +65,7 @@ class Case:
         looking: float = 0.0,
         whole: bool = True,
         dearer: float = 0.0,
+        directed: float = 0.0,
     ) -> tuple[int, FloatArray]:
         table = np.empty((TABLE_ROWS, self.rows.shape[0]))
         chosen = self.judge.decide(
@@ -123,6 +82,7 @@ class Case:
             dearer,
             0.5,
             0.2,
+            directed,
             looking,
             0.001,
             0.003,
@@ -132,7 +92,7 @@ class Case:
         )
         return chosen, table
 
-    def check(self, table: FloatArray, looking: float, whole: bool, dearer: float) -> None:
+    def check(self, table: FloatArray, looking: float, whole: bool, dearer: float, directed: float) -> None:
         tokens = np.minimum(self.tokens.predict(1, self.providers)[self.rows], 200.0)
         error = self.errors.predict(NOW, self.providers)[self.rows]
         cost = self.fixed + self.output * tokens
@@ -146,10 +106,10 @@ class Case:
         cut = np.array([bounded(m, s) for m, s in zip(mean, unsure, strict=True)])
         worth = self.value * (1.0 - error)
         centre = worth * cut[:, 0] - cost * (1.0 + dearer) - self.second * seconds
-        shares = best_probabilities(centre, worth * cut[:, 1] + 1e-12)
+        shares = probabilities(centre, worth * cut[:, 1] + 1e-12, directed)
         if looking:
             plain = np.array([bounded(m, s) for m, s in zip(mean, np.sqrt(variance), strict=True)])
-            best = best_probabilities(plain[:, 0].copy(), plain[:, 1].copy())
+            best = probabilities(plain[:, 0].copy(), plain[:, 1].copy(), directed)
             shares = (1.0 - looking) * shares + looking * best
         count = self.rows.shape[0]
         least = min(0.001, 0.003 / count) if count > 1 else 0.0
@@ -159,7 +119,7 @@ class Case:
             assert np.count_nonzero(competing) <= FIELD * (2 if looking else 1)
             assert table[PROBABILITY].min() == pytest.approx(least)
             # Nobody here is known well, so many are about as good; who was left out would rarely have been drawn.
-            assert shares[~competing].sum() < 0.25
+            assert directed or shares[~competing].sum() < 0.25
         else:
             assert table[PROBABILITY] == pytest.approx(wanted, abs=1e-3)
             assert table[VARIANCE] == pytest.approx(variance, rel=1e-9)
@@ -177,15 +137,22 @@ class Case:
 
 @pytest.mark.parametrize("arms", [1, 2, 5, 40, 200])
 @pytest.mark.parametrize(
-    ("looking", "whole", "dearer"), [(0.0, True, 0.0), (0.3, True, 0.0), (0.0, False, 2.0)]
+    ("looking", "whole", "dearer", "directed"),
+    [
+        (0.0, True, 0.0, 0.0),
+        (0.3, True, 0.0, 0.0),
+        (0.0, False, 2.0, 0.0),
+        (0.0, True, 0.0, 0.9),
+        (0.3, True, 0.0, 1.0),
+    ],
 )
 def test_a_decision_is_what_its_parts_come_to_one_by_one(
-    arms: int, looking: float, whole: bool, dearer: float
+    arms: int, looking: float, whole: bool, dearer: float, directed: float
 ) -> None:
     for seed in range(5):
         case = Case(seed, arms)
-        _, table = case.decide(looking=looking, whole=whole, dearer=dearer)
-        case.check(table, looking, whole, dearer)
+        _, table = case.decide(looking=looking, whole=whole, dearer=dearer, directed=directed)
+        case.check(table, looking, whole, dearer, directed)
 
 
 def test_a_decision_changes_nothing_and_more_candidates_follow_on_fewer() -> None:

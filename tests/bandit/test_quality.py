@@ -121,6 +121,36 @@ def test_labels_that_traffic_contradicts_on_one_arm_are_dropped_for_all() -> Non
     assert not any(evidence.trust.trusted for evidence in made._evidence)
 
 
+def test_labels_inform_until_feedback_weighs_more() -> None:
+    made = model()
+    assert not made.informed
+    for x in contexts(50):
+        for arm in (0, 1):
+            made.observe(arm, x, 0.6, at=NOW, weight=1.0, labelled=True)
+    assert made.informed
+    feedback = contexts(100)
+    for x in feedback[:-1]:
+        made.observe(0, x, 0.6, at=NOW, weight=1.0, labelled=False)
+    assert made.informed
+    made.observe(1, feedback[-1], 0.6, at=NOW, weight=1.5, labelled=False)
+    assert not made.informed
+    made.retract(1, feedback[-1], 0.6, at=NOW, weight=1.5)
+    assert made.informed
+    restored = model()
+    restored.restore(made.snapshot())
+    assert restored.informed
+
+
+def test_labels_that_were_dropped_inform_no_more() -> None:
+    made = model()
+    for x in contexts(100):
+        for arm, value in ((0, 1.0), (1, 0.0)):
+            made.observe(arm, x, value, at=NOW, weight=1.0, labelled=True)
+    for number, x in enumerate(contexts(80)):
+        made.observe(0, x, 0.0, at=NOW + number, weight=1.0, labelled=False)
+    assert not made.informed
+
+
 def test_a_newcomer_among_settled_arms_is_hoped_to_be_as_good_as_the_best() -> None:
     made = model()
     feed(made, 600)

@@ -14,6 +14,8 @@ cdef double cut_mean(double mean, double sd, double lost) noexcept
 @cython.locals(beta=double)
 cdef double cut_sd(double mean, double sd, double lost) noexcept
 
+cdef bint _near(double one, double other) noexcept
+
 
 cdef class Contest:
     cdef double[::1] mean
@@ -54,6 +56,9 @@ cdef class Contest:
         second=Py_ssize_t, part=double, least=double, ratio=double, d=double, e=double, share=double,
     )
     cdef void _mix(self, Py_ssize_t count, double whole) noexcept
+
+    @cython.locals(regret=double[::1], learnt=double[::1], equals=Py_ssize_t, arm=Py_ssize_t)
+    cdef void _divide(self, Py_ssize_t count, Py_ssize_t like, double part) noexcept
 
 
 @cython.locals(contest=Contest, arm=Py_ssize_t)

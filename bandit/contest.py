@@ -83,6 +83,10 @@ def bounded(mean: float, sd: float) -> tuple[float, float]:
     return cut_mean(mean, sd, lost), cut_sd(mean, sd, lost)
 
 
+def _near(one: float, other: float) -> bool:
+    return abs(one - other) <= 1e-9 * (one + other)
+
+
 class Contest:
     """Room for one contest of at most `most` arms."""
 
@@ -218,8 +222,18 @@ class Contest:
                     least, one, other, part = ratio, first, second, share
         for arm in range(count):
             self.share[arm] = 0.0
-        self.share[one] = whole * (1.0 - part)
-        self.share[other] += whole * part
+        self._divide(count, one, whole * (1.0 - part))
+        self._divide(count, other, whole * part)
+
+    def _divide(self, count: int, like: int, part: float) -> None:
+        """Adds `part` to the shares of all that are like arm `like`, evenly: nothing tells them apart yet."""
+        regret, learnt, equals = self.regret, self.learnt, 0
+        for arm in range(count):
+            if _near(regret[arm], regret[like]) and _near(learnt[arm], learnt[like]):
+                equals += 1
+        for arm in range(count):
+            if _near(regret[arm], regret[like]) and _near(learnt[arm], learnt[like]):
+                self.share[arm] += part / equals
 
 
 def _alone(mean: FloatArray, sd: FloatArray) -> Contest:

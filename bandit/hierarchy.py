@@ -2,8 +2,8 @@
 
     y = xᵀ(θ₀ + δ_a) + noise,   θ₀ ~ N(m, V₀),   δ_a ~ N(o_a e₀, D) with D diagonal,   noise ~ N(0, σ²_a)
 
-θ₀ holds what is hard or easy for everybody; it is common to all arms, so its uncertainty doesn't matter for
-choosing among them, and it enters as its posterior mean. Given θ₀ the arms are independent. D and σ² are
+θ₀ holds what is hard or easy for everybody, and enters as its posterior mean. Among arms that are known alike its
+uncertainty doesn't matter, as they share it; an arm hardly tried seems better known beside a well-known one than it is. Given θ₀ the arms are independent. D and σ² are
 estimated too, as posterior modes with the prior weight of a few observations, so that the learner explores
 as much as *these* arms differ and as *this* feedback is noisy.
 

@@ -80,6 +80,13 @@ def test_a_directed_draw_looks_at_what_may_be_better_not_at_what_is_only_unsure(
     assert found[2] == 0.0
 
 
+def test_arms_that_nothing_tells_apart_share_a_directed_draw() -> None:
+    assert probabilities(np.full(5, 0.6), np.full(5, 0.1), 1.0) == pytest.approx(np.full(5, 0.2))
+    found = probabilities(np.array([0.6, 0.59, 0.59, 0.2]), np.array([0.01, 0.1, 0.1, 0.1]), 1.0)
+    assert found[1] == pytest.approx(found[2])
+    assert found[1:3].sum() > 0.5
+
+
 @given(
     st.lists(st.tuples(st.floats(-1.0, 1.0), st.floats(1e-9, 1.0)), min_size=1, max_size=MOST),
     st.floats(0.0, 1.0),

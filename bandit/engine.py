@@ -41,7 +41,7 @@ _LEARNT = (
 )  # fmt: skip
 """All that a bandit holds but its settings."""
 
-VERSION = 3
+VERSION = 4
 """Of snapshots. One more whenever state or its meaning changes; another version's snapshot is refused."""
 
 

@@ -2,13 +2,14 @@
 
     y = xᵀ(θ₀ + δ_a) + noise,   θ₀ ~ N(m, V₀),   δ_a ~ N(o_a e₀, D) with D diagonal,   noise ~ N(0, σ²_a)
 
-θ₀ holds what is hard or easy for everybody, and enters as its posterior mean. Among arms that are known alike its
-uncertainty doesn't matter, as they share it; an arm hardly tried seems better known beside a well-known one than it is. Given θ₀ the arms are independent. D and σ² are
+θ₀ holds what is hard or easy for everybody. Given θ₀ the arms are independent; what is unknown of it makes an arm that was
+hardly tried less known than one that was, so it enters with its covariance S. D and σ² are
 estimated too, as posterior modes with the prior weight of a few observations, so that the learner explores
 as much as *these* arms differ and as *this* feedback is noisy.
 
 With P_a = Σ w x xᵀ / σ²_a, r_a = Σ w x (y − o_a x₀) / σ²_a and C_a = (D⁻¹ + P_a)⁻¹, integrating δ_a out
-leaves the precision P_a − P_a C_a P_a and the response r_a − P_a C_a r_a on θ₀.
+leaves the precision P_a − P_a C_a P_a and the response r_a − P_a C_a r_a on θ₀, and an arm's coefficients
+have the covariance C_a + W S Wᵀ with W = C_a D⁻¹, the part of θ₀ that its own observations leave standing.
 
 References: C. Bishop, "Pattern Recognition and Machine Learning" (2006), 3.5; J. Hong et al. (2022),
 "Hierarchical Bayesian bandits".
@@ -25,11 +26,12 @@ from bandit.arrays import FloatArray, IntArray
 
 @dataclass(slots=True)
 class Hyper:
-    """θ₀ (d,), diagonal of D (d,), pooled noise variance."""
+    """θ₀ (d,), diagonal of D (d,), pooled noise variance, covariance S of θ₀ (d, d)."""
 
     common: FloatArray
     spread: FloatArray
     noise: float
+    doubt: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +89,9 @@ def fit(
     mask[:, 0] = pooled
     precision = precision * mask[:, :, None] * mask[:, None, :]
     prior = beliefs.common_sd**-2.0
-    common = np.linalg.solve(
-        precision.sum(axis=0) + np.diag(prior),
-        (evidence * mask).sum(axis=0) + prior * beliefs.common_mean,
-    )
+    doubt = np.linalg.inv(precision.sum(axis=0) + np.diag(prior))
+    doubt = 0.5 * (doubt + doubt.T)
+    common = doubt @ ((evidence * mask).sum(axis=0) + prior * beliefs.common_mean)
     mean = mask * common
     deviation = (covariance @ (target - (gram @ mean[:, :, None])[:, :, 0])[:, :, None])[:, :, 0]
     theta = mean + deviation
@@ -114,4 +115,4 @@ def fit(
     fitted = (beliefs.noise_strength * beliefs.noise + float(np.maximum(residual, 0.0).sum())) / (
         beliefs.noise_strength + float(weight.sum())
     )
-    return Hyper(common, beliefs.spread * factor[beliefs.group], max(fitted, 1e-4))
+    return Hyper(common, beliefs.spread * factor[beliefs.group], max(fitted, 1e-4), doubt)

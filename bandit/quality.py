@@ -92,7 +92,9 @@ class QualityModel:
             noise=settings.noise_variance,
             noise_strength=settings.noise_strength,
         )
-        self._hyper = Hyper(common_mean, self._beliefs.spread, settings.noise_variance)
+        # What arms have in common is in doubt from the first fit on: before it, all of them share that doubt.
+        doubt = np.zeros((dimension, dimension))
+        self._hyper = Hyper(common_mean, self._beliefs.spread, settings.noise_variance, doubt)
         self._landmark: float | None = None
         self._reference = 0.0  # the time that the cached posteriors are for
         self.informed = False  # whether labelled examples are believed and weigh more than feedback
@@ -320,15 +322,22 @@ class QualityModel:
         mean = self._mean[arm]
         scale /= self._hyper.noise
         covariance = np.linalg.inv(np.diag(1.0 / spread) + scale * outer)
-        covariance = 0.5 * (covariance + covariance.T)
-        return mean + covariance @ (scale * (response - outer @ mean)), covariance
+        theta = mean + covariance @ (scale * (response - outer @ mean))
+        return theta, self._with_doubt(arm, covariance, spread)
+
+    def _with_doubt(self, arm: int, covariance: FloatArray, spread: FloatArray) -> FloatArray:
+        left = covariance / spread
+        if self._priors[arm].quality is not None:  # whose mean doesn't hang on the others'
+            left[:, 0] = 0.0
+        total = covariance + left @ self._hyper.doubt @ left.T
+        return 0.5 * (total + total.T)
 
     def _solve(self, arm: int) -> None:
         sums = self._evidence[arm].known()
         if self._landmark is None or sums.weight <= 0.0:
             spread = self._hyper.spread.copy()
             spread[0] *= self._own(arm)
-            theta, covariance = self._mean[arm], np.diag(spread)
+            theta, covariance = self._mean[arm], self._with_doubt(arm, np.diag(spread), spread)
         else:
             theta, covariance = self._solution(arm, sums.outer, sums.response, self._decay(self._reference))
         self.posteriors.put(arm, theta, covariance, float(self._centre @ covariance @ self._centre))
@@ -338,6 +347,7 @@ class QualityModel:
         every = self._evidence
         clock = (math.nan if self._landmark is None else self._landmark, self._reference)
         reopenings = [(arm, r.before, r.kept) for arm, e in enumerate(every) for r in e.reopenings]
+        known = [self.posteriors.of(arm) for arm in range(len(every))]
         return {
             **stacked(every, self._dimension),
             "quality.centre": self._centre.copy(),
@@ -345,6 +355,13 @@ class QualityModel:
             "quality.reopenings": np.array(reopenings, dtype=np.float64).reshape(-1, 3),
             "quality.hyper": np.concatenate([self._hyper.common, self._hyper.spread, [self._hyper.noise]]),
             "quality.progress": np.array([self._total, self._since, self._due], dtype=np.float64),
+            "quality.doubt": self._hyper.doubt.copy(),
+            # Not solved again at the restart: updates since the last fit know more of θ₀ than that fit did.
+            "quality.theta": np.array([theta for theta, _ in known]).reshape(-1, self._dimension),
+            "quality.covariance": np.array([covariance for _, covariance in known]).reshape(
+                -1, self._dimension, self._dimension
+            ),
+            "quality.broad": self.posteriors.sds() ** 2,
             "quality.clock": np.array([*np.nan_to_num(clock, nan=0.0), self._landmark is not None]),
         }
 
@@ -357,7 +374,8 @@ class QualityModel:
         hyper = arrays["quality.hyper"]
         if hyper.shape != (2 * size + 1,) or hyper[size:].min() <= 0.0:
             raise ValueError("hyperparameters don't fit")
-        self._hyper = Hyper(hyper[:size].copy(), hyper[size:-1].copy(), float(hyper[-1]))
+        doubt = arrays["quality.doubt"].copy()
+        self._hyper = Hyper(hyper[:size].copy(), hyper[size:-1].copy(), float(hyper[-1]), doubt)
         self._hope = arrays["quality.hope"].copy()
         self._centre = arrays["quality.centre"].copy()
         if self._hope.shape != (len(self._priors),):
@@ -371,3 +389,6 @@ class QualityModel:
         self._reference = reference
         self._take_stock()
         self._solve_all()
+        theta, covariance = arrays["quality.theta"], arrays["quality.covariance"]
+        for arm, broad in enumerate(arrays["quality.broad"].tolist()):
+            self.posteriors.put(arm, theta[arm], covariance[arm], broad)

@@ -50,21 +50,55 @@ def test_posterior_equals_the_batch_solution() -> None:
         covariance = np.linalg.inv(np.diag(1.0 / hyper.spread) + (x.T * w) @ x)
         mean = made._mean[arm]
         theta, found = made.posterior(arm, now)
-        assert found == pytest.approx(covariance, abs=1e-10)
+        left = covariance / hyper.spread
+        assert found == pytest.approx(covariance + left @ hyper.doubt @ left.T, abs=1e-10)
         assert theta == pytest.approx(mean + covariance @ ((x.T * w) @ (y - x @ mean)), abs=1e-10)
 
 
-def test_rank_one_updates_equal_an_exact_solution() -> None:
+def test_an_update_is_the_exact_posterior_given_the_last_fit() -> None:
     made = model()
     feed(made, 333)
-    updated = [made.posteriors.of(arm) for arm in range(2)]
-    sds = made.posteriors.sds()
-    made._solve_all()
-    for arm, (theta, covariance) in enumerate(updated):
-        exact = made.posteriors.of(arm)
-        assert exact[0] == pytest.approx(theta, abs=1e-10)
-        assert exact[1] == pytest.approx(covariance, abs=1e-10)
-    assert made.posteriors.sds() == pytest.approx(sds, abs=1e-10)
+    rows = contexts(made._due - made._since + 8, seed=5)
+    while made._since > 0:
+        made.observe(1, rows[made._since % 3], 1.0, at=NOW + 60.0 * 333, weight=1.0, labelled=False)
+    mean, covariance = made.posteriors.of(0)
+    seen, values = rows[:6], np.array([1.0, 0.0, 1.0, 1.0, 0.0, 1.0])
+    for x, value in zip(seen, values, strict=True):
+        made.observe(0, x, value, at=NOW + 60.0 * 333, weight=0.5, labelled=False)
+    assert made._since == 6
+    # Behind the reference of the cached posteriors, an observation weighs a little more.
+    strength = 0.5 * np.exp((NOW + 60.0 * 333 - made._reference) / made._tau) / made._hyper.noise
+    exact = np.linalg.inv(np.linalg.inv(covariance) + strength * seen.T @ seen)
+    theta, found = made.posteriors.of(0)
+    assert found == pytest.approx(exact, abs=1e-9)
+    assert theta == pytest.approx(mean + exact @ (strength * seen.T @ (values - seen @ mean)), abs=1e-9)
+    assert made.posteriors.sds()[0] ** 2 == pytest.approx(made._centre @ exact @ made._centre, abs=1e-9)
+
+
+def test_an_arm_hardly_tried_is_less_known_where_it_hangs_on_what_arms_have_in_common() -> None:
+    made = QualityModel(column_groups(), SETTINGS)
+    for prior in (ArmPrior(), ArmPrior(), ArmPrior(quality=0.6)):
+        made.add_arm(f"arm{len(made._priors)}", prior)
+    for number, x in enumerate(contexts(300)):
+        made.observe(0, x, float(number % 3 == 0), at=NOW, weight=1.0, labelled=False)
+    own = np.sqrt(made._centre**2 @ made._hyper.spread)
+    known, pooled, _ = made.posteriors.sds()
+    assert known < 0.05
+    assert pooled > 1.2 * own
+    assert made.posteriors.of(1)[1][0, 0] == pytest.approx(made._hyper.spread[0] + made._hyper.doubt[0, 0])
+    assert made.posteriors.of(2)[1][0, 0] == pytest.approx(made._hyper.spread[0])
+
+
+def test_a_restored_model_goes_on_as_if_nothing_had_happened() -> None:
+    made, restored = model(), model()
+    feed(made, 333)
+    restored.restore(made.snapshot())
+    for one in (made, restored):
+        for x in contexts(40, seed=3):
+            one.observe(1, x, 1.0, at=NOW + 60.0 * 333, weight=1.0, labelled=False)
+    for arm in (0, 1):
+        for left, right in zip(made.posteriors.of(arm), restored.posteriors.of(arm), strict=True):
+            assert left == pytest.approx(right, abs=1e-12)
 
 
 def test_retraction_leaves_the_sums_as_if_it_had_not_been_observed() -> None:
@@ -164,4 +198,5 @@ def test_without_data_the_posterior_returns_to_the_prior() -> None:
     feed(made, 300)
     theta, covariance = made.posterior(1, NOW + 3650 * 86400.0)
     assert theta == pytest.approx(made._mean[1], abs=1e-3)
-    assert np.diag(covariance) == pytest.approx(made._hyper.spread, rel=1e-3)
+    prior = made._hyper.spread + np.diag(made._hyper.doubt)
+    assert np.diag(covariance) == pytest.approx(prior, rel=1e-3)

@@ -337,7 +337,8 @@ class QualityModel:
         if self._landmark is None or sums.weight <= 0.0:
             spread = self._hyper.spread.copy()
             spread[0] *= self._own(arm)
-            theta, covariance = self._mean[arm], self._with_doubt(arm, np.diag(spread), spread)
+            prior: FloatArray = np.diag(spread)
+            theta, covariance = self._mean[arm], self._with_doubt(arm, prior, spread)
         else:
             theta, covariance = self._solution(arm, sums.outer, sums.response, self._decay(self._reference))
         self.posteriors.put(arm, theta, covariance, float(self._centre @ covariance @ self._centre))

@@ -321,7 +321,7 @@ class QualityModel:
         spread[0] *= self._own(arm)
         mean = self._mean[arm]
         scale /= self._hyper.noise
-        covariance = np.linalg.inv(np.diag(1.0 / spread) + scale * outer)
+        covariance = np.linalg.inv(np.diag(1.0 / spread) + scale * outer).astype(np.float64, copy=False)
         theta = mean + covariance @ (scale * (response - outer @ mean))
         return theta, self._with_doubt(arm, covariance, spread)
 

@@ -80,10 +80,14 @@ class Lane(RequestHandler):
 
     def close(self) -> None:
         """Ends the connection, after the answer that is under way."""
-        if self._serving is None:
-            super().close()
-        else:
+        if self._serving is not None:
             self._ending = True
+            return
+        # aiohttp's task would wait for a first request that `close` has just told it to ignore.
+        untouched = self._waiter is None and self._current_request is None and not self._messages
+        super().close()
+        if untouched and self.transport is not None:
+            self.transport.close()
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109  aiohttp's signature
         """Ends the connection; an answer that is under way gets `timeout` seconds."""

@@ -163,6 +163,30 @@ async def test_draining_lets_the_answer_under_way_end_and_takes_no_further(
     assert b"two" in rest
 
 
+class Accepted(asyncio.Transport):
+    """The gateway's end of a connection on which nothing has come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+
+async def test_a_connection_made_as_the_drain_begins_is_hung_up(gateway: Running) -> None:
+    lane, transport = gateway.server._server(), Accepted()
+    lane.connection_made(transport)
+    lane.close()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert transport.closed
+    lane.connection_lost(None)
+
+
 async def test_an_idle_connection_is_kept_while_it_is_served(
     gateway: Running, provider: Provider, wire: Wire
 ) -> None:

@@ -31,7 +31,7 @@ cdef class Contest:
 
     @cython.locals(
         top=double[::1], product=double[::1], mean=double[::1], sd=double[::1], point=Py_ssize_t, arm=Py_ssize_t,
-        index=Py_ssize_t, scale=double, place=double, below=double,
+        index=Py_ssize_t, scale=double, place=double, below=double, lost=double,
     )
     cdef void _place(self, Py_ssize_t count) noexcept
 
@@ -45,9 +45,8 @@ cdef class Contest:
     cdef void _compete(self, Py_ssize_t count, double part) noexcept
 
     @cython.locals(
-        top=double[::1], mean=double[::1], sd=double[::1], told=double[::1], held=double[:, ::1], arm=Py_ssize_t,
-        best=Py_ssize_t, point=Py_ssize_t, index=Py_ssize_t, scale=double, place=double, lost=double, most=double,
-        total=double, won=double, value=double, before=double, after=double, weight=double,
+        top=double[::1], mean=double[::1], told=double[::1], held=double[:, ::1], arm=Py_ssize_t,
+        best=Py_ssize_t, point=Py_ssize_t, most=double, total=double, won=double, value=double, before=double, after=double, weight=double,
     )
     cdef void _inform(self, Py_ssize_t count) noexcept
 

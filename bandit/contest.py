@@ -98,7 +98,8 @@ class Contest:
         self.told, self.regret, self.learnt = np.empty(most), np.empty(most), np.empty(most)
 
     def _place(self, count: int) -> None:
-        """Places the grid and writes what every arm's distribution function is there, and their product.
+        """Places the grid and writes what every arm's distribution function is there, their product, and `held`: how
+        far an arm's mean falls when its value is known to lie below, E[μ | μ < t] − μ = −σ φ(z)/Φ(z).
 
         The grid t_j = max_a(μ_a + σ_a z_j) follows whichever arm is ahead at each quantile, so that narrow and wide
         posteriors are both resolved.
@@ -120,6 +121,9 @@ class Contest:
                 below += (place - index) * (_CDF[index + 1] - below)
                 self.below[arm, point] = below
                 product[point] *= below
+                lost = _MILLS[index]
+                lost += (place - index) * (_MILLS[index + 1] - lost)
+                self.held[point, arm] = -sd[arm] * lost
 
     def judge(self, count: int, directed: float) -> None:
         """Writes into `share` the probabilities of the first `count` of `mean` and `sd` > 0.
@@ -155,17 +159,8 @@ class Contest:
 
     def _inform(self, count: int) -> None:
         """Writes `regret` Δ and `learnt` v."""
-        top, mean, sd, told, held = self.top, self.mean, self.sd, self.told, self.held
+        top, mean, told, held = self.top, self.mean, self.told, self.held
         for arm in range(count):
-            # E[μ_arm | μ_arm < t] = μ − σ φ(z)/Φ(z)
-            scale = _STEPS / sd[arm]
-            for point in range(_POINTS):
-                place = (top[point] - mean[arm]) * scale + _REACH * _STEPS
-                place = min(2.0 * _REACH * _STEPS, max(0.0, place))
-                index = int(place)
-                lost = _MILLS[index]
-                lost += (place - index) * (_MILLS[index + 1] - lost)
-                held[point, arm] = -sd[arm] * lost
             self.learnt[arm] = 0.0
         most, total = 0.0, 0.0
         for best in range(count):
@@ -191,6 +186,7 @@ class Contest:
             told[best] = 0.5 * value - won * mean[best]
             for arm in range(count):
                 self.learnt[arm] += told[arm] * told[arm] / won
+        total = max(total, _NOTHING)  # nobody won where a mean is no number
         for arm in range(count):
             self.learnt[arm] /= total
             self.regret[arm] = max(most / total - mean[arm], 0.0)

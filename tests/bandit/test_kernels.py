@@ -198,10 +198,11 @@ def test_among_equals_the_first_compete_and_one_that_is_unsure_gets_in() -> None
     assert table[PROBABILITY, FIELD - 2] > 1e-3
 
 
-def test_numbers_that_are_none_end_a_decision_all_the_same() -> None:
+@pytest.mark.parametrize("directed", [0.0, 0.9])
+def test_numbers_that_are_none_end_a_decision_all_the_same(directed: float) -> None:
     case = Case(0, 100)
     case.fixed[::3] = np.nan
-    chosen, table = case.decide()
+    chosen, table = case.decide(directed=directed)
     assert 0 <= chosen < table.shape[1]
 
 

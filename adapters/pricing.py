@@ -105,16 +105,11 @@ class Price:
         spoken, thought = usage.output_audio or 0, usage.reasoning or 0
         plain_input = max(total - cached - written - heard, 0)
         plain_output = max((usage.output or 0) - spoken - thought, 0)
-        exact = (
-            self.request
-            + plain_input * rates.input
-            + cached * rates.cached_input
-            + written * rates.cache_write
-            + heard * rates.input_audio
-            + plain_output * rates.output
-            + spoken * rates.output_audio
-            + thought * rates.reasoning
-        )
+        exact = self.request + plain_input * rates.input + plain_output * rates.output
+        if cached or written or heard:
+            exact += cached * rates.cached_input + written * rates.cache_write + heard * rates.input_audio
+        if spoken or thought:
+            exact += spoken * rates.output_audio + thought * rates.reasoning
         if self.second or self.character:
             exact += (usage.seconds or 0.0) * self.second + (usage.characters or 0) * self.character
         return float(f"{exact:.12g}")

@@ -14,6 +14,11 @@ cdef double cut_mean(double mean, double sd, double lost) noexcept
 @cython.locals(beta=double)
 cdef double cut_sd(double mean, double sd, double lost) noexcept
 
+@cython.locals(position=Py_ssize_t)
+cdef void _add_row(
+    double weight, double[:, ::1] matrix, Py_ssize_t row, Py_ssize_t count, double[::1] result
+) noexcept
+
 cdef bint _near(double one, double other) noexcept
 
 
@@ -25,6 +30,7 @@ cdef class Contest:
     cdef double[::1] product
     cdef double[:, ::1] below
     cdef double[:, ::1] held
+    cdef double[::1] won
     cdef double[::1] told
     cdef double[::1] regret
     cdef double[::1] learnt
@@ -35,18 +41,18 @@ cdef class Contest:
     )
     cdef void _place(self, Py_ssize_t count) noexcept
 
-    @cython.locals(arm=Py_ssize_t)
+    @cython.locals(arm=Py_ssize_t, total=double)
     cdef void judge(self, Py_ssize_t count, double directed) noexcept
 
     @cython.locals(
-        product=double[::1], won=double[::1], total=double, arm=Py_ssize_t, point=Py_ssize_t, mass=double,
-        before=double, after=double,
+        product=double[::1], arm=Py_ssize_t, point=Py_ssize_t, mass=double, before=double, after=double,
     )
-    cdef void _compete(self, Py_ssize_t count, double part) noexcept
+    cdef void _compete(self, Py_ssize_t count) noexcept
 
     @cython.locals(
-        top=double[::1], mean=double[::1], told=double[::1], held=double[:, ::1], arm=Py_ssize_t,
-        best=Py_ssize_t, point=Py_ssize_t, most=double, total=double, won=double, value=double, before=double, after=double, weight=double,
+        top=double[::1], mean=double[::1], told=double[::1], held=double[:, ::1], product=double[::1], arm=Py_ssize_t,
+        best=Py_ssize_t, point=Py_ssize_t, most=double, total=double, won=double, value=double, before=double,
+        after=double, low=double, high=double, weight=double,
     )
     cdef void _inform(self, Py_ssize_t count) noexcept
 

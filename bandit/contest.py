@@ -83,6 +83,11 @@ def bounded(mean: float, sd: float) -> tuple[float, float]:
     return cut_mean(mean, sd, lost), cut_sd(mean, sd, lost)
 
 
+def _add_row(weight: float, matrix: FloatArray, row: int, count: int, result: FloatArray) -> None:
+    for position in range(count):
+        result[position] += weight * matrix[row, position]
+
+
 def _near(one: float, other: float) -> bool:
     return abs(one - other) <= 1e-9 * (one + other)
 
@@ -95,6 +100,7 @@ class Contest:
         self.top, self.product = np.empty(_POINTS), np.empty(_POINTS)
         self.below = np.empty((most, _POINTS))
         self.held = np.empty((_POINTS, most))
+        self.won = np.empty(most)
         self.told, self.regret, self.learnt = np.empty(most), np.empty(most), np.empty(most)
 
     def _place(self, count: int) -> None:
@@ -135,14 +141,19 @@ class Contest:
             self._inform(count)
             self._mix(count, directed)
         else:
+            self._compete(count)
             for arm in range(count):
                 self.share[arm] = 0.0
-        if directed < 1.0:
-            self._compete(count, 1.0 - directed)
+        total = 0.0
+        for arm in range(count):
+            total += self.won[arm]
+        total = max(total, _NOTHING)
+        for arm in range(count):
+            self.share[arm] += (1.0 - directed) * self.won[arm] / total
 
-    def _compete(self, count: int, part: float) -> None:
-        """Adds `part` of the probability that each arm is the best to `share`; accurate to about 3e-3."""
-        product, won, total = self.product, self.told, 0.0
+    def _compete(self, count: int) -> None:
+        """Writes into `won` what the probability that each arm is the best is proportional to; accurate to about 3e-3."""
+        product = self.product
         for arm in range(count):
             # ∫ Π_{b≠a} Φ_b dΦ_a as Σ (o_i + o_i+1)(c_i+1 − c_i), multiplied out: o_i c_i is the same for every arm.
             # Below the grid lies what the others' product is as good as zero for.
@@ -152,14 +163,14 @@ class Contest:
                 after = product[point + 1] / self.below[arm, point + 1]
                 mass += before * self.below[arm, point + 1] - after * self.below[arm, point]
                 before = after
-            won[arm] = max(mass, _NOTHING) - _NOTHING
-            total += won[arm]
-        for arm in range(count):
-            self.share[arm] += part * won[arm] / total
+            self.won[arm] = max(mass, _NOTHING) - _NOTHING
 
     def _inform(self, count: int) -> None:
-        """Writes `regret` Δ and `learnt` v."""
-        top, mean, told, held = self.top, self.mean, self.told, self.held
+        """Writes `regret` Δ, `learnt` v, and `won` as `_compete` does."""
+        top, mean, told, held, product = self.top, self.mean, self.told, self.held, self.product
+        for point in range(_POINTS - 1):
+            for arm in range(count):  # on average over the step
+                held[point, arm] = 0.5 * (held[point, arm] + held[point + 1, arm])
         for arm in range(count):
             self.learnt[arm] = 0.0
         most, total = 0.0, 0.0
@@ -168,17 +179,17 @@ class Contest:
             won, value = 0.0, 0.0
             for arm in range(count):
                 told[arm] = 0.0
-            before = self.product[0] / self.below[best, 0]
+            before, low = product[0] / self.below[best, 0], self.below[best, 0]
             for point in range(_POINTS - 1):
-                after = self.product[point + 1] / self.below[best, point + 1]
-                weight = 0.5 * (before + after) * (self.below[best, point + 1] - self.below[best, point])
-                before = after
+                high = self.below[best, point + 1]
+                after = product[point + 1] / high
+                weight = 0.5 * (before + after) * (high - low)
+                before, low = after, high
                 if weight > _NOTHING:
                     won += weight
                     value += weight * (top[point] + top[point + 1])
-                    weight *= 0.5
-                    for arm in range(count):
-                        told[arm] += weight * (held[point, arm] + held[point + 1, arm])
+                    _add_row(weight, held, point, count, told)
+            self.won[best] = won + product[0]
             if won <= 0.0:
                 continue
             most += 0.5 * value

@@ -25,6 +25,7 @@ from bandit.kernels import TABLE_ROWS, Judge
 from bandit.objective import Objective, Quote
 from bandit.outlook import Outlook
 from bandit.pacing import Pacer
+from bandit.posteriors import add_context
 from bandit.priors import ArmPrior
 from bandit.quality import QualityModel, QualitySettings
 from bandit.tasks import TASK_COLUMNS, TaskRegistry, recognise_task, templates, with_ends
@@ -244,9 +245,7 @@ class Bandit:
             self._hold(budget, objective, objective.min_quality, arm, x, cost_usd or 0.0, candidates)
         slot = kind_of(x)
         self._bias.answered(arm, slot)
-        cell = self._contexts[arm, slot]
-        cell[:-1] += x
-        cell[-1] += 1.0
+        add_context(self._contexts, arm, slot, x)
         self._outlook.observe(arm, slot, output_tokens=output_tokens, ttft_s=ttft_s, token_s=token_s, now=now)
 
     def _hold(

@@ -3,6 +3,7 @@ import cython
 cdef Py_ssize_t _CLASSES
 cdef double[::1] _GAINS
 cdef double _BESIDE_A_TASK
+cdef float[::1] _ROUNDED
 
 @cython.locals(values=double[::1], shares=double[::1], at=Py_ssize_t, kind=Py_ssize_t, column=Py_ssize_t)
 cpdef object context_vector(object facts, object slot)

@@ -56,6 +56,8 @@ _CLASS_OF_BYTE = _byte_classes()
 _GAINS = np.array([0.0, 5.0, 10.0, 10.0, 2.0, 10.0])
 """By class: shares of 5-10 % are already a strong sign."""
 
+_ROUNDED = np.zeros(DIMENSION, dtype=np.float32)
+
 
 @dataclass(slots=True)
 class Context:
@@ -109,8 +111,10 @@ def context_vector(facts: RequestFacts, slot: int | None) -> FloatArray:
     if slot is not None:
         for column in range(FIRST_TOPIC, DIMENSION):
             values[column] *= _BESIDE_A_TASK
-    # As the journal keeps it: a replay must see what was decided on.
-    return x.astype(np.float32).astype(np.float64)
+    for column in range(DIMENSION):  # as the journal keeps it: a replay must see what was decided on
+        _ROUNDED[column] = values[column]
+        values[column] = _ROUNDED[column]
+    return x
 
 
 def kind_of(x: FloatArray) -> int:

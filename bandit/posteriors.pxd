@@ -19,3 +19,6 @@ cdef class Posteriors:
 
 @cython.locals(size=Py_ssize_t, row=Py_ssize_t, column=Py_ssize_t, scaled=double)
 cpdef object add_outer(double[:, ::1] outer, double[::1] response, double[::1] x, double y, double weight)
+
+@cython.locals(size=Py_ssize_t, column=Py_ssize_t)
+cpdef object add_context(double[:, :, ::1] sums, Py_ssize_t arm, Py_ssize_t kind, double[::1] x)

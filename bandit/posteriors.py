@@ -103,3 +103,13 @@ def add_outer(outer: FloatArray, response: FloatArray, x: FloatArray, y: float, 
             response[row] += scaled * y
             for column in range(size):
                 outer[row, column] += scaled * x[column]
+
+
+def add_context(sums: FloatArray, arm: int, kind: int, x: FloatArray) -> None:
+    """Adds a context (d,) to the sums (n, k, d + 1) of its arm and kind in place; the last entry counts contexts."""
+    size = x.shape[0]
+    if not (0 <= arm < sums.shape[0] and 0 <= kind < sums.shape[1] and size + 1 == sums.shape[2]):
+        raise IndexError(f"no arm {arm} with kind {kind} of contexts of {size}")
+    for column in range(size):
+        sums[arm, kind, column] += x[column]
+    sums[arm, kind, size] += 1.0

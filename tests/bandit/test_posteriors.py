@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bandit.posteriors import Posteriors, add_outer
+from bandit.posteriors import Posteriors, add_context, add_outer
 from bandit.sums import Sums
 
 SIZE = 6
@@ -62,3 +62,20 @@ def test_sums_grow_by_the_outer_product() -> None:
     add_outer(outer, response, x, 0.5, 3.0)
     assert outer == pytest.approx(np.eye(3) + 3.0 * np.outer(x, x))
     assert response == pytest.approx(1.0 + 1.5 * x)
+
+
+def test_contexts_are_summed_and_counted_by_arm_and_kind() -> None:
+    sums = np.zeros((2, 3, SIZE + 1))
+    x = np.linspace(-1.0, 1.0, SIZE)
+    add_context(sums, 1, 2, x)
+    add_context(sums, 1, 2, x)
+    assert sums[1, 2].tolist() == [*(2.0 * x), 2.0]
+    assert np.count_nonzero(sums.any(axis=2)) == 1
+
+
+@pytest.mark.parametrize(
+    ("arm", "kind", "size"), [(2, 0, SIZE), (-1, 0, SIZE), (0, 3, SIZE), (0, 0, SIZE + 1)]
+)
+def test_a_context_that_does_not_fit_is_refused(arm: int, kind: int, size: int) -> None:
+    with pytest.raises(IndexError):
+        add_context(np.zeros((2, 3, SIZE + 1)), arm, kind, np.ones(size))

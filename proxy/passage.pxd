@@ -3,6 +3,9 @@ import cython
 cdef Py_ssize_t _LONGEST
 cdef int _LEFT, _PASSED, _SLOW
 
+@cython.locals(letters="const char *", found="const char *")
+cdef Py_ssize_t _line_break(bytes read, Py_ssize_t start) noexcept
+
 
 cdef class Passage:
     cdef object _write

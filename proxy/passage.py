@@ -11,6 +11,9 @@ from typing import Any
 
 import cython
 
+if cython.compiled:
+    from cython.cimports.libc.string import memchr
+
 LONGEST = 2048
 """Chunks around one event of a stream are shorter."""
 
@@ -28,6 +31,15 @@ def _size_line(length: int) -> bytes | None:
         if size > 0 and len(f"{size:x}") == digits:
             return b"%x\r\n" % size
     return None
+
+
+def _line_break(read: bytes, start: int) -> int:
+    """Returns where the first line break at or after `start` stands, `start` ≤ length; −1 where there is none."""
+    if not cython.compiled:
+        return read.find(b"\n", start)
+    letters = cython.cast(cython.p_const_char, read)
+    found = cython.cast(cython.p_const_char, memchr(letters + start, 10, len(read) - start))
+    return -1 if found == cython.NULL else found - letters
 
 
 SIZE_LINES = tuple(_size_line(length) for length in range(LONGEST))
@@ -65,7 +77,7 @@ class Passage:
             read.startswith(line)
             and read.startswith(self._head, start)
             and read.endswith(self._tail)
-            and read.find(b"\n", start + len(self._head)) == size - self._rest
+            and _line_break(read, start + len(self._head)) == size - self._rest
         ):
             return _LEFT
         self.chunks += 1

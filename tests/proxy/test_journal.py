@@ -38,6 +38,21 @@ async def test_feedback_ends_the_wait_of_a_decision_for_company(
     assert (status, told["status"]) == (200, "new")
 
 
+async def test_enough_decisions_wait_for_no_more(
+    provider: Provider, launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.journal.LINGER_S", 3600.0)
+    monkeypatch.setattr("proxy.journal.COMPANY", 3)
+    gateway = await launch(provider.arm("good"))
+    learner = gateway.gateway.learner
+    for _ in range(3):
+        assert learner.seq == 0
+        await gateway.chat()
+    async with asyncio.timeout(10):
+        while learner.seq < 3:
+            await asyncio.sleep(0)
+
+
 async def test_others_have_their_turn_while_a_batch_is_learnt_from(
     provider: Provider, launch: Launch
 ) -> None:

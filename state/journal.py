@@ -44,11 +44,11 @@ _INSERT_FEEDBACK = (
     f"INSERT INTO feedback ({FEEDBACK_COLUMNS}, decision, previous)"
     f" VALUES ({', '.join('?' * (FEEDBACK_COLUMNS.count(',') + 3))})"
 )
-_SLICE, _SLICES = 16, 4
+_SLICE = 16
 _BREATH_S = 1e-6
-"""A batch is written in slices of at least 16 rows, at most four of them, and the thread sleeps for a moment between two:
-where it shares a core with the event loop, that could not go on before the whole batch is written, however often SQLite
-lets go of the interpreter. A request in fifty would wait for it."""
+"""A batch is written in slices of so many rows, and the thread sleeps for a moment between two: where it shares a core
+with the event loop, that could not go on before the whole batch is written, however often SQLite lets go of the
+interpreter. A request in fifty would wait for it."""
 
 _UNSTORABLE = (UnicodeEncodeError, OverflowError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
 _WIDEN_BLOCK = (
@@ -82,11 +82,10 @@ def append(
     """Writes both inside the caller's transaction; sets the records' fields last, when nothing can fail."""
     first, epoch = connection.execute("SELECT next, texts_epoch FROM sequence").fetchone()
     texts.begin(epoch)
-    slice_ = max(_SLICE, -(-len(decisions) // _SLICES))
-    for start in range(0, len(decisions), slice_):
+    for start in range(0, len(decisions), _SLICE):
         if start:
             time.sleep(_BREATH_S)
-        _insert(connection, _packed(connection, texts, decisions[start : start + slice_], first + start))
+        _insert(connection, _packed(connection, texts, decisions[start : start + _SLICE], first + start))
     if decisions:
         _widen_blocks(connection, first, [decision.at for decision in decisions])
     taken = first + len(decisions)

@@ -1,10 +1,12 @@
-"""Where this gateway's time goes under load: py-spy's samples, summed by function.
+"""Where this gateway's time goes under load: samples, summed by function.
 
-    python -m benchmarks.gateway.profile SCENARIO … [--markdown FILE]
+    python -m benchmarks.gateway.profile SCENARIO … [--tool perf] [--markdown FILE]
 
 "Own" counts the samples in which the function itself ran, and "with callees" those in which it was anywhere
-on the stack. Time in C extensions is booked on the Python function that called them; what `Runner.run` has of
+on the stack. Time in C extensions is booked on the function that called them; what `Runner.run` has of
 its own is the event loop with its system calls, and its waiting for the network.
+
+py-spy sees plain Python, for after `make plain`; perf sees what is compiled.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from pathlib import Path
 
 import click
 
+from benchmarks.gateway import perf
 from benchmarks.gateway.bodies import write_bodies
 from benchmarks.gateway.gateways import OURS, Gateways, Upstream
 from benchmarks.gateway.measure import load_argv, run_load
@@ -51,41 +54,48 @@ def shares(raw: str) -> list[tuple[str, float, float]]:
     return [(frame, own[frame] / total, whole[frame] / total) for frame, _ in own.most_common()]
 
 
-def profile(tools: Tools, upstream: Upstream, gateways: Gateways, folder: Path, scenario: Scenario) -> str:
-    """Returns py-spy's raw samples of one run of the scenario."""
+def profile(
+    tool: str, tools: Tools, upstream: Upstream, gateways: Gateways, folder: Path, scenario: Scenario
+) -> str:
+    """Returns the raw samples of one run of the scenario, in py-spy's format."""
     cores = Cores.split()
     target = gateways.target(OURS, scenario.setup)
     assert target.process is not None
     bodies = write_bodies(scenario, target.model(scenario), folder / scenario.name)
     longer = replace(scenario, seconds=_SECONDS + 2.0)
     output = folder / f"{scenario.name}.raw"
-    spy_program = str(Path(sys.executable).with_name("py-spy"))
-    argv = [
-        spy_program,
-        "record",
-        "--pid",
-        str(target.process.pid),
-        "--format",
-        "raw",
-        "--rate",
-        str(_RATE_HZ),
-    ]
-    argv += ["--duration", f"{_SECONDS:.0f}", "--output", str(output)]
+    pid = target.process.pid
+    argv = perf.record(pid, _SECONDS, output) if tool == "perf" else _py_spy(pid, output)
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as spy:
         load = [process.pid for process in upstream.processes]
         run_load(load_argv(tools, target, longer, bodies), cores.load, target.process.family(), load)
         _, complaints = spy.communicate()
     if not output.exists():
-        raise click.ClickException(f"py-spy failed: {complaints.strip()}")
-    return output.read_text(encoding="utf-8")
+        raise click.ClickException(f"{tool} failed: {complaints.strip()}")
+    if tool != "perf":
+        return output.read_text(encoding="utf-8")
+    with subprocess.Popen(
+        perf.script(output), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, errors="replace"
+    ) as printed:
+        assert printed.stdout is not None
+        return perf.raw(printed.stdout)
+
+
+def _py_spy(pid: int, output: Path) -> list[str]:
+    argv = [str(Path(sys.executable).with_name("py-spy")), "record", "--pid", str(pid), "--format", "raw"]
+    argv += ["--rate", str(_RATE_HZ), "--duration", f"{_SECONDS:.0f}", "--output", str(output)]
+    return argv
 
 
 @click.command()
 @click.argument("names", metavar="SCENARIO", nargs=-1, required=True, type=click.Choice([*SCENARIOS]))
 @click.option(
+    "--tool", type=click.Choice(["py-spy", "perf"]), default="py-spy", show_default=True, help="The sampler."
+)
+@click.option(
     "--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Write the tables here too."
 )
-def main(names: tuple[str, ...], markdown: Path | None) -> None:
+def main(names: tuple[str, ...], tool: str, markdown: Path | None) -> None:
     """Profiles this gateway under the load of the scenarios."""
     tools = build()
     sections = []
@@ -95,7 +105,7 @@ def main(names: tuple[str, ...], markdown: Path | None) -> None:
         gateways = Gateways(upstream, Cores.split(), folder, {})
         try:
             for name in names:
-                found = shares(profile(tools, upstream, gateways, folder, SCENARIOS[name]))
+                found = shares(profile(tool, tools, upstream, gateways, folder, SCENARIOS[name]))
                 lines = [f"## {name}: {SCENARIOS[name].about}", ""]
                 lines += ["| function | own | with callees |", "| --- | --: | --: |"]
                 lines += [f"| `{frame}` | {own:.1%} | {whole:.1%} |" for frame, own, whole in found[:_SHOWN]]
@@ -105,8 +115,8 @@ def main(names: tuple[str, ...], markdown: Path | None) -> None:
             gateways.stop()
             upstream.stop()
     if markdown is not None:
-        head = "# Where the time goes\n\n`python -m benchmarks.gateway.profile " + " ".join(names) + "`: "
-        head += "py-spy's samples; C code counts for the Python function that called it.\n\n"
+        head = f"# Where the time goes\n\n`python -m benchmarks.gateway.profile --tool {tool} {' '.join(names)}`; "
+        head += "C code counts for the function that called it.\n\n"
         markdown.write_text(head + "\n\n".join(sections) + "\n", encoding="utf-8")
 
 

@@ -15,8 +15,8 @@ cdef double cut_mean(double mean, double sd, double lost) noexcept
 cdef double cut_sd(double mean, double sd, double lost) noexcept
 
 @cython.locals(position=Py_ssize_t)
-cdef void _add_row(
-    double weight, double[:, ::1] matrix, Py_ssize_t row, Py_ssize_t count, double[::1] result
+cdef void add_row(
+    double weight, double[:, ::1] matrix, Py_ssize_t row, Py_ssize_t first, Py_ssize_t count, double[::1] result
 ) noexcept
 
 cdef bint _near(double one, double other) noexcept

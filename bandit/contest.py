@@ -83,9 +83,10 @@ def bounded(mean: float, sd: float) -> tuple[float, float]:
     return cut_mean(mean, sd, lost), cut_sd(mean, sd, lost)
 
 
-def _add_row(weight: float, matrix: FloatArray, row: int, count: int, result: FloatArray) -> None:
+def add_row(weight: float, matrix: FloatArray, row: int, first: int, count: int, result: FloatArray) -> None:
+    """Adds `weight` times `count` cells of a row, from `first` on, to `result`; nothing is checked."""
     for position in range(count):
-        result[position] += weight * matrix[row, position]
+        result[position] += weight * matrix[row, first + position]
 
 
 def _near(one: float, other: float) -> bool:
@@ -188,7 +189,7 @@ class Contest:
                 if weight > _NOTHING:
                     won += weight
                     value += weight * (top[point] + top[point + 1])
-                    _add_row(weight, held, point, count, told)
+                    add_row(weight, held, point, 0, count, told)
             self.won[best] = won + product[0]
             if won <= 0.0:
                 continue

@@ -1,16 +1,11 @@
 import cython
 
-from bandit.contest cimport Contest, cut_mean, cut_sd, excess
+from bandit.contest cimport Contest, add_row, cut_mean, cut_sd, excess
 from bandit.outcomes cimport ErrorRates, LogMeans, Providers
 from bandit.posteriors cimport Posteriors
 
 cdef double _HIGH, _LOW
 cdef Py_ssize_t _FIELD
-
-@cython.locals(position=Py_ssize_t)
-cdef void _add_row(
-    double weight, double[:, ::1] matrix, Py_ssize_t row, Py_ssize_t first, double[::1] result
-) noexcept
 
 @cython.locals(position=Py_ssize_t)
 cdef void _add_cell(

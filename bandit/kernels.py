@@ -20,7 +20,7 @@ if cython.compiled:
 else:
     from math import sqrt
 
-    from bandit.contest import cut_mean, cut_sd, excess
+    from bandit.contest import add_row, cut_mean, cut_sd, excess
 
 COMPILED: bool = cython.compiled
 """False where the loops run as plain Python, some fifty times slower."""
@@ -38,11 +38,6 @@ FIELD = MOST
 _FIELD = FIELD
 """Candidates that compete for one decision, at most. With more, those that could be best by a cheap bound compete, and
 the others get the floor: what hundreds of arms would add to the cost of a request, they'd hardly add to its answer."""
-
-
-def _add_row(weight: float, matrix: FloatArray, row: int, first: int, result: FloatArray) -> None:
-    for position in range(result.shape[0]):
-        result[position] += weight * matrix[row, first + position]
 
 
 def _add_cell(weight: float, matrices: FloatArray, row: int, first: int, result: FloatArray) -> None:
@@ -123,7 +118,7 @@ class Judge:
             row = self.support[at]
             value = x[row]
             if side_by_side:  # as all arms of a gateway are; the loops then take several arms at a time
-                _add_row(value, quality.theta, row, first, means)
+                add_row(value, quality.theta, row, first, count, means)
                 _add_cell(value * value, quality.covariance, row, first, variances)
                 continue
             for position in range(count):

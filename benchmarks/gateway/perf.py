@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 ELSEWHERE = "elsewhere"
@@ -42,7 +43,7 @@ def raw(lines: Iterable[str]) -> str:
     counts: Counter[str] = Counter()
     stack: list[str] = []
     sampled = False
-    for line in (*lines, ""):
+    for line in chain(lines, [""]):
         if not line.strip():
             if sampled:
                 counts[";".join([ELSEWHERE, *reversed(stack)])] += 1

@@ -22,19 +22,21 @@ _WORTHWHILE = 0.7
 where deflate gains under a tenth for fifty times the time of writing it down. A sample decides."""
 
 
-def encode_header(meta: Mapping[str, object], arrays: Arrays) -> bytes:
-    """Returns the description that `frame` puts in front of the arrays' bytes."""
+def encode(meta: Mapping[str, object], arrays: Arrays) -> bytes:
+    """Returns tag, header length, header and the arrays' bytes, each copied once: a snapshot is megabytes."""
     shapes = [(name, array.shape) for name, array in arrays.items()]
-    return orjson.dumps([dict(meta), shapes])
+    header = orjson.dumps([dict(meta), shapes])
+    parts = [np.ascontiguousarray(array, "<f8").data for array in arrays.values()]
+    return b"".join((_PLAIN, len(header).to_bytes(4, "little"), header, *parts))
 
 
-def frame(header: bytes, parts: list[bytes]) -> bytes:
-    """Returns header length, header and parts as one blob, compressed where a sample says that it pays."""
-    plain = b"".join((len(header).to_bytes(4, "little"), header, *parts))
+def pack(body: bytes) -> bytes:
+    """Returns what `encode` made, compressed where a sample says that it pays."""
+    plain = memoryview(body)[1:]
     sample = plain[:_SAMPLE_BYTES]
     if len(zlib.compress(sample, 1)) < _WORTHWHILE * len(sample):
         return _DEFLATED + zlib.compress(plain, 1)
-    return _PLAIN + plain
+    return body
 
 
 def checksum(name: str, seq: int, body: bytes) -> bytes:
@@ -43,7 +45,7 @@ def checksum(name: str, seq: int, body: bytes) -> bytes:
 
 
 def decode(body: bytes) -> tuple[dict[str, object], dict[str, npt.NDArray[np.float64]]]:
-    """Returns meta and arrays of what `frame` made. Only for a body whose checksum was right."""
+    """Returns meta and arrays of what `pack` made. Only for a body whose checksum was right."""
     plain = zlib.decompress(body[1:]) if body[:1] == _DEFLATED else body[1:]
     start = 4 + int.from_bytes(plain[:4], "little")
     meta, shapes = orjson.loads(plain[4:start])

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Self, TypeVar
 
-import numpy as np
 import orjson
 
 from state import arms, housekeeping, journal, snapshots
@@ -138,11 +137,10 @@ class SqliteStore:
 
     async def save_snapshot(self, name: str, seq: int, meta: Mapping[str, object], arrays: Arrays) -> None:
         # Copied here and now: the owner may go on learning into these arrays while the thread writes.
-        header = snapshots.encode_header(meta, arrays)
-        parts = [np.asarray(array, "<f8").tobytes() for array in arrays.values()]
+        plain = snapshots.encode(meta, arrays)
         # Compressed before the transaction and on a thread of its own: megabytes take a tenth of a second, in
         # which no worker could commit.
-        body = await asyncio.to_thread(snapshots.frame, header, parts)
+        body = await asyncio.to_thread(snapshots.pack, plain)
         await self._write(partial(_save_snapshot, name, seq, body), durable=True)
 
     async def load_snapshots(self, name: str) -> list[Snapshot]:

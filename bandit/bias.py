@@ -26,10 +26,12 @@ _ENOUGH = 100
 
 
 class FeedbackBias:
-    """Counts of answers, of bad and of good feedback, by arm and kind of work."""
+    """Counts of answers, of bad and of good feedback, by arm and kind of work; `heard` is the weight of all feedback."""
 
     def __init__(self, kinds: int) -> None:
         self._counts = np.zeros((0, kinds, 3))
+        self._answers = 0.0
+        self.heard = 0.0
 
     def add_arm(self) -> None:
         """Adds an arm without answers."""
@@ -38,9 +40,16 @@ class FeedbackBias:
     def answered(self, arm: int, kind: int) -> None:
         """Counts one answer."""
         self._counts[arm, kind, 0] += 1.0
+        self._answers += 1.0
 
-    def judged(self, arm: int, kind: int, value: float, count: float = 1.0) -> None:
-        """Counts one feedback in [0, 1]; a negative count takes it back."""
+    @property
+    def rate(self) -> float:
+        """Weight of feedback per answer, in [0, 1]: an answer that was judged with others counts as a part of one."""
+        return max(0.0, min(1.0, self.heard / max(self._answers, 1.0)))
+
+    def judged(self, arm: int, kind: int, value: float, weight: float, count: float = 1.0) -> None:
+        """Counts one feedback in [0, 1] of some weight; a negative count takes it back."""
+        self.heard += count * weight
         cell = self._counts[arm, kind]
         cell[1] += count * (1.0 - value)
         cell[2] += count * value
@@ -77,8 +86,10 @@ class FeedbackBias:
         """Returns a copy of the counts."""
         return self._counts.copy()
 
-    def restore(self, counts: FloatArray) -> None:
-        """Takes what `snapshot` gave. Raises ValueError if it doesn't fit."""
+    def restore(self, counts: FloatArray, heard: float) -> None:
+        """Takes what `snapshot` gave, and `heard`. Raises ValueError if it doesn't fit."""
         if counts.shape != self._counts.shape:
             raise ValueError(f"feedback counts have shape {counts.shape}")
         self._counts = counts.copy()
+        self._answers = float(counts[:, :, 0].sum())
+        self.heard = heard

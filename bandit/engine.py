@@ -42,7 +42,7 @@ _LEARNT = (
 )  # fmt: skip
 """All that a bandit holds but its settings."""
 
-VERSION = 4
+VERSION = 5
 """Of snapshots. One more whenever state or its meaning changes; another version's snapshot is refused."""
 
 
@@ -52,15 +52,20 @@ class Settings:
 
     floor               least probability of an eligible arm
     floor_total         least probability of all arms together that is spent on floors, at most
-    directed            share of draws that are information-directed; the others are Thompson's
-    broad, narrow       factors on the posterior standard deviation of quality when drawing, for what
+    directed, directed_judged
+                        share of draws that are information-directed, where hardly any answer is judged and where every
+                        one is; the others are Thompson's. Rare feedback must be gained where it tells most; where it is
+                        plenty, Thompson's draws cost no more and hardly ever give up the best arm after unlucky answers
+    broad, narrow       factors on the posterior standard deviation of quality in directed draws, for what
                         concerns all traffic and for the rest; 1 is the posterior's own
-    told_broad, told_narrow
-                        the same while labelled examples are believed and weigh more than feedback. All draws are
-                        Thompson's then: what seems known is not looked at for its information, so nothing would
-                        contradict wrong examples.
-                        `told_broadening` is added to `told_broad` per factor of ten in observations: a constant
-                        small factor locks in on a second-best arm, a constant large one explores too much at first
+    sampled_broad, sampled_narrow
+                        the same in Thompson's draws: doubt about single kinds of requests is left to the directed ones
+    told_broad, told_broadening
+                        `sampled_broad` while labelled examples are believed and weigh more than feedback:
+                        `told_broad`, and `told_broadening` more per factor of ten in observations (a constant small
+                        factor locks in on a second-best arm, a constant large one explores too much at first). All
+                        draws are Thompson's then: what seems known is not looked at for its information, so nothing
+                        would contradict wrong examples
     token_half_life_s   of output lengths
     latency_half_life_s of TTFT and time per token
     error_half_life_s   of the error rate
@@ -68,13 +73,15 @@ class Settings:
 
     quality: QualitySettings = field(default_factory=QualitySettings)
     floor: float = 0.001
-    floor_total: float = 0.003
+    floor_total: float = 0.001
     directed: float = 0.9
+    directed_judged: float = 0.3
     broad: float = 0.7
     narrow: float = 0.5
+    sampled_broad: float = 0.7
+    sampled_narrow: float = 0.1
     told_broad: float = 0.2
     told_broadening: float = 0.15
-    told_narrow: float = 0.1
     token_half_life_s: float = 7 * 86400.0
     latency_half_life_s: float = 3600.0
     error_half_life_s: float = 600.0
@@ -185,10 +192,11 @@ class Bandit:
                 dearer = self._pacer.money_price(budget, value, objective.max_usd_per_request)
         settings = self.settings
         if self._quality.informed:
-            directed, narrow = 0.0, settings.told_narrow
-            broad = self._quality.commonness(settings.told_broad, settings.told_broadening)
+            directed, narrow = 0.0, settings.sampled_narrow
+            broad = sampled = self._quality.commonness(settings.told_broad, settings.told_broadening)
         else:
-            directed, broad, narrow = settings.directed, settings.broad, settings.narrow
+            directed = settings.directed + (settings.directed_judged - settings.directed) * self._bias.rate
+            broad, narrow, sampled = settings.broad, settings.narrow, settings.sampled_broad
         table = np.empty((TABLE_ROWS, candidates.shape[0]))
         chosen = self._judge.decide(
             x,
@@ -204,6 +212,8 @@ class Bandit:
             dearer,
             bolder * broad,
             bolder * narrow,
+            bolder * sampled,
+            bolder * settings.sampled_narrow,
             directed,
             looking,
             settings.floor,
@@ -296,14 +306,14 @@ class Bandit:
         than traffic and is dropped when traffic contradicts it. `at` is when it was taken in (epoch seconds); calls must come in the order of `at`.
         """
         if not labelled:
-            self._bias.judged(arm, kind_of(x), value)
+            self._bias.judged(arm, kind_of(x), value, weight)
         return self._quality.observe(arm, x, value, at=at, weight=weight, labelled=labelled)
 
     def retract_quality(
         self, arm: int, x: FloatArray, value: float, *, at: float, weight: float = 1.0
     ) -> None:
         """Takes an observation back exactly; the arguments are those it was observed with."""
-        self._bias.judged(arm, kind_of(x), value, -1.0)
+        self._bias.judged(arm, kind_of(x), value, weight, -1.0)
         self._quality.retract(arm, x, value, at=at, weight=weight)
 
     def feedback_weight(self, arm: int, x: FloatArray, value: float, *, source: str, now: float) -> float:
@@ -374,6 +384,7 @@ class Bandit:
             **targets,
             "contexts": self._contexts.copy(),
             "feedback": self._bias.snapshot(),
+            "heard": np.array([self._bias.heard]),
         }
         return meta, arrays
 
@@ -402,7 +413,7 @@ class Bandit:
                 raise ValueError(f"{key} has shape {arrays[key].shape}, not {expected.shape}")
         self._tasks = TaskRegistry(meta["tasks"], meta["templates"])
         self._pacer.restore(meta["budgets"], arrays)
-        self._bias.restore(arrays["feedback"])
+        self._bias.restore(arrays["feedback"], float(arrays["heard"][0]))
         self._contexts = arrays["contexts"].copy()
         self._quality.restore(arrays)
         self._outlook.restore(arrays)

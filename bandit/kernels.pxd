@@ -68,15 +68,27 @@ cdef class Judge:
     cdef object _judge(self, Py_ssize_t count, double directed)
 
     @cython.locals(
+        broad=double[::1], number=Py_ssize_t, position=Py_ssize_t, shared=double, mean=double, unsure=double,
+        lost=double,
+    )
+    cdef void _weigh(
+        self, Py_ssize_t count, Py_ssize_t[::1] rows, double[::1] means, double[::1] variances, double common,
+        double narrow,
+    ) noexcept
+
+    @cython.locals(ahead=Py_ssize_t, number=Py_ssize_t)
+    cdef Py_ssize_t _award(self, Py_ssize_t count, double directed, double part, double[::1] shares) except -1
+
+    @cython.locals(
         quality=Posteriors, count=Py_ssize_t, size=Py_ssize_t, position=Py_ssize_t, used=Py_ssize_t,
         taken=Py_ssize_t, number=Py_ssize_t, ahead=Py_ssize_t, best=Py_ssize_t, drawn=Py_ssize_t,
         means=double[::1], variances=double[::1], tokens=double[::1], costs=double[::1], seconds=double[::1],
-        errors=double[::1], shares=double[::1], shared=double, mean=double, variance=double, cost=double,
+        errors=double[::1], shares=double[::1], mean=double, cost=double,
         unsure=double, hoped=double, lost=double, least=double, explored=double, total=double, passed=double,
     )
     cpdef Py_ssize_t decide(
         self, double[::1] x, Py_ssize_t kind, Py_ssize_t[::1] rows, double[::1] fixed_usd,
         double[::1] output_usd, double now, double most_tokens, double value_usd, double second_usd, bint whole,
-        double dearer, double common, double narrow, double directed, double looking, double floor, double floors,
-        double most_explored, double uniform, double[:, ::1] table,
+        double dearer, double common, double narrow, double sampled_common, double sampled_narrow, double directed,
+        double looking, double floor, double floors, double most_explored, double uniform, double[:, ::1] table,
     ) except -1

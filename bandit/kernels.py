@@ -211,6 +211,41 @@ class Judge:
         for position in range(able):
             self.share[self.able[position]] = contest.share[position]
 
+    def _weigh(
+        self,
+        count: int,
+        rows: IntArray,
+        means: FloatArray,
+        variances: FloatArray,
+        common: float,
+        narrow: float,
+    ) -> None:
+        """Writes mean and sd of the utility of the `count` candidates in `field`."""
+        broad = self.quality.broad
+        for number in range(count):
+            position = self.field[number]
+            shared = broad[rows[position]]
+            mean = means[position]
+            unsure = (
+                max(variances[position] - shared, 0.0) * narrow * narrow + common * common * shared + 1e-12
+            )
+            unsure = sqrt(max(unsure, 1e-12))
+            # Around the unclipped mean where it is below 1: clipping at 0 would hide how far apart arms are.
+            lost = excess(mean, unsure)
+            self.mean[number] = self.worth[position] * cut_mean(mean, unsure, lost) - self.paid[position]
+            self.sd[number] = self.worth[position] * cut_sd(mean, unsure, lost) + 1e-12
+
+    def _award(self, count: int, directed: float, part: float, shares: FloatArray) -> int:
+        """Adds `part` of the probabilities to `shares`; returns the position of the candidate with the largest mean."""
+        ahead = 0
+        for number in range(1, count):
+            if self.mean[number] > self.mean[ahead]:
+                ahead = number
+        self._judge(count, directed)
+        for number in range(count):
+            shares[self.field[number]] += part * self.share[number]
+        return int(self.field[ahead])
+
     def decide(
         self,
         x: FloatArray,
@@ -226,6 +261,8 @@ class Judge:
         dearer: float,
         common: float,
         narrow: float,
+        sampled_common: float,
+        sampled_narrow: float,
         directed: float,
         looking: float,
         floor: float,
@@ -243,8 +280,9 @@ class Judge:
         value_usd, second_usd   what a perfect answer is worth, and what a second costs
         whole          whether the whole answer is waited for, not the first token
         dearer         what a dollar costs beyond itself
-        common, narrow factors on the standard deviation of quality, for what concerns all traffic and for the rest,
-                       which only helps requests like this one
+        common, narrow factors on the standard deviation of quality in information-directed draws, for what concerns all
+                       traffic and for the rest, which only helps requests like this one
+        sampled_common, sampled_narrow  the same in Thompson's draws
         directed       share of information-directed draws, in [0, 1]; the others are Thompson's
         looking        share of requests that are decided by quality alone, in [0, 1]
         floor, floors  least probability of an arm, and of all of these together at most
@@ -292,24 +330,13 @@ class Judge:
             _hope(common, narrow, rows, quality.broad, means, variances, self.worth, self.paid, self.index)
         taken = self._select(count)
         self._know(x, rows, used, taken, variances)
-        for number in range(taken):
-            position = self.field[number]
-            shared = quality.broad[rows[position]]
-            mean, variance = means[position], variances[position]
-            unsure = max(variance - shared, 0.0) * narrow * narrow + common * common * shared + 1e-12
-            unsure = sqrt(max(unsure, 1e-12))
-            # Around the unclipped mean where it is below 1: clipping at 0 would hide how far apart arms are.
-            lost = excess(mean, unsure)
-            self.mean[number] = self.worth[position] * cut_mean(mean, unsure, lost) - self.paid[position]
-            self.sd[number] = self.worth[position] * cut_sd(mean, unsure, lost) + 1e-12
-        ahead = 0
-        for number in range(1, taken):
-            if self.mean[number] > self.mean[ahead]:
-                ahead = number
-        best = self.field[ahead]
-        self._judge(taken, directed)
-        for number in range(taken):
-            shares[self.field[number]] = self.share[number]
+        best = 0
+        if directed < 1.0:
+            self._weigh(taken, rows, means, variances, sampled_common, sampled_narrow)
+            best = self._award(taken, 0.0, 1.0 - directed, shares)
+        if directed > 0.0:
+            self._weigh(taken, rows, means, variances, common, narrow)
+            best = self._award(taken, 1.0, directed, shares)
         if looking > 0.0:
             if count > _FIELD:
                 for position in range(count):

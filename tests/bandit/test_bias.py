@@ -13,7 +13,7 @@ def collect(seen_bad: float, seen_good: float) -> FeedbackBias:
             bias.answered(arm, 0)
             good = rng.random() < quality
             if rng.random() < (seen_good if good else seen_bad):
-                bias.judged(arm, 0, float(good))
+                bias.judged(arm, 0, float(good), 1.0)
     return bias
 
 
@@ -30,3 +30,21 @@ def test_unbiased_feedback_keeps_its_weight() -> None:
 def test_full_or_little_feedback_is_left_alone() -> None:
     assert collect(1.0, 1.0).weight(0.0) == 1.0
     assert FeedbackBias(1).weight(0.0) == 1.0
+
+
+def test_the_rate_is_weight_per_answer_and_comes_back_with_the_counts() -> None:
+    bias = FeedbackBias(2)
+    bias.add_arm()
+    assert bias.rate == 0.0
+    for number in range(8):
+        bias.answered(0, number % 2)
+        bias.judged(0, 0, 1.0, 0.5)
+    bias.judged(0, 1, 1.0, 0.5, -1.0)
+    assert bias.rate == 3.5 / 8
+    other = FeedbackBias(2)
+    other.add_arm()
+    other.restore(bias.snapshot(), bias.heard)
+    assert other.rate == bias.rate
+    for _ in range(20):
+        bias.judged(0, 0, 0.0, 1.0)
+    assert bias.rate == 1.0

@@ -1,11 +1,12 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bandit import DIMENSION, ArmPrior, Bandit, Objective, Quote
+from bandit import DIMENSION, ArmPrior, Bandit, Objective, Quote, Settings
 from tests.bandit.conftest import answered, facts, free
 
 NOW = 1.7e9
@@ -105,6 +106,8 @@ def test_draws_go_where_they_inform_but_stay_thompsons_while_labels_are_believed
     told = Bandit()
     for name in three.arms:
         told.add_arm(name, ArmPrior(quality=0.5))
+    for _ in range(10_000):
+        answered(three, 0, context, NOW)
     for number in range(60):
         for arm, count in ((0, 60), (1, 6), (2, 6)):
             if number < count:
@@ -115,13 +118,34 @@ def test_draws_go_where_they_inform_but_stay_thompsons_while_labels_are_believed
     assert decide(told).probabilities.min() > 0.1
 
 
+@pytest.mark.parametrize("weight", [0.25, 1.0])
+def test_the_more_answers_are_judged_the_fewer_draws_are_directed(weight: float) -> None:
+    own = Settings()
+    directed = own.directed + weight * (own.directed_judged - own.directed)
+    found = []
+    for settings_ in (own, replace(own, directed=directed, directed_judged=directed)):
+        bandit = Bandit(settings_)
+        for name in "abc":
+            bandit.add_arm(name, ArmPrior(quality=0.5))
+        context = bandit.context(facts("Hello"))
+        for number in range(40):
+            answered(bandit, 0, context, NOW)
+            bandit.observe_quality(number % 3, context.x, number % 2, at=NOW + number, weight=weight)
+        bandit.observe_quality(0, context.x, 1.0, at=NOW + 40.0)
+        bandit.retract_quality(0, context.x, 1.0, at=NOW + 40.0)
+        for number in range(9):  # labels judge no answer
+            bandit.observe_quality(number % 2, context.x, 0.5, at=NOW + 40.0, labelled=True)
+        found.append(decide(bandit).probabilities)
+    assert found[0] == pytest.approx(found[1], abs=1e-12)
+
+
 def test_every_arm_keeps_a_propensity(three: Bandit) -> None:
     context = three.context(facts("Hello"))
     for number in range(300):
         three.observe_quality(1, context.x, 1.0, at=NOW + number)
         three.observe_quality(0, context.x, 0.0, at=NOW + number)
     decision = decide(three)
-    assert decision.probabilities.min() >= 0.001
+    assert decision.probabilities.min() >= Settings().floor_total / 3 * (1.0 - 1e-9)
     assert decision.probabilities.sum() == pytest.approx(1.0)
     assert decision.propensity == decision.probabilities[decision.chosen]
 

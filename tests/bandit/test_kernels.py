@@ -21,6 +21,8 @@ from bandit.outcomes import ErrorRates, LogMeans, Providers
 from bandit.posteriors import Posteriors
 
 NOW = 1.7e9
+_DIRECTED, _SAMPLED = (0.5, 0.2), (0.6, 0.1)
+"""Factors on the standard deviation of what concerns all traffic, and of the rest."""
 
 
 class Case:
@@ -80,8 +82,8 @@ class Case:
             self.second,
             whole,
             dearer,
-            0.5,
-            0.2,
+            *_DIRECTED,
+            *_SAMPLED,
             directed,
             looking,
             0.001,
@@ -102,11 +104,14 @@ class Case:
         mean = (self.theta @ self.x)[self.rows]
         variance = np.einsum("i,aij,j->a", self.x, self.covariance, self.x)[self.rows]
         shared = self.broad[self.rows]
-        unsure = np.sqrt(np.maximum(variance - shared, 0.0) * 0.04 + 0.25 * shared + 1e-12)
-        cut = np.array([bounded(m, s) for m, s in zip(mean, unsure, strict=True)])
         worth = self.value * (1.0 - error)
-        centre = worth * cut[:, 0] - cost * (1.0 + dearer) - self.second * seconds
-        shares = probabilities(centre, worth * cut[:, 1] + 1e-12, directed)
+        paid = cost * (1.0 + dearer) + self.second * seconds
+        shares = np.zeros(mean.shape)
+        for (common, narrow), goal, part in ((_DIRECTED, 1.0, directed), (_SAMPLED, 0.0, 1.0 - directed)):
+            if part:
+                unsure = np.sqrt(np.maximum(variance - shared, 0.0) * narrow**2 + common**2 * shared + 1e-12)
+                cut = np.array([bounded(m, s) for m, s in zip(mean, unsure, strict=True)])
+                shares += part * probabilities(worth * cut[:, 0] - paid, worth * cut[:, 1] + 1e-12, goal)
         if looking:
             plain = np.array([bounded(m, s) for m, s in zip(mean, np.sqrt(variance), strict=True)])
             best = probabilities(plain[:, 0].copy(), plain[:, 1].copy(), directed)

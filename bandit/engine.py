@@ -59,13 +59,9 @@ class Settings:
     broad, narrow       factors on the posterior standard deviation of quality in directed draws, for what
                         concerns all traffic and for the rest; 1 is the posterior's own
     sampled_broad, sampled_narrow
-                        the same in Thompson's draws: doubt about single kinds of requests is left to the directed ones
-    told_broad, told_broadening
-                        `sampled_broad` while labelled examples are believed and weigh more than feedback:
-                        `told_broad`, and `told_broadening` more per factor of ten in observations (a constant small
-                        factor locks in on a second-best arm, a constant large one explores too much at first). All
-                        draws are Thompson's then: what seems known is not looked at for its information, so nothing
-                        would contradict wrong examples
+                        the same in Thompson's draws: doubt about single kinds of requests is left to the directed ones.
+                        All draws are Thompson's while labelled examples are believed and weigh more than feedback:
+                        what seems known is not looked at for its information, so nothing would contradict wrong ones
     token_half_life_s   of output lengths
     latency_half_life_s of TTFT and time per token
     error_half_life_s   of the error rate
@@ -80,8 +76,6 @@ class Settings:
     narrow: float = 0.5
     sampled_broad: float = 0.7
     sampled_narrow: float = 0.1
-    told_broad: float = 0.2
-    told_broadening: float = 0.15
     token_half_life_s: float = 7 * 86400.0
     latency_half_life_s: float = 3600.0
     error_half_life_s: float = 600.0
@@ -191,12 +185,9 @@ class Bandit:
             if objective.max_usd_per_request is not None:
                 dearer = self._pacer.money_price(budget, value, objective.max_usd_per_request)
         settings = self.settings
+        directed = settings.directed + (settings.directed_judged - settings.directed) * self._bias.rate
         if self._quality.informed:
-            directed, narrow = 0.0, settings.sampled_narrow
-            broad = sampled = self._quality.commonness(settings.told_broad, settings.told_broadening)
-        else:
-            directed = settings.directed + (settings.directed_judged - settings.directed) * self._bias.rate
-            broad, narrow, sampled = settings.broad, settings.narrow, settings.sampled_broad
+            directed = 0.0
         table = np.empty((TABLE_ROWS, candidates.shape[0]))
         chosen = self._judge.decide(
             x,
@@ -210,9 +201,9 @@ class Bandit:
             objective.second_usd,
             objective.whole_answer,
             dearer,
-            bolder * broad,
-            bolder * narrow,
-            bolder * sampled,
+            bolder * settings.broad,
+            bolder * settings.narrow,
+            bolder * settings.sampled_broad,
             bolder * settings.sampled_narrow,
             directed,
             looking,

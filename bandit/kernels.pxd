@@ -85,6 +85,7 @@ cdef class Judge:
         means=double[::1], variances=double[::1], tokens=double[::1], costs=double[::1], seconds=double[::1],
         errors=double[::1], shares=double[::1], mean=double, cost=double,
         unsure=double, hoped=double, lost=double, least=double, explored=double, total=double, passed=double,
+        wide=double, deep=double,
     )
     cpdef Py_ssize_t decide(
         self, double[::1] x, Py_ssize_t kind, Py_ssize_t[::1] rows, double[::1] fixed_usd,

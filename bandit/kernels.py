@@ -327,7 +327,8 @@ class Judge:
             self.paid[position] = cost + second_usd * seconds[position] + dearer * cost
             shares[position] = 0.0
         if count > _FIELD:
-            _hope(common, narrow, rows, quality.broad, means, variances, self.worth, self.paid, self.index)
+            wide, deep = (common, narrow) if directed > 0.0 else (sampled_common, sampled_narrow)
+            _hope(wide, deep, rows, quality.broad, means, variances, self.worth, self.paid, self.index)
         taken = self._select(count)
         self._know(x, rows, used, taken, variances)
         best = 0

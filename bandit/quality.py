@@ -130,12 +130,6 @@ class QualityModel:
         self._welcome()
         self._solve_all()
 
-    def commonness(self, broad: float, broadening: float) -> float:
-        """Returns the factor on the standard deviation of what concerns all traffic: `broadening` more per factor of
-        ten in observations.
-        """
-        return broad + broadening * math.log10(1.0 + self._total)
-
     def observe(
         self, arm: int, x: FloatArray, value: float, *, at: float, weight: float, labelled: bool
     ) -> bool:

@@ -21,7 +21,7 @@ from bandit.outcomes import ErrorRates, LogMeans, Providers
 from bandit.posteriors import Posteriors
 
 NOW = 1.7e9
-_DIRECTED, _SAMPLED = (0.5, 0.2), (0.6, 0.1)
+_DIRECTED, _SAMPLED = (0.6, 0.3), (0.5, 0.2)
 """Factors on the standard deviation of what concerns all traffic, and of the rest."""
 
 

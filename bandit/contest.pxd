@@ -39,7 +39,7 @@ cdef class Contest:
         top=double[::1], product=double[::1], mean=double[::1], sd=double[::1], point=Py_ssize_t, arm=Py_ssize_t,
         index=Py_ssize_t, scale=double, place=double, below=double, lost=double,
     )
-    cdef void _place(self, Py_ssize_t count) noexcept
+    cdef void _place(self, Py_ssize_t count, bint informed) noexcept
 
     @cython.locals(arm=Py_ssize_t, total=double)
     cdef void judge(self, Py_ssize_t count, double directed) noexcept

@@ -104,9 +104,9 @@ class Contest:
         self.won = np.empty(most)
         self.told, self.regret, self.learnt = np.empty(most), np.empty(most), np.empty(most)
 
-    def _place(self, count: int) -> None:
-        """Places the grid and writes what every arm's distribution function is there, their product, and `held`: how
-        far an arm's mean falls when its value is known to lie below, E[μ | μ < t] − μ = −σ φ(z)/Φ(z).
+    def _place(self, count: int, informed: bool) -> None:
+        """Places the grid and writes what every arm's distribution function is there, their product, and, if `informed`,
+        `held`: how far an arm's mean falls when its value is known to lie below, E[μ | μ < t] − μ = −σ φ(z)/Φ(z).
 
         The grid t_j = max_a(μ_a + σ_a z_j) follows whichever arm is ahead at each quantile, so that narrow and wide
         posteriors are both resolved.
@@ -128,6 +128,8 @@ class Contest:
                 below += (place - index) * (_CDF[index + 1] - below)
                 self.below[arm, point] = below
                 product[point] *= below
+                if not informed:
+                    continue
                 lost = _MILLS[index]
                 lost += (place - index) * (_MILLS[index + 1] - lost)
                 self.held[point, arm] = -sd[arm] * lost
@@ -137,7 +139,7 @@ class Contest:
 
         A share `directed`, in [0, 1], of the draws is information-directed, the others are Thompson's.
         """
-        self._place(count)
+        self._place(count, directed > 0.0)
         if directed > 0.0:
             self._inform(count)
             self._mix(count, directed)

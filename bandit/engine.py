@@ -50,16 +50,14 @@ VERSION = 5
 class Settings:
     """Constants of the learner.
 
-    floor               least probability of an eligible arm
-    floor_total         least probability of all arms together that is spent on floors, at most
+    floor_total         probability that is spent on floors, shared evenly by the eligible arms
     directed, directed_judged
                         share of draws that are information-directed, where hardly any answer is judged and where every
                         one is; the others are Thompson's. Rare feedback must be gained where it tells most; where it is
                         plenty, Thompson's draws cost no more and hardly ever give up the best arm after unlucky answers
-    broad, narrow       factors on the posterior standard deviation of quality in directed draws, for what
-                        concerns all traffic and for the rest; 1 is the posterior's own
-    sampled_broad, sampled_narrow
-                        the same in Thompson's draws: doubt about single kinds of requests is left to the directed ones.
+    broad, narrow       factors on the posterior standard deviation of quality when drawing, for what concerns
+                        all traffic and for the rest; 1 is the posterior's own
+    sampled_narrow      `narrow` of Thompson's draws: doubt about single kinds of requests is left to the directed ones.
                         All draws are Thompson's while labelled examples are believed and weigh more than feedback:
                         what seems known is not looked at for its information, so nothing would contradict wrong ones
     token_half_life_s   of output lengths
@@ -68,13 +66,11 @@ class Settings:
     """
 
     quality: QualitySettings = field(default_factory=QualitySettings)
-    floor: float = 0.001
     floor_total: float = 0.001
     directed: float = 0.9
     directed_judged: float = 0.3
     broad: float = 0.7
     narrow: float = 0.5
-    sampled_broad: float = 0.7
     sampled_narrow: float = 0.1
     token_half_life_s: float = 7 * 86400.0
     latency_half_life_s: float = 3600.0
@@ -203,11 +199,9 @@ class Bandit:
             dearer,
             bolder * settings.broad,
             bolder * settings.narrow,
-            bolder * settings.sampled_broad,
             bolder * settings.sampled_narrow,
             directed,
             looking,
-            settings.floor,
             settings.floor_total,
             1.0 if objective.max_exploration is None else objective.max_exploration,
             uniform,

@@ -85,11 +85,11 @@ cdef class Judge:
         means=double[::1], variances=double[::1], tokens=double[::1], costs=double[::1], seconds=double[::1],
         errors=double[::1], shares=double[::1], mean=double, cost=double,
         unsure=double, hoped=double, lost=double, least=double, explored=double, total=double, passed=double,
-        wide=double, deep=double,
+        deep=double,
     )
     cpdef Py_ssize_t decide(
         self, double[::1] x, Py_ssize_t kind, Py_ssize_t[::1] rows, double[::1] fixed_usd,
         double[::1] output_usd, double now, double most_tokens, double value_usd, double second_usd, bint whole,
-        double dearer, double common, double narrow, double sampled_common, double sampled_narrow, double directed,
-        double looking, double floor, double floors, double most_explored, double uniform, double[:, ::1] table,
+        double dearer, double common, double narrow, double sampled_narrow, double directed, double looking,
+        double floors, double most_explored, double uniform, double[:, ::1] table,
     ) except -1

@@ -261,11 +261,9 @@ class Judge:
         dearer: float,
         common: float,
         narrow: float,
-        sampled_common: float,
         sampled_narrow: float,
         directed: float,
         looking: float,
-        floor: float,
         floors: float,
         most_explored: float,
         uniform: float,
@@ -280,12 +278,12 @@ class Judge:
         value_usd, second_usd   what a perfect answer is worth, and what a second costs
         whole          whether the whole answer is waited for, not the first token
         dearer         what a dollar costs beyond itself
-        common, narrow factors on the standard deviation of quality in information-directed draws, for what concerns all
-                       traffic and for the rest, which only helps requests like this one
-        sampled_common, sampled_narrow  the same in Thompson's draws
+        common, narrow factors on the standard deviation of quality, for what concerns all traffic and for the rest,
+                       which only helps requests like this one
+        sampled_narrow `narrow` of Thompson's draws
         directed       share of information-directed draws, in [0, 1]; the others are Thompson's
         looking        share of requests that are decided by quality alone, in [0, 1]
-        floor, floors  least probability of an arm, and of all of these together at most
+        floors         least probabilities of all arms together, in [0, 1]
         most_explored  largest probability of other arms than the best
         uniform        a random number in [0, 1)
 
@@ -327,13 +325,13 @@ class Judge:
             self.paid[position] = cost + second_usd * seconds[position] + dearer * cost
             shares[position] = 0.0
         if count > _FIELD:
-            wide, deep = (common, narrow) if directed > 0.0 else (sampled_common, sampled_narrow)
-            _hope(wide, deep, rows, quality.broad, means, variances, self.worth, self.paid, self.index)
+            deep = narrow if directed > 0.0 else sampled_narrow
+            _hope(common, deep, rows, quality.broad, means, variances, self.worth, self.paid, self.index)
         taken = self._select(count)
         self._know(x, rows, used, taken, variances)
         best = 0
         if directed < 1.0:
-            self._weigh(taken, rows, means, variances, sampled_common, sampled_narrow)
+            self._weigh(taken, rows, means, variances, common, sampled_narrow)
             best = self._award(taken, 0.0, 1.0 - directed, shares)
         if directed > 0.0:
             self._weigh(taken, rows, means, variances, common, narrow)
@@ -358,7 +356,7 @@ class Judge:
 
         if count > 1:
             # A floor under every propensity is what makes off-policy evaluation possible.
-            least = min(floor, floors / count)
+            least = floors / count
             for position in range(count):
                 shares[position] = shares[position] * (1.0 - count * least) + least
         explored = 1.0 - shares[best]

@@ -29,7 +29,7 @@ def coverage(table: Table, seed: int, rows: int = ROWS) -> dict[str, float]:
     arms = len(table.arms)
     world = build(table, LAMBDA, rng, queries=rng.integers(len(table.prompts), size=rows))
     floor = min(FLOOR, 0.5 / arms)
-    policy = Production(world, Settings(floor=floor, floor_total=floor * arms))
+    policy = Production(world, Settings(floor_total=floor * arms))
     trace = replay(world, policy, np.random.default_rng([seed, 2]))
     probability = trace.probability.astype(np.float64)
     log = Log(

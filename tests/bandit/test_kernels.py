@@ -21,8 +21,8 @@ from bandit.outcomes import ErrorRates, LogMeans, Providers
 from bandit.posteriors import Posteriors
 
 NOW = 1.7e9
-_DIRECTED, _SAMPLED = (0.6, 0.3), (0.5, 0.2)
-"""Factors on the standard deviation of what concerns all traffic, and of the rest."""
+_COMMON, _NARROW, _SAMPLED_NARROW = 0.5, 0.3, 0.2
+"""Factors on the standard deviation of what concerns all traffic, and of the rest in either kind of draws."""
 
 
 class Case:
@@ -82,11 +82,11 @@ class Case:
             self.second,
             whole,
             dearer,
-            *_DIRECTED,
-            *_SAMPLED,
+            _COMMON,
+            _NARROW,
+            _SAMPLED_NARROW,
             directed,
             looking,
-            0.001,
             0.003,
             most_explored,
             self.uniform if uniform is None else uniform,
@@ -107,9 +107,9 @@ class Case:
         worth = self.value * (1.0 - error)
         paid = cost * (1.0 + dearer) + self.second * seconds
         shares = np.zeros(mean.shape)
-        for (common, narrow), goal, part in ((_DIRECTED, 1.0, directed), (_SAMPLED, 0.0, 1.0 - directed)):
+        for narrow, goal, part in ((_NARROW, 1.0, directed), (_SAMPLED_NARROW, 0.0, 1.0 - directed)):
             if part:
-                unsure = np.sqrt(np.maximum(variance - shared, 0.0) * narrow**2 + common**2 * shared + 1e-12)
+                unsure = np.sqrt(np.maximum(variance - shared, 0.0) * narrow**2 + _COMMON**2 * shared + 1e-12)
                 cut = np.array([bounded(m, s) for m, s in zip(mean, unsure, strict=True)])
                 shares += part * probabilities(worth * cut[:, 0] - paid, worth * cut[:, 1] + 1e-12, goal)
         if looking:
@@ -117,7 +117,7 @@ class Case:
             best = probabilities(plain[:, 0].copy(), plain[:, 1].copy(), directed)
             shares = (1.0 - looking) * shares + looking * best
         count = self.rows.shape[0]
-        least = min(0.001, 0.003 / count) if count > 1 else 0.0
+        least = 0.003 / count if count > 1 else 0.0
         wanted = shares * (1.0 - count * least) + least
         competing = table[PROBABILITY] > least * (1.0 + 1e-9)
         if count > FIELD:

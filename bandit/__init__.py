@@ -1,9 +1,10 @@
 """The learner: what each arm is worth for a request, and which one to draw.
 
-Pure: numpy only, no clock, no global randomness, no I/O. Read it in this order:
+Pure: numpy only, no clock, no global randomness, no I/O but one table read at import. Read it in this order:
 
 features   a request's facts become a context vector
-topics     subjects recognised by words, where no task was declared
+words      of `topic_words`, a list by hand of what speaks for a subject
+topics     subjects recognised by words, of that list and of a trained table
 tasks      task names become slots of that vector
 priors     what is known of an arm before traffic, and whether labels can be trusted
 hierarchy  what arms have in common, and how much they differ
@@ -27,7 +28,7 @@ engine     `Bandit`, which puts them together
 from bandit.arrays import FloatArray, IntArray
 from bandit.decision import Decision
 from bandit.engine import Bandit, Estimate, Settings
-from bandit.features import DIMENSION, Context, RequestFacts
+from bandit.features import DIMENSION, Context, RequestFacts, recalled
 from bandit.objective import PRESETS, Objective, Quote
 from bandit.priors import ArmPrior
 from bandit.tasks import task_label
@@ -46,5 +47,6 @@ __all__ = [
     "Quote",
     "RequestFacts",
     "Settings",
+    "recalled",
     "task_label",
 ]

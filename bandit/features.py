@@ -1,7 +1,7 @@
 """What is known of a request before it is sent, as numbers.
 
 The kind of work says more about which model will do well than the wording does, so the vector is a
-one-hot task and a few cheap statistics of the text, not an embedding.
+one-hot task, subjects and a few cheap statistics of the text, not an embedding.
 
 One of the modules that are compiled (`setup.py`); the types of the compiled code stand in the `.pxd` file beside it.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import cython
 import numpy as np
+from numpy.typing import NDArray
 
 from bandit.arrays import FloatArray, IntArray
 from bandit.tasks import TASK_COLUMNS
@@ -31,6 +32,9 @@ DIMENSION = FIRST_STATISTIC + _STATISTICS
 
 KINDS = TASK_COLUMNS + len(TOPICS) + 1
 """Kinds of work that `kind_of` tells apart."""
+
+_TOPICS_ADDED = 4
+"""The last topics, which contexts of the journal's first rows may lack."""
 
 _READ = 1000
 """Bytes of the text that are looked at: the rest of a long one seldom changes the subject."""
@@ -127,6 +131,21 @@ def kind_of(x: FloatArray) -> int:
         if x[column] > most:
             kind, most = column - 1, x[column]
     return kind
+
+
+def recalled(context: NDArray[np.floating]) -> FloatArray:
+    """Returns a context as the learner takes it, float64 of shape (DIMENSION,), of a row of the journal.
+
+    One written before topics were added lacks their columns: those topics weigh nothing. Raises ValueError for any other
+    length.
+    """
+    missing = DIMENSION - context.shape[0]
+    x: FloatArray = context.astype(np.float64)
+    if missing == 0:
+        return x
+    if missing != _TOPICS_ADDED:
+        raise ValueError(f"a context of {context.shape[0]}, not {DIMENSION}")
+    return np.insert(x, FIRST_STATISTIC - missing, np.zeros(missing))
 
 
 def column_groups() -> IntArray:

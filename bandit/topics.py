@@ -1,193 +1,118 @@
 """A recogniser of subjects: which of a few fields of work the words of a prompt belong to.
 
-A hand-made list of stems, not a trained model: it needs no weights, costs microseconds, and is the same for
-everybody. It only has to sort work into kinds on which models differ; what the kinds are worth is learnt.
+Two views, half each. One is a list of words made by hand (`topic_words`): with s_t the number of distinct stems of topic t, a
+stem of m topics counting 1/m,
+
+    weight_t = s_t² / (1 + Σ s²)
+
+so two fields that both fit share, and a text of few known words weighs little. The other is a linear classifier
+trained on questions with known subjects (`topic_weights.npz`, by `benchmarks/train_topics.py`): softmax of
+
+    b_t + Σ_s w_st / √(Σ_s r_s²)
+
+over the distinct stems s of the text, with r their rarity. They only have to sort work into kinds on which models
+differ; what the kinds are worth is learnt.
 
 One of the modules that are compiled (`setup.py`); the types of the compiled code stand in the `.pxd` file beside it.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import cython
 import numpy as np
 
 from bandit.arrays import FloatArray, IntArray
+from bandit.topic_words import STEM, WORDS
 
-STEM = 6
-"""Letters that a word is cut to, so that inflections fall together."""
+if cython.compiled:
+    from cython.cimports.libc.math import exp, sqrt
+else:
+    from math import exp, sqrt
 
-_WORDS: dict[str, str] = {
-    "maths": """
-        theorem polynomial integral derivative matrix vector eigenvalue prime integer integers divisor modulo
-        graph vertices edge triangle circle radius hypotenuse angle sine cosine tangent equation equations
-        solve root roots quadratic logarithm exponential converge convergent series sequence limit continuous
-        differentiable group abelian subgroup homomorphism ring field ideal isomorphic kernel finite infinite
-        permutation permutations combination probability dice coin random variable expected variance deviation
-        distribution normal poisson binomial regression geometry algebra calculus function domain range
-        rectangle perimeter sum product multiply fraction decimal digits remainder topology compact metric
-        bijection proof axiom factorial coefficient mathbb mathrm frac sqrt ldots cdot infty sum lim ln sin cos tan
-        log dx dy mod gcd statement polynomials inequality maximum minimum tangent plane axis coordinates
-        congruent parallel perpendicular slope vertex isosceles median mean percentile sample hypothesis """,
-    "arithmetic": """
-        many much total each apples cookies dollars cents bought sells sold spent earn earns week weeks hour
-        hours minutes twice half times left older younger altogether per gallons miles pounds boxes buys gave
-        gives friends money cost costs remaining read pages """,
-    "physics": """
-        velocity acceleration momentum force forces newton newtons kinetic potential energy joule joules gravity
-        gravitational mass pendulum oscillation frequency wavelength photon photons electron electrons proton
-        quantum relativity lens mirror focal refraction diffraction interference optical light beam magnetic
-        electric charge charged coulomb capacitor dielectric inductor current voltage resistance ohm ohms
-        thermodynamics entropy adiabatic isothermal heat temperature kelvin pressure ideal gas neutron nucleus
-        radioactive decay orbit planet planets stars galaxy telescope moon solar astronomy spin particle
-        particles kg km sec speed ev mev nm angstrom angstroms circular axle incline pulley tension buoyant
-        density refractive index mirror image concave convex grating slit polarized amplitude harmonic photons
-        friction torque projectile wave waves sound spring collision cm meters """,
-    "chemistry": """
-        molecule molecules atom atoms molar mole moles molarity solution acid acids base bases ph titration
-        titrated buffer reaction reactions reactant equilibrium oxidation reduction catalyst enthalpy ionic
-        covalent bond bonds bonding orbital orbitals hybridization electronegativity periodic isotope compound
-        compounds organic alkene alkane benzene aldehyde ketone ester polymer precipitate solubility soluble
-        aqueous grams gram formula hydrogen oxygen carbon nitrogen sodium chloride sulfuric sulfate hydroxide
-        ammonia nmr spectrum spectroscopy stoichiometry boiling melting vapor partial atm torr dissolved
-        element elements chemical hcl naoh nacl mol ml kcal kj cl na ca mg zn cu fe pka ka kb ksp hno nh ch oh co so
-        redox solute solvent solvents electrolyte molality mmhg stp empirical isomer isomers alcohol ether
-        amine carboxylic acetic nitric phosphate phosphoric iodine bromine chlorine potassium calcium
-        magnesium silver copper iron precipitation dissociation ionization metal metals salt salts """,
-    "biology": """
-        cell cells dna rna gene genes genetic genome chromosome chromosomes allele alleles dominant recessive
-        phenotype genotype mutation protein proteins enzyme enzymes amino ribosome transcription translation
-        mitosis meiosis membrane mitochondria chloroplast photosynthesis respiration bacteria bacterial virus
-        species evolution natural selection population ecosystem habitat predator prey plant plants leaf roots
-        flower seed animals animal mammals insects birds fish embryo gamete fungi algae hormone organism
-        organisms tissue tissues glucose nerve homeostasis ecology """,
-    "health": """
-        patient patients disease diseases symptoms symptom treatment diagnosis clinical therapy drug drugs dose
-        medication hospital physician nurse surgery surgical blood heart cardiac artery arteries vein lung
-        lungs kidney renal liver stomach muscle bone bones joint skin brain infection infected vaccine cancer
-        tumor diabetes insulin hypertension fever pain syndrome chronic acute vitamin nutrition diet dietary
-        obesity pregnancy pregnant anatomy year-old woman aging elderly hiv aids sexual mortality health
-        medical medicine prescribed examination """,
-    "psychology": """
-        psychologist psychology psychological behavior behavioral cognitive cognition therapist client anxiety
-        depression depressive disorder disorders schizophrenia personality freud freudian piaget erikson
-        conditioning reinforcement stimulus stimuli memory perception attachment motivation emotion emotional
-        emotions self-esteem attitude attitudes stereotype conformity adolescent adolescents child children
-        parents infant counselor counseling adler rogers scale test validity reliability intelligence wechsler
-        dsm mental group trauma learned developmental participants subjects """,
-    "law": """
-        court courts defendant plaintiff statute statutory law laws legal contract contracts contractual offer
-        acceptance breach damages liable liability negligence tort crime criminal murder burglary robbery
-        larceny felony guilty convicted trial jury judge testimony witness evidence hearsay admissible
-        constitution constitutional amendment congress jurisdiction attorney lawyer counsel prosecution
-        prosecutor property deed tenant landlord easement mortgage estate conveyed devised seller buyer sued
-        suit action motion appeal police arrested warrant treaty rights ordinance clause """,
-    "economics": """
-        economy economic economics demand supply elasticity elastic price prices inflation unemployment gdp gnp
-        monetary fiscal money tax taxes tariff trade imports exports currency exchange consumer consumers
-        producer surplus marginal utility monopoly monopolist oligopoly competitive firm firms wage wages labor
-        capital aggregate multiplier keynesian recession federal reserve bank banks deficit market markets
-        equilibrium good goods income quantity curve cost output econometrics """,
-    "business": """
-        company companies business management manager managers marketing advertising customer customers brand
-        strategy employee employees employer corporate corporation stakeholders shareholders stock stocks
-        share shares dividend bond bonds yield maturity interest invoice discount percent annual annually
-        payable receivable accounting accountant depreciation asset assets liabilities balance sheet profit
-        profits sales revenue inventory merchandise rate loan loans mortgage insurance premium invested
-        investment investor partnership ethics organization organizational fiscal audit budget net """,
-    "engineering": """
-        beam shaft bearing steel concrete bolt gear motor motors generator transformer armature winding windings
-        induction synchronous rpm hp horsepower circuit circuits amplifier transistor diode voltage impedance
-        filter signal modulation antenna transmission bandwidth turbine compressor pump pumps pipe flow fluid
-        viscosity reynolds laminar turbulent nozzle boiler steam btu heat exchanger convection conduction
-        radiation conductivity insulation refrigeration efficiency diameter inches inch ft lb psi stress strain
-        lbm lbf kw mw btu ma fin fins shunt series-wound brushes excitation phase rotor stator kva
-        enthalpy superheated saturated psia chord airfoil weld rivet column truss deflection
-        shear modulus tensile load controller feedback transfer poles rectifier flux """,
-    "computing": """
-        algorithm algorithms program programming code python java function functions array arrays list string
-        strings compiler memory cache processor cpu bit bits byte bytes binary hexadecimal database sql query
-        network packet protocol tcp ip server client encryption hash software operating system thread process
-        recursion tree stack queue pointer variable variables loop return class method object boolean turing
-        complexity polynomial-time neural learning classifier training data gradient kernel overfitting html
-        javascript write implement debug api json regex git linux docker """,
-    "history": """
-        war wars century empire emperor king queen revolution revolutionary treaty colonial colonies colony
-        slavery slaves president parliament republic dynasty medieval ancient civilization roman rome greek
-        greece egypt egyptian china chinese japan british french france german soviet communist communism
-        union american america european europe military army battle independence nationalism imperialism
-        passage archaeological archaeologist pottery neolithic maya aztec inca culture cultural bronze site
-        nineteenth eighteenth government political """,
-    "philosophy": """
-        philosopher philosophy argument arguments moral morality morally ethics ethical kant kantian hume plato
-        socrates aristotle descartes mill utilitarian utilitarianism virtue premise premises conclusion fallacy
-        valid validity logic logical predicate propositional proposition truth knowledge belief beliefs
-        existence god religion religious buddhist buddhism hindu islam jewish christian soul mind free will
-        determinism consequentialism contractarian duty justice singer nozick rawls epicurus stoic torah tao
-        translate symbolize """,
-    "language": """
-        sentence sentences word words grammar adjective noun verb translate translation essay poem story rewrite
-        summarize summary paragraph sarcastic humorous edit movie artist novel author poet fiction english
-        plausible continuation option fills blank pronoun antecedent ambiguous synonym tone letter email draft
-        context complete spelling """,
-    "everyday": """
-        happen happens people person someone people's place things kitchen bathroom dog cat car house man woman
-        drink eat sleep room street game sport football soccer basketball player ball music dance wearing
-        holding standing walks hair water boy girl park where choose myth really superstition countries world
-        country famous """,
-}
+with np.load(Path(__file__).with_name("topic_weights.npz")) as _arrays:
+    _TRAINED = dict(_arrays)
 
-TOPICS: tuple[str, ...] = tuple(_WORDS)
+TOPICS: tuple[str, ...] = tuple(dict.fromkeys([*WORDS, *_TRAINED["topics"].tolist()]))
 
+_LEAST = 0.02
+"""A share below which a topic counts as none: few columns make a cheap decision."""
 
-_SLOTS = 4096
+_SLOTS = 32768
 """Of the hash table: a power of two, several times the number of stems."""
+
+_LETTERS = STEM
 
 
 def _home(key: int) -> int:
     return (key * 1640531527 >> 16) & (_SLOTS - 1)
 
 
-def _stem_table() -> tuple[IntArray, IntArray, IntArray, IntArray]:
-    """Returns stems by hash, open addressing: the stem's letters, five bits each (0: a free slot); where its topics
-    begin in the last array, and how many they are; the topics of all stems, one after the other.
-    """
-    found: dict[bytes, list[int]] = {}
-    for position, words in enumerate(_WORDS.values()):
-        for word in sorted({word[:STEM] for word in words.split()}):
-            if word.isalpha():
-                found.setdefault(word.encode(), []).append(position)
-    keys, firsts, counts = (np.zeros(_SLOTS, dtype=np.intp) for _ in range(3))
-    topics: list[int] = []
-    for stem, its in found.items():
-        key = 0
-        for code in stem:
-            key = key * 32 + code - 96
+def _key_of(stem: str) -> int:
+    key = 0
+    for code in stem.encode():
+        key = key * 32 + code - 96
+    return key
+
+
+def _listed() -> dict[str, list[int]]:
+    """Returns the topics of each stem of the list."""
+    found: dict[str, list[int]] = {}
+    for position, words in enumerate(WORDS.values()):
+        for stem in sorted({word[:STEM] for word in words.split()}):
+            if stem.isalpha():
+                found.setdefault(stem, []).append(position)
+    return found
+
+
+def _hashed(stems: list[str]) -> tuple[IntArray, IntArray]:
+    """Returns the letters of stems by hash, five bits each, open addressing (0: a free slot), and their numbers."""
+    keys, numbers = np.zeros(_SLOTS, dtype=np.intp), np.zeros(_SLOTS, dtype=np.intp)
+    for number, stem in enumerate(stems):
+        key = _key_of(stem)
         slot = _home(key)
         while keys[slot]:
             slot = (slot + 1) & (_SLOTS - 1)
-        keys[slot], firsts[slot], counts[slot] = key, len(topics), len(its)
-        topics += its
-    return keys, firsts, counts, np.array(topics, dtype=np.intp)
+        keys[slot], numbers[slot] = key, number
+    return keys, numbers
 
 
-_KEYS, _FIRSTS, _COUNTS, _TOPICS = _stem_table()
+# Stems are numbered: first those that the classifier knows, then the others of the list.
+_LIST = _listed()
+_STEMS: list[str] = list(dict.fromkeys([*np.char.decode(_TRAINED["stems"]).tolist(), *_LIST]))
+_KEYS, _NUMBERS = _hashed(_STEMS)
+_WEIGHTS = _TRAINED["weights"].astype(np.float32) * _TRAINED["step"]
+_RARITY = _TRAINED["rarity"].astype(np.float64) ** 2
+_INTERCEPTS = _TRAINED["intercepts"].astype(np.float64)
+_COLUMNS = np.array([TOPICS.index(topic) for topic in _TRAINED["topics"].tolist()], dtype=np.intp)
+"""The topic of each class of the classifier."""
+_SCORES = np.zeros(_COLUMNS.shape[0])
+_TOPIC_COUNT, _STEM_COUNT = len(TOPICS), len(_STEMS)
+_COUNTS = np.array([len(_LIST.get(stem, ())) for stem in _STEMS], dtype=np.intp)
+_FIRSTS = np.cumsum(_COUNTS) - _COUNTS
+_LISTED = np.array([topic for stem in _STEMS for topic in _LIST.get(stem, ())], dtype=np.intp)
+"""The topics of all stems, one after the other: those of a stem begin at its `_FIRSTS`, and are `_COUNTS`."""
 
 
 def read(text: bytes, class_of: bytes, topics: FloatArray, shares: FloatArray) -> None:
     """Writes what a UTF-8 text is about into `topics`, and the share of each class of bytes into `shares`.
 
-    weight_t = s_t² / (1 + Σ s²) with s_t the number of distinct stems of topic t, a stem of m topics
-    counting 1/m: two fields that both fit share, and a text of few known words weighs little. Weights lie in
-    [0, 1), their sum is below 1. `class_of` is the class of each byte; one that `shares` has no room for isn't counted. Raises IndexError if sizes don't fit.
+    Weights lie in [0, 1), their sum is below 1. `class_of` is the class of each byte; one that `shares` has no room for
+    isn't counted. Raises IndexError if sizes don't fit.
     """
-    count, kinds, size = topics.shape[0], shares.shape[0], len(text)
-    if count != len(TOPICS) or len(class_of) != 256:
+    count, kinds, size, classes = topics.shape[0], shares.shape[0], len(text), _COLUMNS.shape[0]
+    if count != _TOPIC_COUNT or len(class_of) != 256:
         raise IndexError(f"{count} topics, {kinds} classes")
     for topic in range(count):
         topics[topic] = 0.0
     for kind in range(kinds):
         shares[kind] = 0.0
-    met = bytearray(_SLOTS)
-    key, letters = 0, 0
+    scores = _SCORES
+    for number in range(classes):
+        scores[number] = 0.0
+    met = bytearray(_STEM_COUNT)
+    key, letters, rarity = 0, 0, 0.0
     for at in range(size + 1):
         letter = 0
         if at < size:
@@ -200,23 +125,44 @@ def read(text: bytes, class_of: bytes, topics: FloatArray, shares: FloatArray) -
             elif 65 <= code <= 90:
                 letter = code - 64
         if letter:
-            if letters < STEM:
+            if letters < _LETTERS:
                 key = key * 32 + letter
             letters += 1
         elif letters:
             slot = _home(key)
             while _KEYS[slot] != 0 and _KEYS[slot] != key:
                 slot = (slot + 1) & (_SLOTS - 1)
-            if _KEYS[slot] == key and not met[slot]:
-                met[slot] = 1
-                for place in range(_FIRSTS[slot], _FIRSTS[slot] + _COUNTS[slot]):
-                    topics[_TOPICS[place]] += 1.0 / _COUNTS[slot]
+            stem = _NUMBERS[slot]
+            if _KEYS[slot] == key and not met[stem]:
+                met[stem] = 1
+                for place in range(_FIRSTS[stem], _FIRSTS[stem] + _COUNTS[stem]):
+                    topics[_LISTED[place]] += 1.0 / _COUNTS[stem]
+                if stem < _WEIGHTS.shape[0]:
+                    rarity += _RARITY[stem]
+                    for number in range(classes):
+                        scores[number] += _WEIGHTS[stem, number]
             key, letters = 0, 0
     total = 1.0
     for topic in range(count):
         topics[topic] *= topics[topic]
         total += topics[topic]
     for topic in range(count):
-        topics[topic] = topics[topic] / total if topics[topic] > 0.02 * total else 0.0
+        topics[topic] = 0.5 * topics[topic] / total if topics[topic] > _LEAST * total else 0.0
+    if rarity > 0.0:
+        _classify(scores, sqrt(rarity), topics)
     for kind in range(kinds):
         shares[kind] /= max(1, size)
+
+
+def _classify(scores: FloatArray, length: float, topics: FloatArray) -> None:
+    """Adds half of each class's probability to its topic."""
+    classes, most, total = _COLUMNS.shape[0], -1e300, 0.0
+    for number in range(classes):
+        scores[number] = scores[number] / length + _INTERCEPTS[number]
+        most = max(most, scores[number])
+    for number in range(classes):
+        scores[number] = exp(scores[number] - most)
+        total += scores[number]
+    for number in range(classes):
+        if scores[number] > _LEAST * total:
+            topics[_COLUMNS[number]] += 0.5 * scores[number] / total

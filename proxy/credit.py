@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from bandit import recalled
 from state.records import Decision, Feedback, FeedbackResult
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ async def _weigh(gateway: Gateway, item: Feedback, decision: Decision | None = N
     if decision is not None and decision.arm in bandit.arms:
         item.weight = bandit.feedback_weight(
             bandit.index(decision.arm),
-            decision.context.astype("float64"),
+            recalled(decision.context),
             item.value,
             source=item.source,
             now=item.at,

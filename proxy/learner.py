@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bandit import ArmPrior, Bandit, Objective
+from bandit import ArmPrior, Bandit, Objective, recalled
 from proxy.statistics import OURS, Statistics
 from state.records import ArmChange, Decision, Event, Feedback
 from state.store import Store
@@ -70,7 +70,7 @@ class Learner:
             token_s = max(0.0, event.finished_at - event.at - (event.ttft_s or 0.0)) / output
         bandit.observe_outcome(
             self._arm(event.arm),
-            event.context.astype(np.float64),
+            recalled(event.context),
             task=event.task,
             output_tokens=output if answered else None,
             ttft_s=event.ttft_s,
@@ -94,7 +94,7 @@ class Learner:
     def _judged(self, event: Feedback) -> None:
         if event.metric == "quality" and event.context is not None:
             arm = self._arm(event.arm)
-            x = event.context.astype(np.float64)
+            x = recalled(event.context)
             previous = event.previous
             if previous is not None:
                 self.bandit.retract_quality(arm, x, previous.value, at=previous.at, weight=previous.weight)

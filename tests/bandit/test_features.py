@@ -1,14 +1,20 @@
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from bandit import RequestFacts
+from bandit import RequestFacts, recalled
+from bandit import topics as read_module
 from bandit.features import (
+    DIMENSION,
     FIRST_STATISTIC,
     FIRST_TOPIC,
     KINDS,
     context_vector,
     kind_of,
 )
+from bandit.topic_words import WORDS
 from bandit.topics import TOPICS
 
 
@@ -29,17 +35,66 @@ def test_a_text_is_about_what_its_words_speak_for() -> None:
 
 def test_inflections_and_the_last_word_count_and_a_repeated_word_counts_once() -> None:
     once = topics("enzymes")
-    assert once == {"biology": pytest.approx(0.5)}  # 1² / (1 + 1²)
+    assert once["biology"] > 0.2
     assert topics("Enzyme enzymes enzyme-enzymes!") == once
-    assert topics("enzymes mitochondria")["biology"] == pytest.approx(0.8)  # 2² / (1 + 2²)
+    assert topics("enzymes mitochondria") != once
 
 
+def listed(text: str) -> dict[str, float]:
+    """Returns what the list alone says: twice its half, the trained table being empty."""
+    text = " ".join(text.split())
+    assert not trained(text)
+    return {name: 2.0 * value for name, value in topics(text).items()}
+
+
+def trained(text: str) -> dict[str, float]:
+    """Returns the probabilities of the trained table, step by step in numpy."""
+    path = Path(read_module.__file__).with_name("topic_weights.npz")
+    with np.load(path) as arrays:
+        table = dict(arrays)
+    place = {stem.decode(): number for number, stem in enumerate(table["stems"])}
+    stems = {word[:6] for word in re.findall("[a-z]+", text[:1000].lower())}
+    rows = [place[stem] for stem in stems if stem in place]
+    if not rows:
+        return {}
+    weights = table["weights"][rows].astype("f8") * float(table["step"])
+    scores = (
+        weights.sum(axis=0) / np.sqrt((table["rarity"][rows].astype("f8") ** 2).sum()) + table["intercepts"]
+    )
+    shares = np.exp(scores - scores.max())
+    shares /= shares.sum()
+    return {name: share for name, share in zip(table["topics"], shares, strict=True) if share > 0.02}
+
+
+# Stems that the list has and the trained table has not, so that the list is seen alone.
 def test_a_stem_of_several_topics_is_shared_among_them() -> None:
-    found = topics("photon")
-    assert len(found) == 1
-    shared = topics("equilibrium")
-    assert set(shared) == {"chemistry", "economics"}
-    assert shared["chemistry"] == pytest.approx(0.25 / 1.5)
+    assert listed("algae") == {"biology": pytest.approx(0.5)}  # 1² / (1 + 1²)
+    assert listed("algae gamete")["biology"] == pytest.approx(0.8)  # 2² / (1 + 2²)
+    assert listed("beam") == {name: pytest.approx(0.25 / 1.5) for name in ("physics", "engineering")}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A defendant was charged with larceny. Is the testimony of the witness admissible?",
+        "What is the boiling point of a solution of sodium chloride, and is the reaction exothermic?\n" * 3,
+        "The unemployment rate rose while the central bank lowered its interest rates, so that " + "x " * 600,
+    ],
+)
+def test_the_trained_table_is_read_as_it_was_trained(text: str) -> None:
+    found, alone = topics(text), trained(text)
+    assert alone
+    for name in TOPICS[len(WORDS) :]:  # of these the list knows nothing
+        assert found.get(name, 0.0) == pytest.approx(0.5 * alone.get(name, 0.0), rel=1e-4)
+    for name, share in alone.items():
+        assert 0.5 * share - 1e-6 <= found[name] <= 0.5 * share + 0.5
+
+
+def test_the_two_views_count_half_each() -> None:
+    text = "Who was elected president after the senate vote, and how did foreign policy change?"
+    assert trained(text)["politics"] > 0.5
+    assert topics(text)["politics"] == pytest.approx(0.5 * trained(text)["politics"], rel=1e-4)
+    assert sum(topics(text).values()) <= 1.0
 
 
 def test_a_text_of_unknown_words_is_about_nothing() -> None:
@@ -78,3 +133,15 @@ def test_the_wording_counts_half_where_the_kind_of_work_is_known() -> None:
     assert np.count_nonzero(unknown[FIRST_TOPIC:]) > 5
     np.testing.assert_allclose(known[FIRST_TOPIC:], 0.5 * unknown[FIRST_TOPIC:])
     assert (known[0], known[4]) == (1.0, 1.0)
+
+
+def test_a_context_written_before_topics_were_added_is_recalled_without_them() -> None:
+    x = context_vector(facts("Find the integral of x^2 between 0 and 3; the plaintiff's damages."), None)
+    added = FIRST_TOPIC + len(WORDS)
+    x[added:FIRST_STATISTIC] = 0.0
+    old = np.delete(x, range(added, FIRST_STATISTIC)).astype("f4")
+    assert recalled(old).tolist() == x.tolist()
+    assert recalled(x.astype("f4")).tolist() == x.tolist()
+    assert recalled(old).dtype == np.float64
+    with pytest.raises(ValueError, match=f"a context of {DIMENSION + 1}, not {DIMENSION}"):
+        recalled(np.zeros(DIMENSION + 1, dtype=np.float32))

@@ -18,12 +18,13 @@ from state.sqlite import SqliteStore
 MEANS = {"good": 0.9, "poor": 0.4}
 
 
-def journal(path: Path, rows: int = 400) -> str:
+def journal(path: Path, rows: int = 400, *, before_topics: int = 0) -> str:
+    """Writes a journal whose first `before_topics` rows have contexts that lack the last four topics."""
     rng = np.random.default_rng(0)
     decisions, feedback = [], []
     for number in range(rows):
         arm = str(rng.choice(["good", "poor"], p=[0.8, 0.2]))
-        x = np.zeros(DIMENSION, dtype=np.float32)
+        x = np.zeros(DIMENSION - (4 if number < before_topics else 0), dtype=np.float32)
         x[0] = 1.0
         decisions.append(
             Decision(
@@ -101,3 +102,13 @@ def test_planning_for_the_rows_there_are_narrows_the_interval(db: str) -> None:
     usual, planned = (run("--db", db, "--fixed", "poor", *more)["dr"] for more in ((), ("--planned", "400")))
     assert planned["value"] == usual["value"]
     assert planned["high"] - planned["low"] < 0.8 * (usual["high"] - usual["low"])
+
+
+def test_rows_written_before_topics_were_added_are_learnt_from(
+    db: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    older = journal(tmp_path / "older.db", before_topics=200)
+    objective = json.dumps({"value_usd": 10.0, "second_usd": 0.0})
+    found, same = (run("--db", path, "--objective", objective)["dr"] for path in (older, db))
+    assert found == same
+    assert "can't be learnt" not in caplog.text

@@ -6,12 +6,14 @@ stem of m topics counting 1/m,
     weight_t = s_t² / (1 + Σ s²)
 
 so two fields that both fit share, and a text of few known words weighs little. The other is a linear classifier
-trained on questions with known subjects (`topic_weights.npz`, by `benchmarks/train_topics.py`): softmax of
+trained on exam questions with known subjects (`topic_weights.npz`, by `benchmarks/train_topics.py`): softmax of
 
     b_t + Σ_s w_st / √(Σ_s r_s²)
 
 over the distinct stems s of the text, with r their rarity. They only have to sort work into kinds on which models
 differ; what the kinds are worth is learnt.
+
+The questions are those of MMLU (D. Hendrycks et al. 2021, MIT licence).
 
 One of the modules that are compiled (`setup.py`); the types of the compiled code stand in the `.pxd` file beside it.
 """

@@ -36,7 +36,7 @@ KINDS = TASK_COLUMNS + len(TOPICS) + 1
 _TOPICS_ADDED = 4
 """The last topics, which contexts of the journal's first rows may lack."""
 
-_READ = 1000
+_READ = 2000
 """Bytes of the text that are looked at: the rest of a long one seldom changes the subject."""
 
 _BESIDE_A_TASK = 0.5

@@ -54,7 +54,7 @@ _TOPIC_OF = {subject: topic for topic, subjects in _TOPICS.items() for subject i
 _WINDOW = 10
 """Words in a row that two texts must share to count as the same question."""
 
-_READ = 1000
+_READ = 2000
 _LEAST_COUNT = 2
 _INVERSE_PENALTY = 50.0
 _FOLDS = 4

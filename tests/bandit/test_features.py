@@ -53,7 +53,7 @@ def trained(text: str) -> dict[str, float]:
     with np.load(path) as arrays:
         table = dict(arrays)
     place = {stem.decode(): number for number, stem in enumerate(table["stems"])}
-    stems = {word[:6] for word in re.findall("[a-z]+", text[:1000].lower())}
+    stems = {word[:6] for word in re.findall("[a-z]+", text[:2000].lower())}
     rows = [place[stem] for stem in stems if stem in place]
     if not rows:
         return {}
@@ -78,7 +78,7 @@ def test_a_stem_of_several_topics_is_shared_among_them() -> None:
     [
         "A defendant was charged with larceny. Is the testimony of the witness admissible?",
         "What is the boiling point of a solution of sodium chloride, and is the reaction exothermic?\n" * 3,
-        "The unemployment rate rose while the central bank lowered its interest rates, so that " + "x " * 600,
+        "The unemployment rate rose while the central bank lowered its interest rates, so that " + "x " * 1200,
     ],
 )
 def test_the_trained_table_is_read_as_it_was_trained(text: str) -> None:

@@ -78,7 +78,8 @@ def test_a_stem_of_several_topics_is_shared_among_them() -> None:
     [
         "A defendant was charged with larceny. Is the testimony of the witness admissible?",
         "What is the boiling point of a solution of sodium chloride, and is the reaction exothermic?\n" * 3,
-        "The unemployment rate rose while the central bank lowered its interest rates, so that " + "x " * 1200,
+        "The unemployment rate rose while the central bank lowered its interest rates, so that "
+        + "x " * 1200,
     ],
 )
 def test_the_trained_table_is_read_as_it_was_trained(text: str) -> None:

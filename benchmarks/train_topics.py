@@ -5,8 +5,10 @@
 
 `--questions` holds the test questions of MMLU (D. Hendrycks et al. 2021, MIT licence) as `SUBJECT_test.csv`; that package
 happens to carry them. Questions that occur in the outcome tables in `--without` are left out, so that what is measured on
-those tables was not trained on them. Nothing is chosen by the tables: constants are those with the least loss
-on held-out questions, which is printed.
+those tables was not trained on them. Nothing is chosen by the tables: the penalty is the strongest within one standard
+error of the least loss on held-out questions, which is printed. The same questions give the same file, byte for byte.
+
+A new file changes what the columns of a context mean: what learners know of subjects, they learn anew.
 """
 
 from __future__ import annotations

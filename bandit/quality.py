@@ -102,6 +102,7 @@ class QualityModel:
         self._total = 0  # observations ever
         self._since = 0  # of these after the last fit
         self._due = _FIRST_FIT
+        self._founders = 0  # arms that joined before the others were settled: the first so many
         self._names: list[str] = []
         self._priors: list[ArmPrior] = []
         self._kin: list[list[tuple[int, float]]] = []
@@ -127,6 +128,8 @@ class QualityModel:
         self._hope = with_row(self._hope, 0.0)
         self._mean = with_row(self._mean, 0.0)
         self.posteriors.add_arm()
+        if self._total < _SETTLED:
+            self._founders = arm + 1
         self._welcome()
         self._solve_all()
 
@@ -281,14 +284,18 @@ class QualityModel:
         """Gives arms that joined late the benefit of the doubt: a prior mean as good as the best arm's.
 
         Else an average prior would keep a newcomer from being tried where a good arm is known already. Only
-        while they are few: with many untried arms, hope for each of them would cost more than it finds.
+        while they are few: with many untried arms, hope for each of them would cost more than it finds. Arms that were
+        there from the start and never judged, as dear ones may be, don't keep one that joined since from its welcome.
         """
         untried = [
             arm
             for arm, evidence in enumerate(self._evidence)
             if evidence.weight == 0.0 == evidence.sums.weight
         ]
-        if self._total < _SETTLED or not untried or len(untried) > max(1, len(self._evidence) // 10):
+        few = max(1, len(self._evidence) // 10)
+        if len(untried) > few:
+            untried = [arm for arm in untried if arm >= self._founders]
+        if self._total < _SETTLED or not untried or len(untried) > few:
             return
         tried = [evidence.sums for evidence in self._evidence if evidence.count >= _TRIED]
         if not tried:
@@ -349,7 +356,9 @@ class QualityModel:
             "quality.hope": self._hope.copy(),
             "quality.reopenings": np.array(reopenings, dtype=np.float64).reshape(-1, 3),
             "quality.hyper": np.concatenate([self._hyper.common, self._hyper.spread, [self._hyper.noise]]),
-            "quality.progress": np.array([self._total, self._since, self._due], dtype=np.float64),
+            "quality.progress": np.array(
+                [self._total, self._since, self._due, self._founders], dtype=np.float64
+            ),
             "quality.doubt": self._hyper.doubt.copy(),
             # Not solved again at the restart: updates since the last fit know more of θ₀ than that fit did.
             "quality.theta": np.array([theta for theta, _ in known]).reshape(-1, self._dimension),
@@ -378,7 +387,7 @@ class QualityModel:
         unstack(self._evidence, arrays)
         for found, before, kept in arrays["quality.reopenings"]:
             self._evidence[int(found)].reopenings.append(Reopening(float(before), float(kept)))
-        self._total, self._since, self._due = (int(v) for v in arrays["quality.progress"])
+        self._total, self._since, self._due, self._founders = (int(v) for v in arrays["quality.progress"])
         landmark, reference, observed = arrays["quality.clock"].tolist()
         self._landmark = landmark if observed else None
         self._reference = reference

@@ -25,11 +25,13 @@ def model(arms: int = 2, settings: QualitySettings = SETTINGS) -> QualityModel:
     return made
 
 
-def feed(made: QualityModel, count: int, seed: int = 0) -> list[tuple[int, np.ndarray, float, float]]:
+def feed(
+    made: QualityModel, count: int, seed: int = 0, arms: int = 0
+) -> list[tuple[int, np.ndarray, float, float]]:
     rng = np.random.default_rng(seed)
     rows = []
     for number, x in enumerate(contexts(count, seed)):
-        arm = int(rng.integers(len(made._priors)))
+        arm = int(rng.integers(arms or len(made._priors)))
         value = float(rng.random() < 0.4 + 0.2 * arm + 0.2 * x[1])
         at = NOW + 60.0 * number
         made.observe(arm, x, value, at=at, weight=1.0, labelled=False)
@@ -191,6 +193,23 @@ def test_a_newcomer_among_settled_arms_is_hoped_to_be_as_good_as_the_best() -> N
     made.add_arm("late", ArmPrior())
     mean = made.posteriors.means(contexts(1)[0])
     assert mean[2] > mean[:2].mean()
+
+
+def test_an_arm_that_was_never_judged_does_not_keep_a_newcomer_from_its_welcome() -> None:
+    alone, beside = model(), model()
+    beside.add_arm("too dear to be asked", ArmPrior())
+    for made in (alone, beside):
+        feed(made, 600, arms=2)
+        made.add_arm("late", ArmPrior())
+    x = contexts(1)[0]
+    assert beside.posteriors.means(x)[3] == pytest.approx(alone.posteriors.means(x)[2], abs=0.02)
+    restored = model()
+    restored.add_arm("too dear to be asked", ArmPrior())
+    restored.add_arm("late", ArmPrior())
+    restored.restore(beside.snapshot())
+    restored._welcome()
+    restored._solve_all()
+    assert restored.posteriors.means(x) == pytest.approx(beside.posteriors.means(x))
 
 
 def test_without_data_the_posterior_returns_to_the_prior() -> None:

@@ -98,9 +98,9 @@ _LISTED = np.array([topic for stem in _STEMS for topic in _LIST.get(stem, ())], 
 
 
 def read(text: bytes, class_of: bytes, topics: FloatArray, shares: FloatArray) -> None:
-    """Writes what a UTF-8 text is about into `topics`, and the share of each class of bytes into `shares`.
+    """Writes what a UTF-8 text is about into `topics` (len(TOPICS),), and the share of each class of bytes into `shares` (c,).
 
-    Weights lie in [0, 1), their sum is below 1. `class_of` is the class of each byte; one that `shares` has no room for
+    Weights lie in [0, 1), their sum is below 1. `class_of` is the class of each of the 256 bytes; one that `shares` has no room for
     isn't counted. Raises IndexError if sizes don't fit.
     """
     count, kinds, size, classes = topics.shape[0], shares.shape[0], len(text), _COLUMNS.shape[0]

@@ -5,8 +5,8 @@
 
 `--questions` holds the test questions of MMLU (D. Hendrycks et al. 2021, MIT licence) as `SUBJECT_test.csv`; that package
 happens to carry them. Questions that occur in the outcome tables in `--without` are left out, so that what is measured on
-those tables was not trained on them. Nothing is chosen by the tables: the penalty is the strongest within one standard
-error of the least loss on held-out questions, which is printed. The same questions give the same file, byte for byte.
+those tables was not trained on them. The penalty is the strongest within one standard
+error of the least loss on held-out questions, which is printed; stems met once are left out to keep the file small. The same questions give the same file, byte for byte.
 
 A new file changes what the columns of a context mean: what learners know of subjects, they learn anew.
 """

@@ -10,6 +10,7 @@ priors     what is known of an arm before traffic, and whether labels can be tru
 hierarchy  what arms have in common, and how much they differ
 sums       additive statistics that can be taken back
 posteriors mean and covariance of the quality coefficients of every arm, updated by one observation at a time
+solving    posteriors of many arms at once
 quality    posterior of answer quality per arm (linear, additive, time-decayed)
 drift      change detector on quality residuals
 evidence   what one arm has shown: its sums, its labels and whether they are trusted, its changes
@@ -31,6 +32,7 @@ from bandit.engine import Bandit, Estimate, Settings
 from bandit.features import DIMENSION, Context, RequestFacts, recalled
 from bandit.objective import PRESETS, Objective, Quote
 from bandit.priors import ArmPrior
+from bandit.quality import Fit
 from bandit.tasks import task_label
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "Context",
     "Decision",
     "Estimate",
+    "Fit",
     "FloatArray",
     "IntArray",
     "Objective",

@@ -17,11 +17,13 @@ References: C. Bishop, "Pattern Recognition and Machine Learning" (2006), 3.5; J
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from bandit.arrays import FloatArray, IntArray
+from bandit.sums import Sums
 
 
 @dataclass(slots=True)
@@ -54,11 +56,13 @@ class Beliefs:
     noise_strength: float
 
 
+TOGETHER = 32
+"""Arms that are computed in one go: their arrays stay in the cache, and other threads needn't wait for hundreds."""
+
+
 def fit(
-    outer: FloatArray,
-    response: FloatArray,
-    square: FloatArray,
-    weight: FloatArray,
+    known: Sequence[Sums],
+    scale: float,
     offset: FloatArray,
     pooled: FloatArray,
     own: FloatArray,
@@ -67,52 +71,84 @@ def fit(
 ) -> Hyper:
     """Returns the next hyperparameters: one step of expectation maximisation from `hyper`.
 
-    Over the n arms with observations: outer (n, d, d), response (n, d), square and weight (n,); offset (n,)
+    Over the n arms with observations: `known` are the sums of each, to be multiplied by `scale`; offset (n,)
     of the intercept's prior mean; pooled (n,) is 0 where that mean doesn't hang on θ₀; own (n,) factors on
     the intercept's prior variance.
     """
-    count, dimension = response.shape
-    noise = hyper.noise
-    gram = outer / noise
-    first = offset[:, None] * outer[:, :, 0]
-    target = (response - first) / noise
-    diagonal = np.tile(1.0 / hyper.spread, (count, 1))
-    diagonal[:, 0] /= own
-    full = gram.copy()
-    every = np.arange(dimension)
-    full[:, every, every] += diagonal
-    covariance = np.linalg.inv(full)
-    projected = gram @ covariance
-    precision = gram - projected @ gram
-    evidence = target - (projected @ target[:, :, None])[:, :, 0]
-    mask = np.ones((count, dimension))
-    mask[:, 0] = pooled
-    precision = precision * mask[:, :, None] * mask[:, None, :]
+    parts = [
+        _Part(known[part], scale, offset[part], pooled[part], own[part], hyper)
+        for part in (slice(start, start + TOGETHER) for start in range(0, len(known), TOGETHER))
+    ]
     prior = beliefs.common_sd**-2.0
-    doubt = np.linalg.inv(precision.sum(axis=0) + np.diag(prior))
+    precision, evidence = np.diag(prior), prior * beliefs.common_mean
+    for part in parts:
+        precision += part.precision
+        evidence += part.evidence
+    doubt = np.linalg.inv(precision)
     doubt = 0.5 * (doubt + doubt.T)
-    common = doubt @ ((evidence * mask).sum(axis=0) + prior * beliefs.common_mean)
-    mean = mask * common
-    deviation = (covariance @ (target - (gram @ mean[:, :, None])[:, :, 0])[:, :, None])[:, :, 0]
-    theta = mean + deviation
-    theta[:, 0] += offset
+    common = doubt @ evidence
 
-    second = deviation**2 + covariance[:, every, every]
-    # A coefficient that an arm has not seen tells nothing of D.
-    seen = (gram[:, every, every] > 0.5).astype(np.float64)
-    seen[:, 0] *= pooled
-    ratio = seen * second / beliefs.spread
     groups = int(beliefs.group.max()) + 1
-    totals = np.bincount(beliefs.group, weights=ratio.sum(axis=0), minlength=groups)
-    counts = np.bincount(beliefs.group, weights=seen.sum(axis=0), minlength=groups)
+    totals, counts = np.zeros(groups), np.zeros(groups)
+    residual = beliefs.noise_strength * beliefs.noise
+    for part in parts:
+        seen, second, missed = part.expect(common)
+        ratio = (seen * second / beliefs.spread).sum(axis=0)
+        totals += np.bincount(beliefs.group, weights=ratio, minlength=groups)
+        counts += np.bincount(beliefs.group, weights=seen.sum(axis=0), minlength=groups)
+        residual += missed
     factor = (beliefs.spread_strength + totals) / (beliefs.spread_strength + counts)
-    residual = (
-        square
-        - 2.0 * (theta * response).sum(axis=1)
-        + (theta * (outer @ theta[:, :, None])[:, :, 0]).sum(axis=1)
-        + (outer * covariance).sum(axis=(1, 2))
-    )
-    fitted = (beliefs.noise_strength * beliefs.noise + float(np.maximum(residual, 0.0).sum())) / (
-        beliefs.noise_strength + float(weight.sum())
-    )
-    return Hyper(common, beliefs.spread * factor[beliefs.group], max(fitted, 1e-4), doubt)
+    weight = beliefs.noise_strength + scale * sum(sums.weight for sums in known)
+    return Hyper(common, beliefs.spread * factor[beliefs.group], max(residual / weight, 1e-4), doubt)
+
+
+class _Part:
+    """Some of the arms: what they say of θ₀ (`precision`, `evidence`), and, once that is known, of D and σ²."""
+
+    def __init__(
+        self,
+        known: Sequence[Sums],
+        scale: float,
+        offset: FloatArray,
+        pooled: FloatArray,
+        own: FloatArray,
+        hyper: Hyper,
+    ) -> None:
+        self._noise, self._offset = hyper.noise, offset
+        self._response = scale * np.array([sums.response for sums in known])
+        self._square = scale * np.array([sums.square for sums in known])
+        gram = np.array([sums.outer for sums in known]) * (scale / hyper.noise)
+        target = self._response / hyper.noise - offset[:, None] * gram[:, :, 0]
+        diagonal = np.tile(1.0 / hyper.spread, (len(known), 1))
+        diagonal[:, 0] /= own
+        every = np.arange(hyper.spread.shape[0])
+        full = gram.copy()
+        full[:, every, every] += diagonal
+        covariance = np.linalg.inv(full)
+        projected = gram @ covariance
+        mask = np.ones(target.shape)
+        mask[:, 0] = pooled
+        precision = (gram - projected @ gram) * mask[:, :, None] * mask[:, None, :]
+        self.precision: FloatArray = precision.sum(axis=0)
+        self.evidence: FloatArray = (mask * (target - (projected @ target[:, :, None])[:, :, 0])).sum(axis=0)
+        self._mask, self._gram, self._target, self._covariance = mask, gram, target, covariance
+
+    def expect(self, common: FloatArray) -> tuple[FloatArray, FloatArray, float]:
+        """Returns which coefficients (n, d) say something of D, their expected squares about θ₀ (n, d), and the
+        expected sum of squared residuals.
+        """
+        gram, covariance = self._gram, self._covariance
+        every = np.arange(common.shape[0])
+        mean = self._mask * common
+        deviation = (covariance @ (self._target - (gram @ mean[:, :, None])[:, :, 0])[:, :, None])[:, :, 0]
+        theta = mean + deviation
+        theta[:, 0] += self._offset
+        # A coefficient that an arm has not seen tells nothing of D.
+        seen = (gram[:, every, every] > 0.5).astype(np.float64)
+        seen[:, 0] *= self._mask[:, 0]
+        fitted = (theta * (gram @ theta[:, :, None])[:, :, 0]).sum(axis=1) + (gram * covariance).sum(
+            axis=(1, 2)
+        )
+        residual = self._square - 2.0 * (theta * self._response).sum(axis=1) + self._noise * fitted
+        second = deviation**2 + covariance[:, every, every]
+        return seen, second, float(np.maximum(residual, 0.0).sum())

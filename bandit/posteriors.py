@@ -23,17 +23,21 @@ class Posteriors:
         self.broad = np.zeros(0)
         self.spread = np.zeros(size)
 
-    def add_arm(self) -> None:
-        """Adds an arm, to be `put`."""
-        self.theta = np.concatenate([self.theta, np.zeros((self.size, 1))], axis=1)
-        self.covariance = np.concatenate([self.covariance, np.zeros((self.size, self.size, 1))], axis=2)
-        self.broad = np.concatenate([self.broad, np.zeros(1)])
+    def add_arm(self, theta: FloatArray, covariance: FloatArray, broad: FloatArray) -> None:
+        """Adds an arm: theta (d, n + 1) of all arms, covariance (d, d, 1) and broad (1,) of the new one."""
+        self.theta = theta
+        self.covariance = np.concatenate([self.covariance, covariance], axis=2)
+        self.broad = np.concatenate([self.broad, broad])
 
     def put(self, arm: int, theta: FloatArray, covariance: FloatArray, broad: float) -> None:
         """Replaces one arm's posterior."""
         np.asarray(self.theta)[:, arm] = theta
         np.asarray(self.covariance)[:, :, arm] = covariance
         self.broad[arm] = broad
+
+    def replace(self, theta: FloatArray, covariance: FloatArray, broad: FloatArray) -> None:
+        """Takes the posteriors of all arms: (d, n), (d, d, n) and (n,), which are nobody else's from now on."""
+        self.theta, self.covariance, self.broad = theta, covariance, broad
 
     def of(self, arm: int) -> tuple[FloatArray, FloatArray]:
         """Returns copies of one arm's mean (d,) and covariance (d, d)."""

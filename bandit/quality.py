@@ -28,6 +28,8 @@ from bandit.evidence import Evidence, Reopening, stacked, unstack
 from bandit.hierarchy import Beliefs, Hyper, fit
 from bandit.posteriors import Posteriors
 from bandit.priors import ArmPrior, intercepts, kinship
+from bandit.solving import Prior, Solution, solve
+from bandit.sums import Sums
 
 _REBASE_AT = 60.0
 """Largest exponent of a weight before the landmark moves: exp(60) squared is far from overflow."""
@@ -69,6 +71,19 @@ class QualitySettings:
     reopened_weight: float = 4.0
 
 
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What a fit makes of the observations: what arms have in common, what is hoped of newcomers (n,), the mean
+    context (d,), what is believed of the arms without their own observations, and with them.
+    """
+
+    hyper: Hyper
+    hope: FloatArray
+    centre: FloatArray
+    prior: Prior
+    solution: Solution
+
+
 class QualityModel:
     """The posteriors of all arms, their covariances kept ready for the next decision."""
 
@@ -96,7 +111,8 @@ class QualityModel:
         doubt = np.zeros((dimension, dimension))
         self._hyper = Hyper(common_mean, self._beliefs.spread, settings.noise_variance, doubt)
         self._landmark: float | None = None
-        self._reference = 0.0  # the time that the cached posteriors are for
+        self._reference = 0.0  # the time that the posteriors are for
+        self._ahead = 0.0  # the newest tick, which the next fit moves them to
         self.informed = False  # whether labelled examples are believed and weigh more than feedback
         self._believed = False  # whether there are labelled examples and they are believed
         self._total = 0  # observations ever
@@ -108,13 +124,14 @@ class QualityModel:
         self._kin: list[list[tuple[int, float]]] = []
         self._evidence: list[Evidence] = []
         self._hope = np.zeros(0)  # added to the prior mean of an arm that joined late
-        self._mean = np.zeros((0, dimension))
-        self.posteriors = Posteriors(dimension)  # for the time of the latest observation
+        self._prior = Prior(np.zeros((0, dimension)), np.zeros((0, dimension)), np.zeros(0))
+        self.posteriors = Posteriors(dimension)
         self._centre = np.zeros(dimension)  # mean context of all observations at the last fit
         self._centre[0] = 1.0
 
     def add_arm(self, name: str, prior: ArmPrior) -> None:
         """Adds an arm that knows only its prior, and what its siblings have seen."""
+        self.settle()
         arm = len(self._priors)
         kin = kinship(prior, self._priors)
         evidence = Evidence(self._dimension)
@@ -126,12 +143,15 @@ class QualityModel:
         self._kin.append(kin)
         self._evidence.append(evidence)
         self._hope = with_row(self._hope, 0.0)
-        self._mean = with_row(self._mean, 0.0)
-        self.posteriors.add_arm()
         if self._total < _SETTLED:
             self._founders = arm + 1
-        self._welcome()
-        self._solve_all()
+        if self._landmark is None:  # of the others nothing changes but what their price makes them expect
+            self._prior = self._before(self._hyper, self._hope)
+            found = self._solution(arm, evidence.sums, 0.0)
+            self.posteriors.add_arm(self._prior.mean.T.copy(), found.covariance, found.broad)
+        else:
+            welcomed = self._welcomed(self._hyper)
+            self._use(self._solved(self._hyper, welcomed, self._centre, self._decay(self._reference)))
 
     def observe(
         self, arm: int, x: FloatArray, value: float, *, at: float, weight: float, labelled: bool
@@ -140,6 +160,7 @@ class QualityModel:
 
         `at` is when the feedback was taken in, epoch seconds, not decreasing from call to call.
         """
+        self.settle()
         self._advance(at)
         assert self._landmark is not None
         scaled = weight * math.exp((at - self._landmark) / self._tau)
@@ -165,8 +186,6 @@ class QualityModel:
             self._update(sibling, x, value, share * weight, at)
         if labelled or self._believed:
             self._take_stock()
-        if self._since >= self._due:
-            self._fit()
         return alarm is not None
 
     def _update(self, arm: int, x: FloatArray, value: float, weight: float, at: float) -> None:
@@ -180,7 +199,7 @@ class QualityModel:
             return
         noise, scale = self._hyper.noise, self._decay(self._reference)
         if evidence.told is None:
-            evidence.told = self._solution(arm, labels.outer, labels.response, scale)[0]
+            evidence.told = self._solution(arm, labels, scale).theta[:, 0].copy()
         residual = weight * (value - float(evidence.told @ x))
         if not trust.contradicts(residual, noise, labels.weight * scale):
             return
@@ -200,6 +219,7 @@ class QualityModel:
         """Takes back an observation exactly: same arguments as it was observed with."""
         if self._landmark is None:
             raise ValueError("nothing was observed yet")
+        self.settle()
         scaled = weight * math.exp((at - self._landmark) / self._tau)
         evidence = self._evidence[arm]
         evidence.count -= 1
@@ -228,60 +248,74 @@ class QualityModel:
         """Returns (θ, covariance) at exactly `now`, solved afresh."""
         if self._landmark is None:
             return self.posteriors.of(arm)
-        sums = self._evidence[arm].known()
-        return self._solution(arm, sums.outer, sums.response, self._decay(now))
+        found = self._solution(arm, self._evidence[arm].known(), self._decay(now))
+        return found.theta[:, 0], found.covariance[:, :, 0]
 
     def _decay(self, now: float) -> float:
         assert self._landmark is not None
         return math.exp(-(now - self._landmark) / self._tau)
 
     def _advance(self, now: float) -> None:
-        """Moves the cached posteriors to the tick of `now`, at most 0.4 % of weight behind it."""
-        reference = math.floor(now / self._tick) * self._tick
-        if self._landmark is not None and reference <= self._reference:
-            return
-        self._reference = reference
+        """Keeps the time in ticks: a fit moves the posteriors to the newest one, at most 0.4 % of weight behind."""
+        tick = math.floor(now / self._tick) * self._tick
         if self._landmark is None:
-            self._landmark = reference
-        elif (reference - self._landmark) / self._tau > _REBASE_AT:
-            factor = self._decay(reference)
-            for evidence in self._evidence:
-                evidence.scale(factor)
-            self._landmark = reference
-        self._fit()
+            self._landmark = self._reference = self._ahead = tick
+        elif tick > self._ahead:
+            self._ahead = tick
+            if (tick - self._landmark) / self._tau > _REBASE_AT:
+                factor = self._decay(tick)
+                for evidence in self._evidence:
+                    evidence.scale(factor)
+                self._landmark = tick
 
-    def _own(self, arm: int) -> float:
-        strength = self._priors[arm].strength
-        if strength is None:
-            return 1.0
-        return self._hyper.noise / strength / float(self._hyper.spread[0])
+    @property
+    def due(self) -> bool:
+        """Whether it is time for a fit. It is made by `settle` or, at the latest, before anything else is learnt."""
+        return self._since >= self._due or self._ahead > self._reference
 
-    def _fit(self) -> None:
-        self._since = 0
-        self._due = min(_LAST_FIT, max(_FIRST_FIT, self._total // 8))
+    def settle(self) -> None:
+        """Fits what arms have in common, if it is time."""
+        if self.due:
+            self._fit()
+
+    def fitted(self) -> Fit:
+        """Returns what a fit makes of all that was observed. Reads only, so that it may run in another thread as
+        long as nothing is learnt.
+        """
+        hyper, hope, centre = self._hyper, self._hope, self._centre
+        scale = self._decay(self._ahead)
         active = [arm for arm, evidence in enumerate(self._evidence) if evidence.weight > 0.0]
         if active:
-            scale = self._decay(self._reference)
             known = [self._evidence[arm].known() for arm in active]
             offset, pooled = intercepts(self._names, self._priors, self._settings.price_slope)
-            self._hyper = fit(
-                scale * np.array([sums.outer for sums in known]),
-                scale * np.array([sums.response for sums in known]),
-                scale * np.array([sums.square for sums in known]),
-                scale * np.array([sums.weight for sums in known]),
-                (offset + self._hope)[active],
-                pooled[active],
-                np.array([self._own(arm) for arm in active]),
-                self._hyper,
-                self._beliefs,
-            )
-            self._welcome()
+            own = self._own(hyper)[active]
+            hyper = fit(known, scale, (offset + hope)[active], pooled[active], own, hyper, self._beliefs)
+            hope = self._welcomed(hyper)
             centre = np.sum([sums.outer[0] for sums in known], axis=0)
-            self._centre = centre / centre[0]
-        self._solve_all()
+            centre = centre / centre[0]
+        return self._solved(hyper, hope, centre, scale)
 
-    def _welcome(self) -> None:
-        """Gives arms that joined late the benefit of the doubt: a prior mean as good as the best arm's.
+    def take(self, fit: Fit | None) -> None:
+        """Goes on with what `fitted` returned, nothing having been learnt since; None if it failed: then the next fit
+        is made when it would be next.
+        """
+        self._since = 0
+        self._due = min(_LAST_FIT, max(_FIRST_FIT, self._total // 8))
+        self._reference = self._ahead
+        if fit is not None:
+            self._use(fit)
+
+    def _fit(self) -> None:
+        self.take(None)
+        self._use(self.fitted())
+
+    def _use(self, fit: Fit) -> None:
+        self._hyper, self._hope, self._centre, self._prior = fit.hyper, fit.hope, fit.centre, fit.prior
+        self.posteriors.replace(fit.solution.theta, fit.solution.covariance, fit.solution.broad)
+
+    def _welcomed(self, hyper: Hyper) -> FloatArray:
+        """Returns what to add to the prior means (n,): arms that joined late get the benefit of the doubt, a prior
+        mean as good as the best arm's.
 
         Else an average prior would keep a newcomer from being tried where a good arm is known already. Only
         while they are few: with many untried arms, hope for each of them would cost more than it finds. Arms that were
@@ -296,56 +330,50 @@ class QualityModel:
         if len(untried) > few:
             untried = [arm for arm in untried if arm >= self._founders]
         if self._total < _SETTLED or not untried or len(untried) > few:
-            return
+            return self._hope
         tried = [evidence.sums for evidence in self._evidence if evidence.count >= _TRIED]
         if not tried:
-            return
+            return self._hope
         best = max(float(sums.response[0]) / float(sums.outer[0, 0]) for sums in tried if sums.weight > 0.0)
         contexts = np.sum([sums.outer[0] for sums in tried], axis=0)
         offset, pooled = intercepts(self._names, self._priors, self._settings.price_slope)
-        typical = float(self._hyper.common[1:] @ contexts[1:]) / float(contexts[0])
+        typical = float(hyper.common[1:] @ contexts[1:]) / float(contexts[0])
+        hope = self._hope.copy()
         for arm in untried:
-            expected = pooled[arm] * float(self._hyper.common[0]) + offset[arm] + typical
-            self._hope[arm] = max(0.0, best - expected) if pooled[arm] else 0.0
+            expected = pooled[arm] * float(hyper.common[0]) + offset[arm] + typical
+            hope[arm] = max(0.0, best - expected) if pooled[arm] else 0.0
+        return hope
 
-    def _solve_all(self) -> None:
+    def _own(self, hyper: Hyper) -> FloatArray:
+        """Returns the factors (n,) on the intercept's prior variance: an arm may come with a strength of its own."""
+        strengths = [prior.strength for prior in self._priors]
+        mean_variance = float(hyper.spread[0])
+        return np.array([1.0 if s is None else hyper.noise / s / mean_variance for s in strengths])
+
+    def _before(self, hyper: Hyper, hope: FloatArray) -> Prior:
+        """Returns what is believed of the arms before their own observations."""
+        count = len(self._priors)
         offset, pooled = intercepts(self._names, self._priors, self._settings.price_slope)
-        self._mean[:] = self._hyper.common
-        self._mean[:, 0] = pooled * self._hyper.common[0] + offset + self._hope
-        for arm in range(len(self._priors)):
-            self._solve(arm)
+        mean, spread = np.tile(hyper.common, (count, 1)), np.tile(hyper.spread, (count, 1))
+        mean[:, 0] = pooled * hyper.common[0] + offset + hope
+        spread[:, 0] *= self._own(hyper)
+        return Prior(mean, spread, np.array([float(prior.quality is None) for prior in self._priors]))
 
-    def _solution(
-        self, arm: int, outer: FloatArray, response: FloatArray, scale: float
-    ) -> tuple[FloatArray, FloatArray]:
-        spread = self._hyper.spread.copy()
-        spread[0] *= self._own(arm)
-        mean = self._mean[arm]
-        scale /= self._hyper.noise
-        covariance = np.linalg.inv(np.diag(1.0 / spread) + scale * outer).astype(np.float64, copy=False)
-        theta = mean + covariance @ (scale * (response - outer @ mean))
-        return theta, self._with_doubt(arm, covariance, spread)
+    def _solved(self, hyper: Hyper, hope: FloatArray, centre: FloatArray, scale: float) -> Fit:
+        prior = self._before(hyper, hope)
+        known = [evidence.known() for evidence in self._evidence]
+        return Fit(hyper, hope, centre, prior, solve(known, scale, prior, hyper, centre))
 
-    def _with_doubt(self, arm: int, covariance: FloatArray, spread: FloatArray) -> FloatArray:
-        left = covariance / spread
-        if self._priors[arm].quality is not None:  # whose mean doesn't hang on the others'
-            left[:, 0] = 0.0
-        total = covariance + left @ self._hyper.doubt @ left.T
-        return 0.5 * (total + total.T)
+    def _solution(self, arm: int, sums: Sums, scale: float) -> Solution:
+        return solve([sums], scale, self._prior.of(arm), self._hyper, self._centre)
 
     def _solve(self, arm: int) -> None:
-        sums = self._evidence[arm].known()
-        if self._landmark is None or sums.weight <= 0.0:
-            spread = self._hyper.spread.copy()
-            spread[0] *= self._own(arm)
-            prior: FloatArray = np.diag(spread)
-            theta, covariance = self._mean[arm], self._with_doubt(arm, prior, spread)
-        else:
-            theta, covariance = self._solution(arm, sums.outer, sums.response, self._decay(self._reference))
-        self.posteriors.put(arm, theta, covariance, float(self._centre @ covariance @ self._centre))
+        found = self._solution(arm, self._evidence[arm].known(), self._decay(self._reference))
+        self.posteriors.put(arm, found.theta[:, 0], found.covariance[:, :, 0], float(found.broad[0]))
 
     def snapshot(self) -> dict[str, FloatArray]:
         """Returns copies of the whole state, keys beginning with `quality`."""
+        self.settle()
         every = self._evidence
         clock = (math.nan if self._landmark is None else self._landmark, self._reference)
         reopenings = [(arm, r.before, r.kept) for arm, e in enumerate(every) for r in e.reopenings]
@@ -390,9 +418,11 @@ class QualityModel:
         self._total, self._since, self._due, self._founders = (int(v) for v in arrays["quality.progress"])
         landmark, reference, observed = arrays["quality.clock"].tolist()
         self._landmark = landmark if observed else None
-        self._reference = reference
+        self._reference = self._ahead = reference
         self._take_stock()
-        self._solve_all()
-        theta, covariance = arrays["quality.theta"], arrays["quality.covariance"]
-        for arm, broad in enumerate(arrays["quality.broad"].tolist()):
-            self.posteriors.put(arm, theta[arm], covariance[arm], broad)
+        self._prior = self._before(self._hyper, self._hope)
+        self.posteriors.replace(
+            arrays["quality.theta"].T.copy(),
+            arrays["quality.covariance"].transpose(1, 2, 0).copy(),
+            arrays["quality.broad"].copy(),
+        )

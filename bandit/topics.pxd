@@ -2,7 +2,8 @@ import cython
 
 cdef Py_ssize_t _LETTERS, _SLOTS, _TOPIC_COUNT, _STEM_COUNT
 cdef double _LEAST
-cdef Py_ssize_t[::1] _KEYS, _NUMBERS, _COLUMNS, _FIRSTS, _COUNTS, _LISTED
+cdef bytes _LETTER_OF
+cdef Py_ssize_t[::1] _KEYS, _NUMBERS, _COLUMNS, _FIRSTS, _COUNTS, _LISTED, _SEEN
 cdef float[:, ::1] _WEIGHTS
 cdef double[::1] _RARITY, _INTERCEPTS, _SCORES
 
@@ -11,8 +12,8 @@ cdef Py_ssize_t _home(Py_ssize_t key) noexcept
 @cython.locals(
     count=Py_ssize_t, kinds=Py_ssize_t, size=Py_ssize_t, classes=Py_ssize_t, topic=Py_ssize_t, kind=Py_ssize_t,
     number=Py_ssize_t, at=Py_ssize_t, key=Py_ssize_t, letters=Py_ssize_t, letter=Py_ssize_t, slot=Py_ssize_t,
-    stem=Py_ssize_t, place=Py_ssize_t, code="unsigned char", total=double, rarity=double,
-    met="unsigned char[::1]", scores="double[::1]",
+    stem=Py_ssize_t, place=Py_ssize_t, code=Py_ssize_t, total=double, rarity=double,
+    met="unsigned char[::1]", scores="double[::1]", seen="Py_ssize_t[::1]", letter_of=bytes,
 )
 cpdef object read(bytes text, bytes class_of, double[::1] topics, double[::1] shares)
 

@@ -45,6 +45,12 @@ _SLOTS = 32768
 """Of the hash table: a power of two, several times the number of stems."""
 
 _LETTERS = STEM
+_LETTER_OF = bytes(
+    code - 96 if 97 <= code <= 122 else code - 64 if 65 <= code <= 90 else 0 for code in range(256)
+)
+"""Which letter of the alphabet a byte is, 0 for none."""
+_SEEN = np.zeros(256, dtype=np.intp)
+"""How often each byte occurs; counted by byte, as neighbours, mostly of one class, would wait for each other's sum."""
 
 
 def _home(key: int) -> int:
@@ -108,9 +114,9 @@ def read(text: bytes, class_of: bytes, topics: FloatArray, shares: FloatArray) -
         raise IndexError(f"{count} topics, {kinds} classes")
     for topic in range(count):
         topics[topic] = 0.0
-    for kind in range(kinds):
-        shares[kind] = 0.0
-    scores = _SCORES
+    scores, seen, letter_of = _SCORES, _SEEN, _LETTER_OF
+    for code in range(256):
+        seen[code] = 0
     for number in range(classes):
         scores[number] = 0.0
     met = bytearray(_STEM_COUNT)
@@ -119,13 +125,8 @@ def read(text: bytes, class_of: bytes, topics: FloatArray, shares: FloatArray) -
         letter = 0
         if at < size:
             code = text[at]
-            kind = class_of[code]
-            if kind < kinds:
-                shares[kind] += 1.0
-            if 97 <= code <= 122:
-                letter = code - 96
-            elif 65 <= code <= 90:
-                letter = code - 64
+            seen[code] += 1
+            letter = letter_of[code]
         if letter:
             if letters < _LETTERS:
                 key = key * 32 + letter
@@ -152,6 +153,12 @@ def read(text: bytes, class_of: bytes, topics: FloatArray, shares: FloatArray) -
         topics[topic] = 0.5 * topics[topic] / total if topics[topic] > _LEAST * total else 0.0
     if rarity > 0.0:
         _classify(scores, sqrt(rarity), topics)
+    for kind in range(kinds):
+        shares[kind] = 0.0
+    for code in range(256):
+        kind = class_of[code]
+        if kind < kinds:
+            shares[kind] += seen[code]
     for kind in range(kinds):
         shares[kind] /= max(1, size)
 

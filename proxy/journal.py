@@ -182,7 +182,7 @@ class Journal:
         for start in range(0, len(rows), _SLICE):
             if start:
                 await asyncio.sleep(0)  # somebody else may apply some of the rest meanwhile
-            learner.apply([row for row in rows[start : start + _SLICE] if row.seq > learner.seq])
+            await learner.take(rows[start : start + _SLICE])
 
     async def _keep_snapshots(self) -> None:
         while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bandit import ArmPrior, Bandit, Objective, recalled
+from bandit import ArmPrior, Bandit, Fit, Objective, recalled
 from proxy.statistics import OURS, Statistics
 from state.records import ArmChange, Decision, Event, Feedback
 from state.store import Store
@@ -33,6 +34,7 @@ class Learner:
         self.statistics = Statistics()
         self.seq = 0
         self.arm_changed: Callable[[ArmChange], None] | None = None
+        self._learning = asyncio.Lock()  # held while rows are applied, and while what was learnt is copied
 
     def add_arms(self, names: Sequence[str]) -> None:
         """Makes arms known to the bandit, in this order."""
@@ -40,18 +42,34 @@ class Learner:
             self._arm(name)
 
     def apply(self, events: Sequence[Event]) -> None:
-        """Applies committed rows, in order of `seq`."""
+        """Applies committed rows, in order of `seq`, in one go."""
         for event in events:
-            try:
-                if isinstance(event, Decision):
-                    self._decided(event)
-                elif isinstance(event, Feedback):
-                    self._judged(event)
-                else:
-                    self._changed(event)
-            except Exception:  # one row that can't be learnt from must not end all learning
-                log.exception("row %d of the journal can't be learnt from; it is passed over", event.seq)
-            self.seq = event.seq
+            self._apply(event)
+            if self.bandit.due:
+                self.bandit.take(_fitted(self.bandit))
+
+    async def take(self, events: Sequence[Event]) -> None:
+        """Applies those of some committed rows, in order of `seq`, that weren't yet, as `apply` does; but fits run in
+        a thread, and traffic goes on meanwhile.
+        """
+        async with self._learning:
+            for event in events:
+                if event.seq > self.seq:
+                    self._apply(event)
+                    if self.bandit.due:
+                        self.bandit.take(await asyncio.to_thread(_fitted, self.bandit))
+
+    def _apply(self, event: Event) -> None:
+        try:
+            if isinstance(event, Decision):
+                self._decided(event)
+            elif isinstance(event, Feedback):
+                self._judged(event)
+            else:
+                self._changed(event)
+        except Exception:  # one row that can't be learnt from must not end all learning
+            log.exception("row %d of the journal can't be learnt from; it is passed over", event.seq)
+        self.seq = event.seq
 
     def _arm(self, name: str) -> int:
         try:
@@ -137,16 +155,23 @@ class Learner:
         while until is None or self.seq < until:
             limit = _PAGE if until is None else min(_PAGE, until - self.seq)
             rows = await store.tail(self.seq, limit)
-            # Somebody else may have applied some of them while they were read.
-            fresh = [row for row in rows if row.seq > self.seq]
-            self.apply(fresh)
+            await self.take(rows)  # somebody else may have applied some of them while they were read
             if len(rows) < limit:
                 return
 
     async def save(self, store: Store) -> None:
         """Stores a snapshot as of now."""
-        seq = self.seq
-        meta, arrays = self.bandit.snapshot()
-        counts, counted = self.statistics.snapshot()
+        async with self._learning:
+            seq = self.seq
+            meta, arrays = self.bandit.snapshot()
+            counts, counted = self.statistics.snapshot()
         arrays = {**arrays, **{_STATISTICS + name: array for name, array in counted.items()}}
         await store.save_snapshot(SNAPSHOT, seq, {"bandit": meta, "statistics": counts}, arrays)
+
+
+def _fitted(bandit: Bandit) -> Fit | None:
+    try:
+        return bandit.fitted()
+    except Exception:  # neither may what they have in common end all learning
+        log.exception("what arms have in common can't be fitted; they stay as they are known")
+        return None

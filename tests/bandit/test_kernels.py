@@ -38,13 +38,16 @@ class Case:
         self.theta[:, 0] += 0.6
         self.broad = self.covariance[:, 0, 0].copy()
         self.posteriors = Posteriors(size)
+        self.posteriors.replace(
+            np.ascontiguousarray(self.theta.T),
+            np.ascontiguousarray(self.covariance.transpose(1, 2, 0)),
+            self.broad.copy(),
+        )
         self.tokens = LogMeans(cells=3, typical=200.0, half_life_s=1e6)
         self.ttft = LogMeans(cells=1, typical=0.6, half_life_s=1e4)
         self.token_s = LogMeans(cells=1, typical=0.02, half_life_s=1e4)
         self.errors, self.providers = ErrorRates(half_life_s=600.0), Providers()
         for arm in range(arms):
-            self.posteriors.add_arm()
-            self.posteriors.put(arm, self.theta[arm], self.covariance[arm], self.broad[arm])
             self.providers.add_arm(f"p{arm % 5}")
             for part in (self.tokens, self.ttft, self.token_s, self.errors):
                 part.add_arm()

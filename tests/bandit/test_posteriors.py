@@ -11,9 +11,9 @@ CENTRE = np.array([1.0, 0.3, 0.0, 0.2, 0.0, 0.1])
 def posteriors(arms: int = 3) -> Posteriors:
     made = Posteriors(SIZE)
     for arm in range(arms):
-        made.add_arm()
         covariance = np.diag(np.linspace(0.02, 0.1, SIZE)) * (arm + 1)
-        made.put(arm, np.full(SIZE, 0.1 * arm), covariance, float(CENTRE @ covariance @ CENTRE))
+        theta = np.tile(0.1 * np.arange(arm + 1), (SIZE, 1))
+        made.add_arm(theta, covariance[:, :, None], np.array([CENTRE @ covariance @ CENTRE]))
     return made
 
 

@@ -50,7 +50,7 @@ def test_posterior_equals_the_batch_solution() -> None:
         y = np.array([row[2] for row in rows if row[0] == arm])
         w = np.exp(-(now - np.array([row[3] for row in rows if row[0] == arm])) / tau) / hyper.noise
         covariance = np.linalg.inv(np.diag(1.0 / hyper.spread) + (x.T * w) @ x)
-        mean = made._mean[arm]
+        mean = made._prior.mean[arm]
         theta, found = made.posterior(arm, now)
         left = covariance / hyper.spread
         assert found == pytest.approx(covariance + left @ hyper.doubt @ left.T, abs=1e-10)
@@ -61,8 +61,9 @@ def test_an_update_is_the_exact_posterior_given_the_last_fit() -> None:
     made = model()
     feed(made, 333)
     rows = contexts(made._due - made._since + 8, seed=5)
-    while made._since > 0:
+    while not made.due:
         made.observe(1, rows[made._since % 3], 1.0, at=NOW + 60.0 * 333, weight=1.0, labelled=False)
+    made.settle()
     mean, covariance = made.posteriors.of(0)
     seen, values = rows[:6], np.array([1.0, 0.0, 1.0, 1.0, 0.0, 1.0])
     for x, value in zip(seen, values, strict=True):
@@ -101,6 +102,50 @@ def test_a_restored_model_goes_on_as_if_nothing_had_happened() -> None:
     for arm in (0, 1):
         for left, right in zip(made.posteriors.of(arm), restored.posteriors.of(arm), strict=True):
             assert left == pytest.approx(right, abs=1e-12)
+
+
+def until_due(made: QualityModel) -> None:
+    feed(made, 333)
+    at = NOW + 60.0 * 333
+    while not made.due:
+        made.observe(0, contexts(1)[0], 1.0, at=at, weight=1.0, labelled=False)
+
+
+def test_a_fit_that_somebody_else_makes_is_the_one_that_the_next_observation_would_make() -> None:
+    ahead, lazy = model(), model()
+    for made in (ahead, lazy):
+        until_due(made)
+    known = ahead.posteriors.of(0)
+    fit = ahead.fitted()
+    assert all(np.array_equal(now, then) for now, then in zip(ahead.posteriors.of(0), known, strict=True))
+    ahead.take(fit)
+    assert not ahead.due
+    assert not np.array_equal(ahead.posteriors.of(0)[1], known[1])
+    for made in (ahead, lazy):
+        made.observe(1, contexts(1)[0], 0.0, at=NOW + 60.0 * 334, weight=1.0, labelled=False)
+    left, right = ahead.snapshot(), lazy.snapshot()
+    for name, array in left.items():
+        assert np.array_equal(array, right[name]), name
+
+
+def test_a_fit_that_failed_is_put_off() -> None:
+    made = model()
+    until_due(made)
+    known = made.posteriors.of(0)
+    made.take(None)
+    assert not made.due
+    assert all(np.array_equal(now, then) for now, then in zip(made.posteriors.of(0), known, strict=True))
+
+
+def test_many_arms_are_solved_as_one_alone_would_be() -> None:
+    made = model(70)
+    feed(made, 700)
+    made.take(made.fitted())
+    for arm in (0, 31, 32, 69):
+        theta, covariance = made.posteriors.of(arm)
+        alone = made._solution(arm, made._evidence[arm].known(), made._decay(made._reference))
+        assert theta == pytest.approx(alone.theta[:, 0], abs=1e-9)
+        assert covariance == pytest.approx(alone.covariance[:, :, 0], abs=1e-9)
 
 
 def test_retraction_leaves_the_sums_as_if_it_had_not_been_observed() -> None:
@@ -207,8 +252,10 @@ def test_an_arm_that_was_never_judged_does_not_keep_a_newcomer_from_its_welcome(
     restored.add_arm("too dear to be asked", ArmPrior())
     restored.add_arm("late", ArmPrior())
     restored.restore(beside.snapshot())
-    restored._welcome()
-    restored._solve_all()
+    welcome = restored._welcomed(restored._hyper)
+    restored._use(
+        restored._solved(restored._hyper, welcome, restored._centre, restored._decay(restored._reference))
+    )
     assert restored.posteriors.means(x) == pytest.approx(beside.posteriors.means(x))
 
 
@@ -216,6 +263,6 @@ def test_without_data_the_posterior_returns_to_the_prior() -> None:
     made = model()
     feed(made, 300)
     theta, covariance = made.posterior(1, NOW + 3650 * 86400.0)
-    assert theta == pytest.approx(made._mean[1], abs=1e-3)
+    assert theta == pytest.approx(made._prior.mean[1], abs=1e-3)
     prior = made._hyper.spread + np.diag(made._hyper.doubt)
     assert np.diag(covariance) == pytest.approx(prior, rel=1e-3)

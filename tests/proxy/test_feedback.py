@@ -8,11 +8,73 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bandit import Bandit
+from bandit import DIMENSION, Bandit
 from proxy.learner import Learner
+from state.records import Feedback
 from state.store import StoreError
 from tests.proxy.provider import Exchange, Provider, chunk, completion
 from tests.proxy.running import Launch, Running
+
+
+def judged(count: int) -> list[Feedback]:
+    x = np.zeros(DIMENSION, dtype=np.float32)
+    x[0] = 1.0
+    return [
+        Feedback(
+            id=f"a{n}",
+            metric="quality",
+            value=float(n % 3 == 0),
+            at=1.7e9 + n,
+            seq=n + 1,
+            arm=f"p/{n % 5}",
+            context=x,
+        )
+        for n in range(count)
+    ]
+
+
+def knowing(arms: int = 5) -> Learner:
+    made = Learner(lambda _: None)
+    made.add_arms([f"p/{n}" for n in range(arms)])
+    return made
+
+
+async def test_traffic_goes_on_while_what_arms_have_in_common_is_fitted() -> None:
+    direct, learner, rows = knowing(), knowing(), judged(200)
+    direct.apply(rows)
+    seen: list[int] = []
+    asyncio.get_running_loop().call_soon(lambda: seen.append(learner.seq))
+    await learner.take(rows)
+    assert 0 < seen[0] < 200  # in the midst of it
+    assert_same(learner.bandit, direct.bandit)
+    await learner.take(rows)  # all of it is known
+    assert_same(learner.bandit, direct.bandit)
+
+
+async def test_two_that_learn_the_same_rows_at_once_learn_them_once() -> None:
+    direct, learner, rows = knowing(), knowing(), judged(120)
+    direct.apply(rows)
+    await asyncio.gather(learner.take(rows[:90]), learner.take(rows), learner.take(rows[:100]))
+    assert_same(learner.bandit, direct.bandit)
+
+
+async def test_a_fit_that_fails_ends_no_learning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def singular(_: object) -> object:
+        raise np.linalg.LinAlgError("Singular matrix")
+
+    learner, rows = knowing(), judged(40)
+    await learner.take(rows[:1])
+    with monkeypatch.context() as patched:
+        patched.setattr(np.linalg, "inv", singular)
+        await learner.take(rows)
+    assert "can't be fitted" in caplog.text
+    assert learner.seq == 40
+    assert sum(learner.bandit.feedback_count(arm) for arm in range(5)) == 40
+    await learner.take(judged(80))
+    for arm in range(5):
+        assert learner.bandit.quality_estimate(arm, 1.7e9 + 80).mean == pytest.approx(1 / 3, abs=0.1)
 
 
 def numbered() -> Any:

@@ -82,6 +82,7 @@ class Production:
         source = "complaint" if self.biased else "user"
         weight = self.bandit.feedback_weight(arm, x, quality, source=source, now=now)
         self.bandit.observe_quality(arm, x, quality, at=now, weight=weight * share)
+        self.bandit.settle()
 
     def warm(self, world: World) -> None:
         """A labelled file holds quality; tokens and latency are learnt from traffic."""

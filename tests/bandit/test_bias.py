@@ -4,27 +4,40 @@ import pytest
 from bandit.bias import FeedbackBias
 
 
-def collect(seen_bad: float, seen_good: float) -> FeedbackBias:
-    rng = np.random.default_rng(3)
-    bias = FeedbackBias(1)
-    for arm, quality in enumerate((0.2, 0.5, 0.8)):
+def collect(
+    seen_bad: float, seen_good: float, answers: tuple[int, ...] = (5000, 5000, 5000), seed: int = 3
+) -> FeedbackBias:
+    rng = np.random.default_rng(seed)
+    bias = FeedbackBias(4)
+    for arm, (quality, count) in enumerate(zip((0.2, 0.5, 0.8), answers, strict=True)):
         bias.add_arm()
-        for _ in range(5000):
-            bias.answered(arm, 0)
-            good = rng.random() < quality
+        for kind in rng.integers(0, 4, count).tolist():
+            bias.answered(arm, kind)
+            good = rng.random() < quality + 0.05 * (kind - 1.5)
             if rng.random() < (seen_good if good else seen_bad):
-                bias.judged(arm, 0, float(good), 1.0)
+                bias.judged(arm, kind, float(good), 1.0)
     return bias
 
 
+def evenness(bias: FeedbackBias) -> float:
+    return bias.weight(1.0) / bias.weight(0.0)
+
+
 def test_complaints_are_weighed_down_by_how_often_they_come() -> None:
-    bias = collect(0.30, 0.06)
-    assert bias.weight(1.0) / bias.weight(0.0) == pytest.approx(5.0, rel=0.25)
+    assert evenness(collect(0.30, 0.06, (40_000, 40_000, 40_000))) == pytest.approx(5.0, rel=0.2)
+
+
+def test_what_little_feedback_says_is_hardly_believed() -> None:
+    assert evenness(collect(0.30, 0.06, (200, 400, 800))) == pytest.approx(1.3, abs=0.3)
 
 
 def test_unbiased_feedback_keeps_its_weight() -> None:
-    bias = collect(0.1, 0.1)
-    assert bias.weight(1.0) == pytest.approx(1.0, abs=0.15)
+    assert evenness(collect(0.1, 0.1)) == pytest.approx(1.0, abs=0.1)
+
+
+def test_bad_arms_that_are_seldom_chosen_make_no_bias() -> None:
+    found = [evenness(collect(0.1, 0.1, (60, 240, 9_000), seed)) for seed in range(20)]
+    assert np.mean(found) == pytest.approx(1.0, abs=0.03)
 
 
 def test_full_or_little_feedback_is_left_alone() -> None:
@@ -48,3 +61,22 @@ def test_the_rate_is_weight_per_answer_and_comes_back_with_the_counts() -> None:
     for _ in range(20):
         bias.judged(0, 0, 0.0, 1.0)
     assert bias.rate == 1.0
+
+
+def of_many_arms(seen_bad: float, seen_good: float, seed: int) -> float:
+    """One good arm that answers nearly all, and three hundred bad ones that were tried a little."""
+    rng = np.random.default_rng(seed)
+    bias = FeedbackBias(1)
+    rows = []
+    for quality, answers in ((0.8, 20_000), *((0.3, 40),) * 300):
+        bias.add_arm()
+        good = rng.random(answers) < quality
+        seen = rng.random(answers) < np.where(good, seen_good, seen_bad)
+        rows.append([[answers, (seen & ~good).sum(), (seen & good).sum()]])
+    bias.restore(np.array(rows, dtype=np.float64), heard=0.0)
+    return evenness(bias)
+
+
+def test_the_noise_of_many_small_counts_is_no_slope() -> None:
+    assert np.mean([of_many_arms(0.1, 0.1, seed) for seed in range(10)]) == pytest.approx(1.0, abs=0.08)
+    assert np.mean([of_many_arms(0.30, 0.06, seed) for seed in range(10)]) > 3.0

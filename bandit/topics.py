@@ -24,8 +24,9 @@ from pathlib import Path
 
 import cython
 import numpy as np
+import numpy.typing as npt
 
-from bandit.arrays import FloatArray, IntArray
+from bandit.arrays import FloatArray
 from bandit.topic_words import STEM, WORDS
 
 if cython.compiled:
@@ -74,9 +75,9 @@ def _listed() -> dict[str, list[int]]:
     return found
 
 
-def _hashed(stems: list[str]) -> tuple[IntArray, IntArray]:
+def _hashed(stems: list[str]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int16]]:
     """Returns the letters of stems by hash, five bits each, open addressing (0: a free slot), and their numbers."""
-    keys, numbers = np.zeros(_SLOTS, dtype=np.intp), np.zeros(_SLOTS, dtype=np.intp)
+    keys, numbers = np.zeros(_SLOTS, dtype=np.int32), np.zeros(_SLOTS, dtype=np.int16)
     for number, stem in enumerate(stems):
         key = _key_of(stem)
         slot = _home(key)
@@ -86,19 +87,22 @@ def _hashed(stems: list[str]) -> tuple[IntArray, IntArray]:
     return keys, numbers
 
 
-# Stems are numbered: first those that the classifier knows, then the others of the list.
+# Stems are numbered: first those that the classifier knows, then the others of the list. All tables are as narrow as can
+# be: between two requests others have the caches, and most of a reading is waiting for memory.
 _LIST = _listed()
 _STEMS: list[str] = list(dict.fromkeys([*np.char.decode(_TRAINED["stems"]).tolist(), *_LIST]))
 _KEYS, _NUMBERS = _hashed(_STEMS)
-_WEIGHTS = _TRAINED["weights"].astype(np.float32) * _TRAINED["step"]
-_RARITY = _TRAINED["rarity"].astype(np.float64) ** 2
+_WEIGHTS = _TRAINED["weights"].astype(np.int8, copy=False)
+_STEP = float(_TRAINED["step"])
+_RARITY = _TRAINED["rarity"].astype(np.float32) ** 2
 _INTERCEPTS = _TRAINED["intercepts"].astype(np.float64)
 _COLUMNS = np.array([TOPICS.index(topic) for topic in _TRAINED["topics"].tolist()], dtype=np.intp)
 """The topic of each class of the classifier."""
-_SCORES = np.zeros(_COLUMNS.shape[0])
+_SUMS, _SCORES = np.zeros(_COLUMNS.shape[0], dtype=np.int32), np.zeros(_COLUMNS.shape[0])
+"""Of each class: weights so far, in steps, and the score that they come to."""
 _TOPIC_COUNT, _STEM_COUNT = len(TOPICS), len(_STEMS)
-_COUNTS = np.array([len(_LIST.get(stem, ())) for stem in _STEMS], dtype=np.intp)
-_FIRSTS = np.cumsum(_COUNTS) - _COUNTS
+_COUNTS = np.array([len(_LIST.get(stem, ())) for stem in _STEMS], dtype=np.int8)
+_FIRSTS = (np.cumsum(_COUNTS) - _COUNTS).astype(np.int16)
 _LISTED = np.array([topic for stem in _STEMS for topic in _LIST.get(stem, ())], dtype=np.intp)
 """The topics of all stems, one after the other: those of a stem begin at its `_FIRSTS`, and are `_COUNTS`."""
 
@@ -114,11 +118,11 @@ def read(text: bytes, class_of: bytes, topics: FloatArray, shares: FloatArray) -
         raise IndexError(f"{count} topics, {kinds} classes")
     for topic in range(count):
         topics[topic] = 0.0
-    scores, seen, letter_of = _SCORES, _SEEN, _LETTER_OF
+    sums, seen, letter_of = _SUMS, _SEEN, _LETTER_OF
     for code in range(256):
         seen[code] = 0
     for number in range(classes):
-        scores[number] = 0.0
+        sums[number] = 0
     met = bytearray(_STEM_COUNT)
     key, letters, rarity = 0, 0, 0.0
     for at in range(size + 1):
@@ -143,7 +147,7 @@ def read(text: bytes, class_of: bytes, topics: FloatArray, shares: FloatArray) -
                 if stem < _WEIGHTS.shape[0]:
                     rarity += _RARITY[stem]
                     for number in range(classes):
-                        scores[number] += _WEIGHTS[stem, number]
+                        sums[number] += _WEIGHTS[stem, number]
             key, letters = 0, 0
     total = 1.0
     for topic in range(count):
@@ -152,7 +156,7 @@ def read(text: bytes, class_of: bytes, topics: FloatArray, shares: FloatArray) -
     for topic in range(count):
         topics[topic] = 0.5 * topics[topic] / total if topics[topic] > _LEAST * total else 0.0
     if rarity > 0.0:
-        _classify(scores, sqrt(rarity), topics)
+        _classify(sqrt(rarity), topics)
     for kind in range(kinds):
         shares[kind] = 0.0
     for code in range(256):
@@ -163,11 +167,11 @@ def read(text: bytes, class_of: bytes, topics: FloatArray, shares: FloatArray) -
         shares[kind] /= max(1, size)
 
 
-def _classify(scores: FloatArray, length: float, topics: FloatArray) -> None:
+def _classify(length: float, topics: FloatArray) -> None:
     """Adds half of each class's probability to its topic."""
-    classes, most, total = _COLUMNS.shape[0], -1e300, 0.0
+    scores, classes, most, total = _SCORES, _COLUMNS.shape[0], -1e300, 0.0
     for number in range(classes):
-        scores[number] = scores[number] / length + _INTERCEPTS[number]
+        scores[number] = _STEP * _SUMS[number] / length + _INTERCEPTS[number]
         most = max(most, scores[number])
     for number in range(classes):
         scores[number] = exp(scores[number] - most)

@@ -19,7 +19,8 @@ def tagged(vendor: str, wire: str | None) -> str | None:
     """Returns the canonical form of `wire` as read in `vendor`'s dialect; a tag of another vendor stays."""
     if not wire:
         return None
-    return wire if wire.partition(":")[0] in _VENDORS else f"{vendor}:{wire}"
+    head, colon, _ = wire.partition(":")
+    return wire if colon and head in _VENDORS else f"{vendor}:{wire}"
 
 
 def on_wire(vendor: str, signature: str) -> str:

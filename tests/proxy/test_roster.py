@@ -297,3 +297,15 @@ async def test_an_arm_that_comes_while_a_worker_starts_is_taken_in_at_its_row_an
     assert "p/c-70b" not in other.gateway.learner.bandit.arms
     await other.gateway.journal.flush()
     assert await names(other) == ["p/a", "p/b", "p/c-70b"]
+
+
+async def test_arms_may_come_and_go_while_somebody_goes_through_them(
+    launch: Launch, provider: Provider
+) -> None:
+    gateway = await launch(provider.arm("one"), provider.arm("two"))
+    seen = []
+    for arm in gateway.gateway.arms:
+        seen.append(arm.name)
+        gateway.gateway.arms.drop("p/two")
+    assert seen == ["p/one", "p/two"]
+    assert [arm.name for arm in gateway.gateway.arms] == ["p/one"]

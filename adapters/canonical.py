@@ -190,7 +190,7 @@ class Request:
 # --- the answer --------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Usage:
     """Token counts by OpenAI's convention: `input` includes cached and cache-write tokens, `output`
     includes reasoning. None means the provider did not say; 0 means it said zero. What isn't counted in tokens
@@ -199,17 +199,43 @@ class Usage:
 
     # Not frozen, as the other types here are: there is one per answer, and that would take three times as long.
 
-    input: int | None = None
-    output: int | None = None
-    cached: int | None = None
-    cache_write: int | None = None
-    reasoning: int | None = None
-    input_audio: int | None = None
-    output_audio: int | None = None
-    cost_usd: float | None = None
-    estimated: bool = False
-    seconds: float | None = None
-    characters: int | None = None
+    input: int | None
+    output: int | None
+    cached: int | None
+    cache_write: int | None
+    reasoning: int | None
+    input_audio: int | None
+    output_audio: int | None
+    cost_usd: float | None
+    estimated: bool
+    seconds: float | None
+    characters: int | None
+
+    def __init__(
+        self,
+        input: int | None = None,
+        output: int | None = None,
+        cached: int | None = None,
+        cache_write: int | None = None,
+        reasoning: int | None = None,
+        input_audio: int | None = None,
+        output_audio: int | None = None,
+        cost_usd: float | None = None,
+        estimated: bool = False,
+        seconds: float | None = None,
+        characters: int | None = None,
+    ) -> None:
+        self.input = input
+        self.output = output
+        self.cached = cached
+        self.cache_write = cache_write
+        self.reasoning = reasoning
+        self.input_audio = input_audio
+        self.output_audio = output_audio
+        self.cost_usd = cost_usd
+        self.estimated = estimated
+        self.seconds = seconds
+        self.characters = characters
 
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "error"]

@@ -2,7 +2,8 @@
 
 Pure: numpy only, no clock, no global randomness, no I/O but one table read at import. Read it in this order:
 
-features   a request's facts become a context vector
+facts      what the parser saw of a request
+features   these become a context vector
 words      of `topic_words`, a list by hand of what speaks for a subject
 topics     subjects recognised by words, of that list and of a trained table
 tasks      task names become slots of that vector
@@ -29,7 +30,8 @@ engine     `Bandit`, which puts them together
 from bandit.arrays import FloatArray, IntArray
 from bandit.decision import Decision
 from bandit.engine import Bandit, Estimate, Settings
-from bandit.features import DIMENSION, Context, RequestFacts, recalled
+from bandit.facts import Context, RequestFacts
+from bandit.features import DIMENSION, recalled
 from bandit.objective import PRESETS, Objective, Quote
 from bandit.priors import ArmPrior
 from bandit.quality import Fit

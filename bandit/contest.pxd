@@ -14,11 +14,6 @@ cdef double cut_mean(double mean, double sd, double lost) noexcept
 @cython.locals(beta=double)
 cdef double cut_sd(double mean, double sd, double lost) noexcept
 
-@cython.locals(position=Py_ssize_t)
-cdef void add_row(
-    double weight, double[:, ::1] matrix, Py_ssize_t row, Py_ssize_t first, Py_ssize_t count, double[::1] result
-) noexcept
-
 cdef bint _near(double one, double other) noexcept
 
 
@@ -28,6 +23,7 @@ cdef class Contest:
     cdef double[::1] share
     cdef double[::1] top
     cdef double[::1] product
+    cdef double[::1] weights
     cdef double[:, ::1] below
     cdef double[:, ::1] held
     cdef double[::1] won
@@ -36,8 +32,9 @@ cdef class Contest:
     cdef double[::1] learnt
 
     @cython.locals(
-        top=double[::1], product=double[::1], mean=double[::1], sd=double[::1], point=Py_ssize_t, arm=Py_ssize_t,
-        index=Py_ssize_t, scale=double, place=double, below=double, lost=double,
+        top=double[::1], product=double[::1], below=double[:, ::1], held=double[:, ::1], point=Py_ssize_t,
+        points=Py_ssize_t, arm=Py_ssize_t, index=Py_ssize_t, reach=double, last=double, mean=double, sd=double,
+        scale=double, value=double, place=double, part=double,
     )
     cdef void _place(self, Py_ssize_t count, bint informed) noexcept
 
@@ -50,9 +47,10 @@ cdef class Contest:
     cdef void _compete(self, Py_ssize_t count) noexcept
 
     @cython.locals(
-        top=double[::1], mean=double[::1], told=double[::1], held=double[:, ::1], product=double[::1], arm=Py_ssize_t,
-        best=Py_ssize_t, point=Py_ssize_t, most=double, total=double, won=double, value=double, before=double,
-        after=double, low=double, high=double, weight=double,
+        top=double[::1], told=double[::1], held=double[:, ::1], weights=double[::1], product=double[::1],
+        arm=Py_ssize_t, best=Py_ssize_t, point=Py_ssize_t, points=Py_ssize_t, nothing=double, one=double, two=double,
+        three=double, four=double, most=double, total=double, won=double, value=double, before=double,
+        after=double, low=double, high=double, earlier=double, weight=double,
     )
     cdef void _inform(self, Py_ssize_t count) noexcept
 

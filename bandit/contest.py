@@ -50,7 +50,7 @@ _ROOT_TWO_PI, _ROOT_TWO = sqrt(2.0 * 3.141592653589793), sqrt(2.0)
 _MILLS = np.array([exp(-0.5 * z * z) / _ROOT_TWO_PI for z in _PLACES]) / _CDF
 """φ/Φ on [−8, 8]: how many σ a Gaussian's mean falls when it is known to lie below μ + zσ."""
 
-_POINTS = 48
+_POINTS = 48  # a multiple of four
 _QUANTILES = np.linspace(-4.0, 4.5, _POINTS)
 """Standard deviations at which the arms' quantiles are compared to place the grid."""
 
@@ -83,12 +83,6 @@ def bounded(mean: float, sd: float) -> tuple[float, float]:
     return cut_mean(mean, sd, lost), cut_sd(mean, sd, lost)
 
 
-def add_row(weight: float, matrix: FloatArray, row: int, first: int, count: int, result: FloatArray) -> None:
-    """Adds `weight` times `count` cells of a row, from `first` on, to `result`; nothing is checked."""
-    for position in range(count):
-        result[position] += weight * matrix[row, first + position]
-
-
 def _near(one: float, other: float) -> bool:
     return abs(one - other) <= 1e-9 * (one + other)
 
@@ -98,7 +92,7 @@ class Contest:
 
     def __init__(self, most: int) -> None:
         self.mean, self.sd, self.share = np.empty(most), np.empty(most), np.empty(most)
-        self.top, self.product = np.empty(_POINTS), np.empty(_POINTS)
+        self.top, self.product, self.weights = np.empty(_POINTS), np.empty(_POINTS), np.empty(_POINTS)
         self.below = np.empty((most, _POINTS))
         self.held = np.empty((_POINTS, most))
         self.won = np.empty(most)
@@ -111,28 +105,29 @@ class Contest:
         The grid t_j = max_a(μ_a + σ_a z_j) follows whichever arm is ahead at each quantile, so that narrow and wide
         posteriors are both resolved.
         """
-        top, product, mean, sd = self.top, self.product, self.mean, self.sd
-        for point in range(_POINTS):
-            top[point] = mean[0] + sd[0] * _QUANTILES[point]
+        top, product, below, held = self.top, self.product, self.below, self.held
+        reach, last, points = _REACH * _STEPS, 2.0 * _REACH * _STEPS, _POINTS
+        for point in range(points):
+            top[point] = self.mean[0] + self.sd[0] * _QUANTILES[point]
             product[point] = 1.0
         for arm in range(1, count):
-            for point in range(_POINTS):
-                top[point] = max(top[point], mean[arm] + sd[arm] * _QUANTILES[point])
+            mean, sd = self.mean[arm], self.sd[arm]
+            for point in range(points):
+                value = mean + sd * _QUANTILES[point]
+                top[point] = max(top[point], value)
         for arm in range(count):
-            scale = _STEPS / sd[arm]
-            for point in range(_POINTS):
-                place = (top[point] - mean[arm]) * scale + _REACH * _STEPS
-                place = min(2.0 * _REACH * _STEPS, max(0.0, place))
+            mean, sd, scale = self.mean[arm], self.sd[arm], _STEPS / self.sd[arm]
+            for point in range(points):
+                place = (top[point] - mean) * scale + reach
+                place = max(0.0, place)
+                place = min(last, place)
                 index = int(place)
-                below = _CDF[index]
-                below += (place - index) * (_CDF[index + 1] - below)
-                self.below[arm, point] = below
-                product[point] *= below
-                if not informed:
-                    continue
-                lost = _MILLS[index]
-                lost += (place - index) * (_MILLS[index + 1] - lost)
-                self.held[point, arm] = -sd[arm] * lost
+                part = place - index
+                value = _CDF[index] + part * (_CDF[index + 1] - _CDF[index])
+                below[arm, point] = value
+                product[point] *= value
+                if informed:
+                    held[point, arm] = -sd * (_MILLS[index] + part * (_MILLS[index + 1] - _MILLS[index]))
 
     def judge(self, count: int, directed: float) -> None:
         """Writes into `share` the probabilities of the first `count` of `mean` and `sd` > 0.
@@ -170,40 +165,53 @@ class Contest:
 
     def _inform(self, count: int) -> None:
         """Writes `regret` Δ, `learnt` v, and `won` as `_compete` does."""
-        top, mean, told, held, product = self.top, self.mean, self.told, self.held, self.product
-        for point in range(_POINTS - 1):
-            for arm in range(count):  # on average over the step
-                held[point, arm] = 0.5 * (held[point, arm] + held[point + 1, arm])
+        top, told, held, weights, product = self.top, self.told, self.held, self.weights, self.product
+        points, nothing = _POINTS, _NOTHING
         for arm in range(count):
             self.learnt[arm] = 0.0
         most, total = 0.0, 0.0
         for best in range(count):
-            # Where the best one's value lies in a step of the grid, all others lie below it.
-            won, value = 0.0, 0.0
+            # Where the best one's value lies in a step of the grid, all others lie below it: on average over the step, at
+            # half of what they do at either end.
+            won, value, weight = 0.0, 0.0, 0.0
+            low = self.below[best, 0]
+            before = product[0] / low
+            for point in range(1, points):
+                high = self.below[best, point]
+                after = product[point] / high
+                earlier, weight = weight, 0.5 * (before + after) * (high - low)
+                before, low = after, high
+                weights[point - 1] = 0.5 * (earlier + weight)
+                won += weight
+                value += weight * (top[point - 1] + top[point])
+            weights[points - 1] = 0.5 * weight
+            if not won > 0.0:  # nobody wins where a mean is no number
+                self.won[best] = product[0]
+                continue
+            self.won[best] = won + product[0]
             for arm in range(count):
                 told[arm] = 0.0
-            before, low = product[0] / self.below[best, 0], self.below[best, 0]
-            for point in range(_POINTS - 1):
-                high = self.below[best, point + 1]
-                after = product[point + 1] / high
-                weight = 0.5 * (before + after) * (high - low)
-                before, low = after, high
-                if weight > _NOTHING:
-                    won += weight
-                    value += weight * (top[point] + top[point + 1])
-                    add_row(weight, held, point, 0, count, told)
-            self.won[best] = won + product[0]
-            if won <= 0.0:
-                continue
+            for point in range(0, points, 4):
+                one, two, three, four = (
+                    weights[point],
+                    weights[point + 1],
+                    weights[point + 2],
+                    weights[point + 3],
+                )
+                if one + two + three + four > nothing:
+                    for arm in range(count):
+                        told[arm] += (one * held[point, arm] + two * held[point + 1, arm]) + (
+                            three * held[point + 2, arm] + four * held[point + 3, arm]
+                        )
             most += 0.5 * value
             total += won
-            told[best] = 0.5 * value - won * mean[best]
+            told[best] = 0.5 * value - won * self.mean[best]
             for arm in range(count):
                 self.learnt[arm] += told[arm] * told[arm] / won
-        total = max(total, _NOTHING)  # nobody won where a mean is no number
+        total = max(total, nothing)
         for arm in range(count):
             self.learnt[arm] /= total
-            self.regret[arm] = max(most / total - mean[arm], 0.0)
+            self.regret[arm] = max(most / total - self.mean[arm], 0.0)
 
     def _mix(self, count: int, whole: float) -> None:
         """Writes `whole` of the best mixture by `regret` and `learnt` into `share`."""

@@ -10,7 +10,7 @@ from bandit.arrays import FloatArray, IntArray
 from bandit.kernels import COST, ERROR, MEAN, PROBABILITY, SECONDS, TOKENS, VARIANCE
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Decision:
     """One draw. Arrays have shape (k,), one entry per candidate; money in US dollars, time in seconds.
 
@@ -23,6 +23,20 @@ class Decision:
     table: FloatArray
     value_usd: float
     second_usd: float
+
+    def __init__(
+        self,
+        candidates: IntArray,
+        chosen: int,
+        table: FloatArray,
+        value_usd: float,
+        second_usd: float,
+    ) -> None:
+        self.candidates = candidates
+        self.chosen = chosen
+        self.table = table
+        self.value_usd = value_usd
+        self.second_usd = second_usd
 
     @property
     def arm(self) -> int:

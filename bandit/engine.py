@@ -12,11 +12,10 @@ import numpy as np
 from bandit.arrays import FloatArray, IntArray, with_row
 from bandit.bias import FeedbackBias
 from bandit.decision import Decision
+from bandit.facts import Context, RequestFacts
 from bandit.features import (
     DIMENSION,
     KINDS,
-    Context,
-    RequestFacts,
     column_groups,
     context_vector,
     kind_of,

@@ -1,7 +1,10 @@
 import cython
 
+from bandit.topics cimport read
+
 cdef Py_ssize_t _CLASSES
-cdef double[::1] _GAINS
+cdef Py_ssize_t[::1] _BYTES
+cdef double[::1] _GAINS, _SHARES
 cdef double _BESIDE_A_TASK
 cdef float[::1] _ROUNDED
 

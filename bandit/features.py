@@ -8,20 +8,21 @@ One of the modules that are compiled (`setup.py`); the types of the compiled cod
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cython
 import numpy as np
 from numpy.typing import NDArray
 
 from bandit.arrays import FloatArray, IntArray
+from bandit.facts import RequestFacts
 from bandit.tasks import TASK_COLUMNS
-from bandit.topics import TOPICS, read
+from bandit.topics import CLASSES, TOPICS, byte_table
 
 if cython.compiled:
     from cython.cimports.libc.math import log, log1p
 else:
     from math import log, log1p
+
+    from bandit.topics import read
 
 _STATISTICS = 11
 FIRST_TOPIC = 1 + TASK_COLUMNS
@@ -42,8 +43,7 @@ _READ = 2000
 _BESIDE_A_TASK = 0.5
 """Factor on all that is read off the wording where the kind of work is known: arms differ less by it then."""
 
-_CLASSES = 6
-_OTHER, _DIGIT, _MATHS, _CODE, _FOREIGN, _LINE = range(_CLASSES)
+_OTHER, _DIGIT, _MATHS, _CODE, _FOREIGN, _LINE = range(CLASSES)
 
 
 def _byte_classes() -> bytes:
@@ -56,37 +56,12 @@ def _byte_classes() -> bytes:
     return classes.tobytes()
 
 
-_CLASS_OF_BYTE = _byte_classes()
+_CLASSES, _BYTES = CLASSES, byte_table(_byte_classes())
+_SHARES = np.zeros(CLASSES)
 _GAINS = np.array([0.0, 5.0, 10.0, 10.0, 2.0, 10.0])
 """By class: shares of 5-10 % are already a strong sign."""
 
 _ROUNDED = np.zeros(DIMENSION, dtype=np.float32)
-
-
-@dataclass(slots=True)
-class Context:
-    """What the learner sees of a request: `x` of shape (DIMENSION,), float64 with float32 values, and the task."""
-
-    x: FloatArray
-    task: str
-
-
-@dataclass(slots=True)
-class RequestFacts:
-    """What the parser saw. `text` is the last user turn, `characters` counts the whole prompt."""
-
-    route: str
-    task: str | None
-    system: str
-    text: str
-    characters: int
-    turns: int
-    has_tools: bool
-    has_images: bool
-    has_schema: bool
-    stream: bool
-    max_tokens: int | None
-    has_audio: bool = False
 
 
 def context_vector(facts: RequestFacts, slot: int | None) -> FloatArray:
@@ -98,9 +73,9 @@ def context_vector(facts: RequestFacts, slot: int | None) -> FloatArray:
     x[0] = 1.0
     if slot is not None:
         x[1 + slot] = 1.0
-    shares, values = np.zeros(_CLASSES), x
+    values, shares = x, _SHARES
     raw = facts.text[:_READ].encode("utf-8", "replace")
-    read(raw, _CLASS_OF_BYTE, x[FIRST_TOPIC:FIRST_STATISTIC], shares)
+    read(raw, _BYTES, values[FIRST_TOPIC:FIRST_STATISTIC], shares)
     # 150 characters is an ordinary question; one unit is a factor of about 20.
     at = FIRST_STATISTIC
     values[at] = min(2.0, max(-1.0, (log1p(facts.characters) - 5.0) / 3.0))
@@ -134,13 +109,13 @@ def kind_of(x: FloatArray) -> int:
 
 
 def recalled(context: NDArray[np.floating]) -> FloatArray:
-    """Returns a context as the learner takes it, float64 of shape (DIMENSION,), of a row of the journal.
+    """Returns a context as the learner takes it, float64 of shape (DIMENSION,), of a row of the journal: itself where it is that.
 
     One written before topics were added lacks their columns: those topics weigh nothing. Raises ValueError for any other
     length.
     """
     missing = DIMENSION - context.shape[0]
-    x: FloatArray = context.astype(np.float64)
+    x: FloatArray = context.astype(np.float64, copy=False)
     if missing == 0:
         return x
     if missing != _TOPICS_ADDED:

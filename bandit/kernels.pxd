@@ -1,16 +1,11 @@
 import cython
 
-from bandit.contest cimport Contest, add_row, cut_mean, cut_sd, excess
+from bandit.contest cimport Contest, cut_mean, cut_sd, excess
 from bandit.outcomes cimport ErrorRates, LogMeans, Providers
 from bandit.posteriors cimport Posteriors
 
 cdef double _HIGH, _LOW
 cdef Py_ssize_t _FIELD
-
-@cython.locals(position=Py_ssize_t)
-cdef void _add_cell(
-    double weight, double[:, :, ::1] matrices, Py_ssize_t row, Py_ssize_t first, double[::1] result
-) noexcept
 
 @cython.locals(position=Py_ssize_t, shared=double, unsure=double, hoped=double)
 cdef void _hope(
@@ -34,6 +29,7 @@ cdef class Judge:
     cdef Py_ssize_t[::1] support
     cdef Py_ssize_t[::1] field
     cdef Py_ssize_t[::1] able
+    cdef Py_ssize_t[::1] arms
     cdef double[::1] known
     cdef double[::1] mean
     cdef double[::1] sd
@@ -43,8 +39,8 @@ cdef class Judge:
     cdef object _make_room(self, Py_ssize_t count, Py_ssize_t size)
 
     @cython.locals(
-        quality=Posteriors, count=Py_ssize_t, used=Py_ssize_t, row=Py_ssize_t, at=Py_ssize_t, position=Py_ssize_t,
-        first=Py_ssize_t, value=double, side_by_side=bint,
+        theta=double[:, ::1], covariance=double[:, :, ::1], count=Py_ssize_t, used=Py_ssize_t, row=Py_ssize_t,
+        at=Py_ssize_t, position=Py_ssize_t, first=Py_ssize_t, value=double, side_by_side=bint,
     )
     cdef Py_ssize_t _foresee(
         self, double[::1] x, Py_ssize_t[::1] rows, double[::1] means, double[::1] variances
@@ -57,8 +53,8 @@ cdef class Judge:
     cdef Py_ssize_t _select(self, Py_ssize_t count) except -1
 
     @cython.locals(
-        quality=Posteriors, known=double[::1], number=Py_ssize_t, at=Py_ssize_t, later=Py_ssize_t, row=Py_ssize_t,
-        column=Py_ssize_t, weight=double,
+        covariance=double[:, :, ::1], known=double[::1], arms=Py_ssize_t[::1], number=Py_ssize_t, at=Py_ssize_t,
+        later=Py_ssize_t, row=Py_ssize_t, column=Py_ssize_t, first=Py_ssize_t, weight=double, side_by_side=bint,
     )
     cdef object _know(
         self, double[::1] x, Py_ssize_t[::1] rows, Py_ssize_t used, Py_ssize_t count, double[::1] variances

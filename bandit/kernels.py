@@ -20,7 +20,7 @@ if cython.compiled:
 else:
     from math import sqrt
 
-    from bandit.contest import add_row, cut_mean, cut_sd, excess
+    from bandit.contest import cut_mean, cut_sd, excess
 
 COMPILED: bool = cython.compiled
 """False where the loops run as plain Python, some fifty times slower."""
@@ -38,11 +38,6 @@ FIELD = MOST
 _FIELD = FIELD
 """Candidates that compete for one decision, at most. With more, those that could be best by a cheap bound compete, and
 the others get the floor: what hundreds of arms would add to the cost of a request, they'd hardly add to its answer."""
-
-
-def _add_cell(weight: float, matrices: FloatArray, row: int, first: int, result: FloatArray) -> None:
-    for position in range(result.shape[0]):
-        result[position] += weight * matrices[row, row, first + position]
 
 
 def _hope(
@@ -90,6 +85,7 @@ class Judge:
         self.support = np.empty(0, dtype=np.intp)
         self.field = np.empty(FIELD, dtype=np.intp)
         self.able = np.empty(FIELD, dtype=np.intp)
+        self.arms = np.empty(FIELD, dtype=np.intp)
         self.known, self.mean, self.sd = np.empty(FIELD), np.empty(FIELD), np.empty(FIELD)
         self.share, self.contest = np.empty(FIELD), Contest(FIELD)
 
@@ -102,31 +98,36 @@ class Judge:
         """Writes the expected quality of all candidates, and of many a guess at its variance: the covariance's diagonal
         alone. Returns how many entries of `x`, noted in `support`, are not 0.
         """
-        quality, count, used, first = self.quality, rows.shape[0], 0, rows[0]
-        side_by_side = count > _FIELD
+        theta, covariance = self.quality.theta, self.quality.covariance
+        count, used, first = rows.shape[0], 0, rows[0]
+        side_by_side = True  # as all arms of a gateway are; the loops then take several arms at a time
         for position in range(count):
+            means[position] = 0.0
+            variances[position] = 0.0
             if rows[position] != first + position:
                 side_by_side = False
         for row in range(x.shape[0]):
             if x[row] != 0.0:
                 self.support[used] = row
                 used += 1
-        for position in range(count):
-            means[position] = 0.0
-            variances[position] = 0.0
         for at in range(used):
             row = self.support[at]
             value = x[row]
-            if side_by_side:  # as all arms of a gateway are; the loops then take several arms at a time
-                add_row(value, quality.theta, row, first, count, means)
-                _add_cell(value * value, quality.covariance, row, first, variances)
-                continue
-            for position in range(count):
-                means[position] += value * quality.theta[row, rows[position]]
-            if count > _FIELD:
-                value = value * value
+            if side_by_side:
                 for position in range(count):
-                    variances[position] += value * quality.covariance[row, row, rows[position]]
+                    means[position] += value * theta[row, first + position]
+            else:
+                for position in range(count):
+                    means[position] += value * theta[row, rows[position]]
+            if count <= _FIELD:
+                continue
+            value = value * value
+            if side_by_side:
+                for position in range(count):
+                    variances[position] += value * covariance[row, row, first + position]
+            else:
+                for position in range(count):
+                    variances[position] += value * covariance[row, row, rows[position]]
         return used
 
     def _select(self, count: int) -> int:
@@ -175,17 +176,26 @@ class Judge:
 
     def _know(self, x: FloatArray, rows: IntArray, used: int, count: int, variances: FloatArray) -> None:
         """Writes the variances of the `count` candidates in `field`."""
-        quality, known = self.quality, self.known
+        covariance, known, arms = self.quality.covariance, self.known, self.arms
+        side_by_side = True
         for number in range(count):
             known[number] = 0.0
+            arms[number] = rows[self.field[number]]
+            if arms[number] != arms[0] + number:
+                side_by_side = False
+        first = arms[0]
         for at in range(used):
             row = self.support[at]
             for later in range(at, used):
                 column = self.support[later]
                 # The matrix is symmetric.
                 weight = x[row] * x[column] * (1.0 if later == at else 2.0)
-                for number in range(count):
-                    known[number] += weight * quality.covariance[row, column, rows[self.field[number]]]
+                if side_by_side:  # two at a time
+                    for number in range(count):
+                        known[number] += weight * covariance[row, column, first + number]
+                else:
+                    for number in range(count):
+                        known[number] += weight * covariance[row, column, arms[number]]
         for number in range(count):
             variances[self.field[number]] = max(known[number], 1e-12)
 

@@ -48,7 +48,7 @@ PRESETS: Mapping[str, Objective] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, init=False)
 class Quote:
     """Today's price of this request at each candidate, arrays of shape (k,).
 
@@ -58,3 +58,7 @@ class Quote:
 
     fixed_usd: FloatArray
     output_usd: FloatArray
+
+    def __init__(self, fixed_usd: FloatArray, output_usd: FloatArray) -> None:
+        self.fixed_usd = fixed_usd
+        self.output_usd = output_usd

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bandit.features import RequestFacts
+    from bandit.facts import RequestFacts
 
 OWN_SLOTS = 20
 """Tasks that get a column of their own, first come first served."""

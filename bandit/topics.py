@@ -26,7 +26,7 @@ import cython
 import numpy as np
 import numpy.typing as npt
 
-from bandit.arrays import FloatArray
+from bandit.arrays import FloatArray, IntArray
 from bandit.topic_words import STEM, WORDS
 
 if cython.compiled:
@@ -39,19 +39,21 @@ with np.load(Path(__file__).with_name("topic_weights.npz")) as _arrays:
 
 TOPICS: tuple[str, ...] = tuple(dict.fromkeys([*WORDS, *_TRAINED["topics"].tolist()]))
 
+CLASSES = 6
+_CLASSES = CLASSES
+"""Of bytes, at most."""
+
 _LEAST = 0.02
 """A share below which a topic counts as none: few columns make a cheap decision."""
 
 _SLOTS = 32768
 """Of the hash table: a power of two, several times the number of stems."""
 
-_LETTERS = STEM
-_LETTER_OF = bytes(
-    code - 96 if 97 <= code <= 122 else code - 64 if 65 <= code <= 90 else 0 for code in range(256)
-)
-"""Which letter of the alphabet a byte is, 0 for none."""
-_SEEN = np.zeros(256, dtype=np.intp)
-"""How often each byte occurs; counted by byte, as neighbours, mostly of one class, would wait for each other's sum."""
+_BITS = 5
+"""Of a key for each of the six letters of a stem, the first one's lowest."""
+
+_LETTER, _FIELD, _BLOCK = 48, 8, 255
+"""Of a byte's entry in a table: the bit where its letter stands, the width of a count, and how many bytes it holds."""
 
 
 def _home(key: int) -> int:
@@ -59,10 +61,7 @@ def _home(key: int) -> int:
 
 
 def _key_of(stem: str) -> int:
-    key = 0
-    for code in stem.encode():
-        key = key * 32 + code - 96
-    return key
+    return sum((code - 96) << _BITS * place for place, code in enumerate(stem.encode()))
 
 
 def _listed() -> dict[str, list[int]]:
@@ -103,52 +102,55 @@ _SUMS, _SCORES = np.zeros(_COLUMNS.shape[0], dtype=np.int32), np.zeros(_COLUMNS.
 _TOPIC_COUNT, _STEM_COUNT = len(TOPICS), len(_STEMS)
 _COUNTS = np.array([len(_LIST.get(stem, ())) for stem in _STEMS], dtype=np.int8)
 _FIRSTS = (np.cumsum(_COUNTS) - _COUNTS).astype(np.int16)
+_WORDS = np.empty(0, dtype=np.intp)
+"""Keys of the words of the text that is being read, and after that the numbers of its stems."""
+
+_MET = np.zeros(_STEM_COUNT, dtype=np.uint8)
+"""Which stems the text that is being read has had; all 0 between two readings."""
+
 _LISTED = np.array([topic for stem in _STEMS for topic in _LIST.get(stem, ())], dtype=np.intp)
 """The topics of all stems, one after the other: those of a stem begin at its `_FIRSTS`, and are `_COUNTS`."""
 
 
-def read(text: bytes, class_of: bytes, topics: FloatArray, shares: FloatArray) -> None:
-    """Writes what a UTF-8 text is about into `topics` (len(TOPICS),), and the share of each class of bytes into `shares` (c,).
+def byte_table(class_of: bytes) -> IntArray:
+    """Returns what `read` needs to know of each byte (256,): which letter of the alphabet it is, and its class.
 
-    Weights lie in [0, 1), their sum is below 1. `class_of` is the class of each of the 256 bytes; one that `shares` has no room for
-    isn't counted. Raises IndexError if sizes don't fit.
+    `class_of` gives the class of each, in [0, CLASSES); those of class 0 aren't counted.
     """
-    count, kinds, size, classes = topics.shape[0], shares.shape[0], len(text), _COLUMNS.shape[0]
-    if count != _TOPIC_COUNT or len(class_of) != 256:
-        raise IndexError(f"{count} topics, {kinds} classes")
+    table = np.zeros(256, dtype=np.int64)
+    for code, kind in enumerate(class_of):
+        letter = code & 31 if bytes([code]).isalpha() else 0
+        table[code] = letter << _LETTER | (1 << _FIELD * (kind - 1) if kind else 0)
+    return table
+
+
+def read(text: bytes, table: IntArray, topics: FloatArray, shares: FloatArray) -> None:
+    """Writes what a UTF-8 text is about into `topics` (len(TOPICS),), and the share of each class of bytes into `shares`
+    (CLASSES,), but of class 0.
+
+    Weights lie in [0, 1), their sum is below 1. `table` is made by `byte_table`. Raises IndexError if sizes don't fit.
+    """
+    global _WORDS  # noqa: PLW0603  room for the longest text so far
+    count, size, classes = topics.shape[0], len(text), _COLUMNS.shape[0]
+    if count != _TOPIC_COUNT or table.shape[0] != 256 or shares.shape[0] != _CLASSES:
+        raise IndexError(f"{count} topics, {shares.shape[0]} classes, {table.shape[0]} bytes")
+    if _WORDS.shape[0] < size // 2 + 2:
+        _WORDS = np.empty(size // 2 + 2, dtype=np.intp)
     for topic in range(count):
         topics[topic] = 0.0
-    sums, seen, letter_of = _SUMS, _SEEN, _LETTER_OF
-    for code in range(256):
-        seen[code] = 0
     for number in range(classes):
-        sums[number] = 0
-    met = bytearray(_STEM_COUNT)
-    key, letters, rarity = 0, 0, 0.0
-    for at in range(size + 1):
-        letter = 0
-        if at < size:
-            code = text[at]
-            seen[code] += 1
-            letter = letter_of[code]
-        if letter:
-            if letters < _LETTERS:
-                key = key * 32 + letter
-            letters += 1
-        elif letters:
-            slot = _home(key)
-            while _KEYS[slot] != 0 and _KEYS[slot] != key:
-                slot = (slot + 1) & (_SLOTS - 1)
-            stem = _NUMBERS[slot]
-            if _KEYS[slot] == key and not met[stem]:
-                met[stem] = 1
-                for place in range(_FIRSTS[stem], _FIRSTS[stem] + _COUNTS[stem]):
-                    topics[_LISTED[place]] += 1.0 / _COUNTS[stem]
-                if stem < _WEIGHTS.shape[0]:
-                    rarity += _RARITY[stem]
-                    for number in range(classes):
-                        sums[number] += _WEIGHTS[stem, number]
-            key, letters = 0, 0
+        _SUMS[number] = 0
+    words, sums, rarity = _WORDS, _SUMS, 0.0
+    found = _distinct(words, _keys_in(text, table, words, shares))
+    for place in range(found):
+        stem = words[place]
+        _MET[stem] = 0
+        for listed in range(_FIRSTS[stem], _FIRSTS[stem] + _COUNTS[stem]):
+            topics[_LISTED[listed]] += 1.0 / _COUNTS[stem]
+        if stem < _WEIGHTS.shape[0]:
+            rarity += _RARITY[stem]
+            for number in range(classes):
+                sums[number] += _WEIGHTS[stem, number]
     total = 1.0
     for topic in range(count):
         topics[topic] *= topics[topic]
@@ -157,14 +159,57 @@ def read(text: bytes, class_of: bytes, topics: FloatArray, shares: FloatArray) -
         topics[topic] = 0.5 * topics[topic] / total if topics[topic] > _LEAST * total else 0.0
     if rarity > 0.0:
         _classify(sqrt(rarity), topics)
-    for kind in range(kinds):
+
+
+def _keys_in(text: bytes, table: IntArray, words: IntArray, shares: FloatArray) -> int:
+    """Writes the keys of a text's words, by their first letters, into `words`, and the shares of its bytes; returns how
+    many words.
+
+    Without a branch per byte: where a word ends can't be foreseen, and guessing wrong costs as much as five bytes.
+    """
+    size, count, shift, key, within = (
+        len(text),
+        0,
+        0,
+        0,
+        0,
+    )  # literals in the loop, as the compiler knows no others
+    for kind in range(_CLASSES):
         shares[kind] = 0.0
-    for code in range(256):
-        kind = class_of[code]
-        if kind < kinds:
-            shares[kind] += seen[code]
-    for kind in range(kinds):
+    for start in range(0, size, _BLOCK):
+        counts = 0
+        for at in range(start, min(size, start + _BLOCK)):
+            entry = table[text[at]]
+            counts += entry
+            letter = entry >> 48
+            inside = -letter >> 63  # all bits, or none
+            words[count] = key
+            count -= within & ~inside
+            key = (key | letter << shift) & inside
+            shift = min(shift + 5, 30) & inside
+            within = inside
+        for kind in range(1, _CLASSES):
+            shares[kind] += counts >> _FIELD * (kind - 1) & _BLOCK
+    for kind in range(1, _CLASSES):
         shares[kind] /= max(1, size)
+    words[count] = key
+    return count - within
+
+
+def _distinct(words: IntArray, count: int) -> int:
+    """Puts the numbers of the stems that `count` keys in `words` are, each once, in their place; returns how many."""
+    met, found = _MET, 0
+    for place in range(count):
+        key = words[place] & 0x3FFFFFFF  # a seventh letter reaches beyond
+        slot = _home(key)
+        while _KEYS[slot] != 0 and _KEYS[slot] != key:
+            slot = (slot + 1) & (_SLOTS - 1)
+        stem = _NUMBERS[slot]
+        if _KEYS[slot] == key and not met[stem]:
+            met[stem] = 1
+            words[found] = stem
+            found += 1
+    return found
 
 
 def _classify(length: float, topics: FloatArray) -> None:

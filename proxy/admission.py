@@ -27,6 +27,13 @@ def is_loopback(host: str) -> bool:
     return (mapped or address).is_loopback
 
 
+@lru_cache(maxsize=256)
+def _host_name(header: str) -> str:
+    """Returns the name in a Host header, without its port."""
+    host = header.lower()
+    return host[: host.rfind("]") + 1] if host.startswith("[") else host.partition(":")[0]
+
+
 class Admission:
     """Checks every request but /healthz. Only digests of keys are held."""
 
@@ -75,8 +82,7 @@ class Admission:
             )
         # A web page that a browser on this machine shows could reach us through a name that resolves to
         # loopback; its Host header gives it away.
-        host = request.headers.get("Host", "localhost").lower()
-        name = host[: host.rfind("]") + 1] if host.startswith("[") else host.partition(":")[0]
+        name = _host_name(request.headers.get("Host", "localhost"))
         if name not in self._hosts:
             raise Refusal(
                 403,

@@ -15,6 +15,7 @@ import bandit
 from adapters.canonical import Event, Request, Start, Usage
 from adapters.dialect import Dialect
 from adapters.errors import ErrorKind, Inexpressible, InvalidRequest, ProviderError
+from adapters.pricing import Price
 from bandit import Context
 from proxy.arms import Arm
 from proxy.errors import Refusal, invalid
@@ -56,6 +57,23 @@ class _Failed:
         }
 
 
+class _Bill:
+    """What an answer costs: the client is told, and then the record asks for the same."""
+
+    __slots__ = ("_cost", "_price", "_usage")
+
+    def __init__(self, price: Price) -> None:
+        self._price = price
+        self._usage: Usage | None = None
+        self._cost = 0.0
+
+    def cost(self, usage: Usage) -> float:
+        """Returns US dollars."""
+        if usage is not self._usage:
+            self._usage, self._cost = usage, self._price.cost(usage)
+        return self._cost
+
+
 class Call:
     """A request under way."""
 
@@ -90,44 +108,56 @@ class Call:
         self.relay: Relay | None = None
         self.reply: StreamReply | None = None
         self.finished: asyncio.Event | None = None
+        self._bill: _Bill | None = None
 
     # -- the loop over arms ------------------------------------------------------------------------
 
     async def run(self) -> Reply | StreamReply:
-        """Answers the client. Raises Refusal where no arm could."""
+        """Answers the client, and is known to the gateway meanwhile. Raises Refusal where no arm could."""
         gateway = self.gateway
-        reply = self.reply = StreamReply(self.http) if self.request.stream else None
-        while True:
-            arm = self.plan.candidates.arms[self.chosen]
-            try:
-                relay = self._dispatch(arm, reply) if arm.signer is None else await self._signed(arm, reply)
-            except Inexpressible as error:
-                self.inexpressible.append(f"{arm.name}: {error.feature}")
-                if self._redraw():
-                    continue
-                raise invalid("No arm can express this request: " + "; ".join(self.inexpressible)) from None
-            try:
-                ending = await relay.ended
-            except asyncio.CancelledError:
-                relay.cancel()
-                gateway.health.abandoned(arm.index)
-                self._record(arm, relay, "cancelled", None)
-                raise
-            finally:
-                # They hold each other: left so, the answer would stay until the cycle collector comes.
-                relay.exchange = None
-            if ending.error is None:
-                if gateway.health.succeeded(arm.index):
-                    log.warning("%s answers again", arm.name)
-                self._record(arm, relay, "ok", None)
-                return self._deliver(arm, reply, ending)
-            if self._give_up(arm, relay, ending.error):
-                self._record(arm, relay, ending.error.kind.label, ending.error)
-                return self._fail(reply, ending.error)
+        gateway.calls[self.id] = self
+        try:
+            reply = self.reply = StreamReply(self.http) if self.request.stream else None
+            while True:
+                arm = self.plan.candidates.arms[self.chosen]
+                try:
+                    relay = (
+                        self._dispatch(arm, reply) if arm.signer is None else await self._signed(arm, reply)
+                    )
+                except Inexpressible as error:
+                    self.inexpressible.append(f"{arm.name}: {error.feature}")
+                    if self._redraw():
+                        continue
+                    raise invalid(
+                        "No arm can express this request: " + "; ".join(self.inexpressible)
+                    ) from None
+                try:
+                    ending = await relay.ended
+                except asyncio.CancelledError:
+                    relay.cancel()
+                    gateway.health.abandoned(arm.index)
+                    self._record(arm, relay, "cancelled", None)
+                    raise
+                finally:
+                    # They hold each other: left so, the answer would stay until the cycle collector comes.
+                    relay.exchange = None
+                if ending.error is None:
+                    if gateway.health.succeeded(arm.index):
+                        log.warning("%s answers again", arm.name)
+                    self._record(arm, relay, "ok", None)
+                    return self._deliver(arm, reply, ending)
+                if self._give_up(arm, relay, ending.error):
+                    self._record(arm, relay, ending.error.kind.label, ending.error)
+                    return self._fail(reply, ending.error)
+        finally:
+            del gateway.calls[self.id]
+            if self.finished is not None:
+                self.finished.set()
 
     def _dispatch(self, arm: Arm, reply: StreamReply | None) -> Relay:
         gateway, request = self.gateway, self.request
-        cost_of = arm.price.cost
+        self._bill = _Bill(arm.price)
+        cost_of = self._bill.cost
         pipe: Pipe
         if arm.dialect is self.client:
             pipe = self.client.tap(stream=request.stream, keep_usage=request.wants_usage, cost_of=cost_of)
@@ -298,7 +328,9 @@ class Call:
         if usage is None and (status == "ok" or relay.first_content_at is not None):
             usage = Usage(input=request.input_tokens, output=relay.chunks, estimated=True)
         finished = time.time()
-        cost = arm.price.cost(usage) if usage is not None and arm.priced else None
+        cost = None
+        if usage is not None and arm.priced:
+            cost = arm.price.cost(usage) if self._bill is None else self._bill.cost(usage)
         ttft = None
         if request.stream and relay.first_content_at is not None:
             ttft = max(0.0, relay.first_content_at - self.started)
@@ -311,7 +343,7 @@ class Call:
             arms=plan.candidates.names,
             probabilities=self.probabilities.astype(np.float32),
             propensity=float(self.probabilities[self.chosen]),
-            context=self.x.astype(np.float32),
+            context=self.x,
             objective=terms(plan.objective),
             price_version=arm.price.version,
             key=self.key,
@@ -360,7 +392,7 @@ def decide(
     )
 
 
-async def begin(
+def begin(
     gateway: Gateway,
     http: Incoming,
     client: Dialect,
@@ -386,16 +418,4 @@ async def answer(
     key: str,
 ) -> Reply | StreamReply:
     """Serves one request to its end. Raises Refusal."""
-    return await serve(await begin(gateway, http, client, request, canonical, key))
-
-
-async def serve(call: Call) -> Reply | StreamReply:
-    """Runs a call, known to the gateway while it is under way. Raises Refusal."""
-    gateway = call.gateway
-    gateway.calls[call.id] = call
-    try:
-        return await call.run()
-    finally:
-        del gateway.calls[call.id]
-        if call.finished is not None:
-            call.finished.set()
+    return await begin(gateway, http, client, request, canonical, key).run()

@@ -71,7 +71,7 @@ class Journal:
         self._decisions.append(decision)
         if len(self._decisions) >= COMPANY:
             self._hurry()
-        else:
+        elif len(self._decisions) == 1:  # for others the writer is awake already
             self._wake.set()
 
     async def judged(self, feedback: list[Feedback]) -> list[FeedbackResult]:

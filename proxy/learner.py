@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bandit import ArmPrior, Bandit, Fit, Objective, recalled
+from bandit import ArmPrior, Bandit, Fit, IntArray, Objective, recalled
 from proxy.statistics import OURS, Statistics
 from state.records import ArmChange, Decision, Event, Feedback
 from state.store import Store
@@ -86,6 +86,7 @@ class Learner:
         token_s = None
         if answered and output:
             token_s = max(0.0, event.finished_at - event.at - (event.ttft_s or 0.0)) / output
+        objective, candidates = self._target(event)
         bandit.observe_outcome(
             self._arm(event.arm),
             recalled(event.context),
@@ -97,17 +98,18 @@ class Learner:
             cost_usd=event.cost_usd,
             budget=event.route,
             now=event.finished_at,
-            **self._targets(event),
+            objective=objective,
+            candidates=candidates,
         )
         self.statistics.decided(event)
 
-    def _targets(self, event: Decision) -> dict[str, Any]:
-        """Returns what the bandit needs to hold an objective's targets on average; nothing where there are none."""
+    def _target(self, event: Decision) -> tuple[Objective | None, IntArray | None]:
+        """Returns the objective and the candidates that it was for, if it has targets to hold on average."""
         wanted = event.objective
         if wanted.get("max_usd_per_request") is None and wanted.get("min_quality") is None:
-            return {}
+            return None, None
         candidates = np.array([self._arm(name) for name in event.arms], dtype=np.intp)
-        return {"objective": Objective(**wanted), "candidates": candidates}  # type: ignore[arg-type]
+        return Objective(**wanted), candidates  # type: ignore[arg-type]
 
     def _judged(self, event: Feedback) -> None:
         if event.metric == "quality" and event.context is not None:

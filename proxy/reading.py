@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import Enum, auto
+from functools import lru_cache
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
@@ -22,6 +23,12 @@ class Found(Enum):
     UNUSUAL = auto()
 
 
+@lru_cache(256)
+def _wire(name: str) -> bytes:
+    """Returns a header's name as the parser tells it."""
+    return name.lower().encode()
+
+
 class Headers(Mapping[str, str]):
     """Headers by name in any case; of several with one name the first."""
 
@@ -31,14 +38,14 @@ class Headers(Mapping[str, str]):
         self._raw = raw
 
     def __getitem__(self, name: str) -> str:
-        return self._raw[name.lower().encode()].decode("utf-8", "surrogateescape")
+        return self._raw[_wire(name)].decode("utf-8", "surrogateescape")
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name.lower().encode() in self._raw
+        return isinstance(name, str) and _wire(name) in self._raw
 
     def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
         """As of any mapping, without an exception inside."""
-        value = self._raw.get(name.lower().encode())
+        value = self._raw.get(_wire(name))
         return default if value is None else value.decode("utf-8", "surrogateescape")
 
     def __iter__(self) -> Iterator[str]:

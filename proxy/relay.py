@@ -141,12 +141,16 @@ class BodyTranslator(_Watcher):
         return self._encode(events)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Ending:
     """How a call ended: `error` is None for a whole answer; `body` is what is left to send."""
 
     error: ProviderError | None
-    body: bytes = b""
+    body: bytes
+
+    def __init__(self, error: ProviderError | None, body: bytes = b"") -> None:
+        self.error = error
+        self.body = body
 
 
 class Relay:

@@ -64,7 +64,7 @@ class Reply:
             transport.write(self._head + b"\r\n")
         else:
             transport.write(b"%s\r\n%s" % (self._head, self._body))
-        if request.protocol.writing_paused:
+        if request.protocol._paused:  # noqa: SLF001  `writing_paused` says the same at the cost of a call
             await request.protocol._drain_helper()  # noqa: SLF001  what aiohttp's own writer awaits
 
     async def write_eof(self) -> None:
@@ -104,7 +104,7 @@ class StreamReply:
         if transport is None:
             return True
         transport.write(b"%x\r\n%s\r\n" % (len(data), data) if self._chunked else data)
-        return not self._protocol.writing_paused
+        return not self._protocol._paused  # noqa: SLF001
 
     def passage(self) -> tuple[Callable[[bytes], None], RequestHandler] | None:
         """Returns what sends HTTP chunks that are framed already, and whose `_paused` says that the client is slow;

@@ -26,7 +26,7 @@ OWN_FIELDS = frozenset(
 """Body fields that are for the gateway and don't travel on."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class ClientRequest:
     """What came in. `document` is the parsed body, `raw` its bytes; token counts are estimates.
     `canonical` is set where `dialect` had to be decoded before routing.
@@ -45,9 +45,45 @@ class ClientRequest:
     provider: dict[str, Any]
     in_tool_loop: bool
     user: str | None
-    require_parameters: bool = False
-    dialect: str = "openai_chat"
-    canonical: Request | None = None
+    require_parameters: bool
+    dialect: str
+    canonical: Request | None
+
+    def __init__(
+        self,
+        raw: bytes,
+        document: dict[str, Any],
+        model: str,
+        stream: bool,
+        wants_usage: bool,
+        facts: RequestFacts,
+        input_tokens: int,
+        objective: ObjectiveConfig | None,
+        session: str | None,
+        models: tuple[str, ...],
+        provider: dict[str, Any],
+        in_tool_loop: bool,
+        user: str | None,
+        require_parameters: bool = False,
+        dialect: str = "openai_chat",
+        canonical: Request | None = None,
+    ) -> None:
+        self.raw = raw
+        self.document = document
+        self.model = model
+        self.stream = stream
+        self.wants_usage = wants_usage
+        self.facts = facts
+        self.input_tokens = input_tokens
+        self.objective = objective
+        self.session = session
+        self.models = models
+        self.provider = provider
+        self.in_tool_loop = in_tool_loop
+        self.user = user
+        self.require_parameters = require_parameters
+        self.dialect = dialect
+        self.canonical = canonical
 
 
 def travelling(document: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ parsed document is dumped again.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import orjson
@@ -15,7 +14,6 @@ from proxy.arms import Arm
 from proxy.request import OWN_FIELDS
 
 _KEY = b'"model"'
-_VALUE = re.compile(rb'\s*:\s*"(?:[^"\\]|\\.)*"')
 _USAGE = b',"stream_options":{"include_usage":true}}'
 
 
@@ -23,7 +21,7 @@ def rewrite(raw: bytes, document: dict[str, Any], *, arm: Arm, ask_usage: bool) 
     """Returns the body to send. `document` is `raw` parsed; neither is changed."""
     options = document.get("stream_options") if ask_usage else None
     if not arm.parameters and options is None and arm.watched.isdisjoint(document):
-        spliced = _spliced(raw, arm.model)
+        spliced = _spliced(raw, orjson.dumps(document.get("model")), arm.model)
         if spliced is not None:
             return spliced[:-1] + _USAGE if ask_usage else spliced
     changed = {key: value for key, value in document.items() if key not in OWN_FIELDS}
@@ -34,13 +32,16 @@ def rewrite(raw: bytes, document: dict[str, Any], *, arm: Arm, ask_usage: bool) 
     return orjson.dumps(arm.row.adapt(changed))
 
 
-def _spliced(raw: bytes, model: str) -> bytes | None:
-    """Returns `raw` with the model replaced, None where that isn't plain: another key of that name somewhere."""
+def _spliced(raw: bytes, asked: bytes, model: str) -> bytes | None:
+    """Returns `raw` with the model replaced, None where that isn't plain: another key of that name somewhere.
+
+    `asked` is the model that `raw` names, as JSON.
+    """
     start = raw.find(_KEY)
-    if start < 1 or raw[start - 1] == 0x5C or raw.rfind(_KEY) != start:
+    at = raw.find(asked, start + len(_KEY))
+    if start < 1 or raw[start - 1] == 0x5C or at < 0 or raw.count(_KEY) != 1:
         return None
-    value = _VALUE.match(raw, start + len(_KEY))
     end = raw.rstrip()
-    if value is None or not end.endswith(b"}"):
+    if raw[start + len(_KEY) : at].strip() != b":" or not end.endswith(b"}"):
         return None
-    return b"".join((end[:start], b'"model":', orjson.dumps(model), end[value.end() :]))
+    return b"".join((end[:start], b'"model":', orjson.dumps(model), end[at + len(asked) :]))

@@ -28,7 +28,7 @@ _LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 """What the dialects call the length of the answer."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Plan:
     """What may be drawn for a request, and for what."""
 
@@ -36,6 +36,12 @@ class Plan:
     candidates: CandidateSet
     objective: Objective
     quote: Quote
+
+    def __init__(self, route: str, candidates: CandidateSet, objective: Objective, quote: Quote) -> None:
+        self.route = route
+        self.candidates = candidates
+        self.objective = objective
+        self.quote = quote
 
 
 class Router:

@@ -7,15 +7,16 @@ after they are committed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
+Vector = npt.NDArray[np.floating]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Decision:
     """One routed request with its end. Times are epoch seconds, durations seconds, money US dollars.
 
@@ -24,7 +25,7 @@ class Decision:
                    an `id` that stands for several rows means the latest
     arms           the candidates, in the order of `probabilities`
     probabilities  shape (k,)
-    context        shape (d,): float32, exactly what was decided on
+    context        shape (d,): exactly what was decided on; its values are those of float32, which is what is stored
     status         "ok", "cancelled" (client left), or an error's label
     attempts       arms that failed before `arm` answered: [{"arm", "error", "status", "seconds"}]
     ttft_s         to the first content, None where there was none
@@ -38,30 +39,98 @@ class Decision:
     arms: tuple[str, ...]
     probabilities: Floats
     propensity: float
-    context: Floats
+    context: Vector
     objective: dict[str, object]
     price_version: str
-    key: str = ""
-    session: str | None = None
-    user: str | None = None
-    dialect: str = "openai"
-    streamed: bool = False
-    request_id: str = ""
-    finished_at: float = 0.0
-    status: str = "ok"
-    http_status: int = 200
-    error: str | None = None
-    finish: str | None = None
-    input_tokens: int | None = None
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-    output_tokens: int | None = None
-    reasoning_tokens: int | None = None
-    usage_estimated: bool = False
-    cost_usd: float | None = None
-    ttft_s: float | None = None
-    attempts: list[dict[str, object]] = field(default_factory=list)
-    seq: int = 0
+    key: str
+    session: str | None
+    user: str | None
+    dialect: str
+    streamed: bool
+    request_id: str
+    finished_at: float
+    status: str
+    http_status: int
+    error: str | None
+    finish: str | None
+    input_tokens: int | None
+    cached_tokens: int | None
+    cache_write_tokens: int | None
+    output_tokens: int | None
+    reasoning_tokens: int | None
+    usage_estimated: bool
+    cost_usd: float | None
+    ttft_s: float | None
+    attempts: list[dict[str, object]]
+    seq: int
+
+    def __init__(
+        self,
+        id: str,
+        at: float,
+        route: str,
+        task: str,
+        arm: str,
+        arms: tuple[str, ...],
+        probabilities: Floats,
+        propensity: float,
+        context: Vector,
+        objective: dict[str, object],
+        price_version: str,
+        key: str = "",
+        session: str | None = None,
+        user: str | None = None,
+        dialect: str = "openai",
+        streamed: bool = False,
+        request_id: str = "",
+        finished_at: float = 0.0,
+        status: str = "ok",
+        http_status: int = 200,
+        error: str | None = None,
+        finish: str | None = None,
+        input_tokens: int | None = None,
+        cached_tokens: int | None = None,
+        cache_write_tokens: int | None = None,
+        output_tokens: int | None = None,
+        reasoning_tokens: int | None = None,
+        usage_estimated: bool = False,
+        cost_usd: float | None = None,
+        ttft_s: float | None = None,
+        attempts: list[dict[str, object]] | None = None,
+        seq: int = 0,
+    ) -> None:
+        self.id = id
+        self.at = at
+        self.route = route
+        self.task = task
+        self.arm = arm
+        self.arms = arms
+        self.probabilities = probabilities
+        self.propensity = propensity
+        self.context = context
+        self.objective = objective
+        self.price_version = price_version
+        self.key = key
+        self.session = session
+        self.user = user
+        self.dialect = dialect
+        self.streamed = streamed
+        self.request_id = request_id
+        self.finished_at = finished_at
+        self.status = status
+        self.http_status = http_status
+        self.error = error
+        self.finish = finish
+        self.input_tokens = input_tokens
+        self.cached_tokens = cached_tokens
+        self.cache_write_tokens = cache_write_tokens
+        self.output_tokens = output_tokens
+        self.reasoning_tokens = reasoning_tokens
+        self.usage_estimated = usage_estimated
+        self.cost_usd = cost_usd
+        self.ttft_s = ttft_s
+        self.attempts = [] if attempts is None else attempts
+        self.seq = seq
 
 
 @dataclass(slots=True)
@@ -85,7 +154,7 @@ class Feedback:
     seq: int = 0
     arm: str = ""
     task: str = ""
-    context: Floats | None = None
+    context: Vector | None = None
     previous: Feedback | None = None
 
 

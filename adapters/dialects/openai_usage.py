@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from adapters.canonical import Json, Usage
-from adapters.dialects.loose import count, dollars, first
+from adapters.dialects.loose import count, dollars
 
 
 def details(raw: Json, *names: str) -> dict[str, Any]:
@@ -21,19 +21,29 @@ def decode_usage(raw: Json) -> Usage:
     """Decodes `usage` of chat completions, completions and embeddings."""
     prompt = details(raw, "prompt_tokens_details", "input_tokens_details")
     completion = details(raw, "completion_tokens_details", "output_tokens_details")
-    return Usage(
-        input=first(raw.get("prompt_tokens"), raw.get("input_tokens")),
-        output=first(raw.get("completion_tokens"), raw.get("output_tokens")),
-        # DeepSeek and some others say it beside the details, Mistral in one word.
-        cached=first(
-            prompt.get("cached_tokens"), raw.get("prompt_cache_hit_tokens"), raw.get("cached_tokens")
-        ),
-        cache_write=first(prompt.get("cache_write_tokens"), prompt.get("cache_creation_tokens")),
-        reasoning=first(completion.get("reasoning_tokens"), raw.get("reasoning_tokens")),
-        input_audio=count(prompt.get("audio_tokens")),
-        output_audio=count(completion.get("audio_tokens")),
+    usage = Usage(
+        input=_counted(raw, "prompt_tokens", "input_tokens"),
+        output=_counted(raw, "completion_tokens", "output_tokens"),
         cost_usd=dollars(raw.get("cost")),
     )
+    if prompt:
+        usage.cached = count(prompt.get("cached_tokens"))
+        usage.cache_write = _counted(prompt, "cache_write_tokens", "cache_creation_tokens")
+        usage.input_audio = count(prompt.get("audio_tokens"))
+    if completion:
+        usage.reasoning = count(completion.get("reasoning_tokens"))
+        usage.output_audio = count(completion.get("audio_tokens"))
+    # Some say it beside the details: DeepSeek, and Mistral in one word.
+    if usage.cached is None:
+        usage.cached = _counted(raw, "prompt_cache_hit_tokens", "cached_tokens")
+    if usage.reasoning is None:
+        usage.reasoning = count(raw.get("reasoning_tokens"))
+    return usage
+
+
+def _counted(raw: Json, name: str, other: str) -> int | None:
+    number = count(raw.get(name))
+    return count(raw.get(other)) if number is None else number
 
 
 def encode_usage(usage: Usage, cost: float | None) -> Json:

@@ -16,7 +16,7 @@ from adapters.dialects.openai_errors import error_of
 from adapters.dialects.openai_usage import decode_usage
 from adapters.errors import ProviderError
 from proxy.arms import Arm
-from proxy.calls import Call, begin, serve
+from proxy.calls import Call, begin
 from proxy.errors import Refusal, invalid
 from proxy.incoming import Incoming
 from proxy.passing import Passing, plain_request, plan
@@ -63,11 +63,11 @@ async def transcribe(gateway: Gateway, http: Incoming, key: str, _rest: str) -> 
     )
     measured = Usage(estimated=True, seconds=seconds_of(raw, *fields["file"]))
     found = plan(gateway, request, _TRANSCRIPTIONS, measured)
-    call = await begin(gateway, http, _TRANSCRIPTIONS, request, None, key, plan=found, kind=_Form)
+    call = begin(gateway, http, _TRANSCRIPTIONS, request, None, key, plan=found, kind=_Form)
     assert isinstance(call, _Form)
     call.model_at = (start, end)
     call.measured = measured
-    return await serve(call)
+    return await call.run()
 
 
 async def speak(gateway: Gateway, http: Incoming, key: str, _rest: str) -> Reply | StreamReply:
@@ -80,10 +80,10 @@ async def speak(gateway: Gateway, http: Incoming, key: str, _rest: str) -> Reply
     request = plain_request(http, raw, document, model=model, task="speech", text=text, stream=True)
     measured = Usage(estimated=True, characters=len(text))
     found = plan(gateway, request, _SPEECH, measured)
-    call = await begin(gateway, http, _SPEECH, request, None, key, plan=found, kind=_Sound)
+    call = begin(gateway, http, _SPEECH, request, None, key, plan=found, kind=_Sound)
     assert isinstance(call, _Sound)
     call.measured = measured
-    return await serve(call)
+    return await call.run()
 
 
 def _fields(raw: bytes, boundary: bytes) -> dict[str, tuple[int, int]]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from adapters.dialects.embeddings import PATH, decode_embedding_request, embeddings_tap
 from adapters.errors import InvalidRequest
-from proxy.calls import begin, serve
+from proxy.calls import begin
 from proxy.errors import invalid
 from proxy.incoming import Incoming
 from proxy.passing import Passing, plain_request, plan
@@ -31,4 +31,4 @@ async def create(gateway: Gateway, http: Incoming, key: str, _rest: str) -> Repl
     request = plain_request(http, raw, document, model=model, task="embeddings", text=text)
     request.input_tokens += sum(len(item) for item in inputs if not isinstance(item, str))
     found = plan(gateway, request, _EMBEDDINGS)
-    return await serve(await begin(gateway, http, _EMBEDDINGS, request, None, key, plan=found))
+    return await begin(gateway, http, _EMBEDDINGS, request, None, key, plan=found).run()

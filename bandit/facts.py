@@ -1,0 +1,65 @@
+"""What is known of a request: as the parser saw it, and as the learner does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bandit.arrays import FloatArray
+
+
+@dataclass(slots=True, init=False)
+class Context:
+    """What the learner sees of a request: `x` of shape (DIMENSION,), float64 with float32 values, and the task."""
+
+    x: FloatArray
+    task: str
+
+    def __init__(self, x: FloatArray, task: str) -> None:
+        self.x = x
+        self.task = task
+
+
+@dataclass(slots=True, init=False)
+class RequestFacts:
+    """What the parser saw. `text` is the last user turn, `characters` counts the whole prompt."""
+
+    route: str
+    task: str | None
+    system: str
+    text: str
+    characters: int
+    turns: int
+    has_tools: bool
+    has_images: bool
+    has_schema: bool
+    stream: bool
+    max_tokens: int | None
+    has_audio: bool
+
+    def __init__(
+        self,
+        route: str,
+        task: str | None,
+        system: str,
+        text: str,
+        characters: int,
+        turns: int,
+        has_tools: bool,
+        has_images: bool,
+        has_schema: bool,
+        stream: bool,
+        max_tokens: int | None,
+        has_audio: bool = False,
+    ) -> None:
+        self.route = route
+        self.task = task
+        self.system = system
+        self.text = text
+        self.characters = characters
+        self.turns = turns
+        self.has_tools = has_tools
+        self.has_images = has_images
+        self.has_schema = has_schema
+        self.stream = stream
+        self.max_tokens = max_tokens
+        self.has_audio = has_audio

@@ -27,6 +27,7 @@ cdef class Judge:
     cdef double[::1] index
     cdef double[::1] order
     cdef Py_ssize_t[::1] support
+    cdef double[::1] weights
     cdef Py_ssize_t[::1] field
     cdef Py_ssize_t[::1] able
     cdef Py_ssize_t[::1] arms
@@ -39,8 +40,9 @@ cdef class Judge:
     cdef object _make_room(self, Py_ssize_t count, Py_ssize_t size)
 
     @cython.locals(
-        theta=double[:, ::1], covariance=double[:, :, ::1], count=Py_ssize_t, used=Py_ssize_t, row=Py_ssize_t,
-        at=Py_ssize_t, position=Py_ssize_t, first=Py_ssize_t, value=double, side_by_side=bint,
+        theta=double[:, ::1], covariance=double[:, :, ::1], weights=double[::1], count=Py_ssize_t, used=Py_ssize_t,
+        row=Py_ssize_t, at=Py_ssize_t, position=Py_ssize_t, first=Py_ssize_t, arm=Py_ssize_t, one=Py_ssize_t,
+        two=Py_ssize_t, three=Py_ssize_t, four=Py_ssize_t, a=double, b=double, c=double, d=double, side_by_side=bint,
     )
     cdef Py_ssize_t _foresee(
         self, double[::1] x, Py_ssize_t[::1] rows, double[::1] means, double[::1] variances

@@ -82,7 +82,7 @@ class Judge:
         self.paid = np.empty(0)
         self.index = np.empty(0)
         self.order = np.empty(0)
-        self.support = np.empty(0, dtype=np.intp)
+        self.support, self.weights = np.empty(0, dtype=np.intp), np.empty(0)
         self.field = np.empty(FIELD, dtype=np.intp)
         self.able = np.empty(FIELD, dtype=np.intp)
         self.arms = np.empty(FIELD, dtype=np.intp)
@@ -92,13 +92,13 @@ class Judge:
     def _make_room(self, count: int, size: int) -> None:
         self.waits, self.worth, self.paid = np.empty(count), np.empty(count), np.empty(count)
         self.index, self.order = np.empty(count), np.empty(count)
-        self.support = np.empty(size, dtype=np.intp)
+        self.support, self.weights = np.empty(size + 3, dtype=np.intp), np.empty(size + 3)
 
     def _foresee(self, x: FloatArray, rows: IntArray, means: FloatArray, variances: FloatArray) -> int:
         """Writes the expected quality of all candidates, and of many a guess at its variance: the covariance's diagonal
         alone. Returns how many entries of `x`, noted in `support`, are not 0.
         """
-        theta, covariance = self.quality.theta, self.quality.covariance
+        theta, covariance, weights = self.quality.theta, self.quality.covariance, self.weights
         count, used, first = rows.shape[0], 0, rows[0]
         side_by_side = True  # as all arms of a gateway are; the loops then take several arms at a time
         for position in range(count):
@@ -108,26 +108,43 @@ class Judge:
                 side_by_side = False
         for row in range(x.shape[0]):
             if x[row] != 0.0:
-                self.support[used] = row
+                self.support[used], weights[used] = row, x[row]
                 used += 1
-        for at in range(used):
-            row = self.support[at]
-            value = x[row]
-            if side_by_side:
+        for at in range(used, used + 3):  # four at a time, the last of them with some that weigh nothing
+            self.support[at], weights[at] = 0, 0.0
+        for at in range(0, used, 4):
+            one, two, three, four = (
+                self.support[at],
+                self.support[at + 1],
+                self.support[at + 2],
+                self.support[at + 3],
+            )
+            a, b, c, d = weights[at], weights[at + 1], weights[at + 2], weights[at + 3]
+            if not side_by_side:
                 for position in range(count):
-                    means[position] += value * theta[row, first + position]
+                    arm = rows[position]
+                    means[position] += (a * theta[one, arm] + b * theta[two, arm]) + (
+                        c * theta[three, arm] + d * theta[four, arm]
+                    )
             else:
-                for position in range(count):
-                    means[position] += value * theta[row, rows[position]]
+                for arm in range(count):
+                    means[arm] += (a * theta[one, first + arm] + b * theta[two, first + arm]) + (
+                        c * theta[three, first + arm] + d * theta[four, first + arm]
+                    )
             if count <= _FIELD:
                 continue
-            value = value * value
-            if side_by_side:
+            a, b, c, d = a * a, b * b, c * c, d * d
+            if not side_by_side:
                 for position in range(count):
-                    variances[position] += value * covariance[row, row, first + position]
+                    arm = rows[position]
+                    variances[position] += (a * covariance[one, one, arm] + b * covariance[two, two, arm]) + (
+                        c * covariance[three, three, arm] + d * covariance[four, four, arm]
+                    )
             else:
-                for position in range(count):
-                    variances[position] += value * covariance[row, row, rows[position]]
+                for arm in range(count):
+                    variances[arm] += (
+                        a * covariance[one, one, first + arm] + b * covariance[two, two, first + arm]
+                    ) + (c * covariance[three, three, first + arm] + d * covariance[four, four, first + arm])
         return used
 
     def _select(self, count: int) -> int:
@@ -314,7 +331,7 @@ class Judge:
                 raise IndexError(f"no arm {rows[position]}")
         if not 0 <= kind < self.tokens.cells:
             raise IndexError(f"no kind {kind}")
-        if self.waits.shape[0] < count or self.support.shape[0] < size:
+        if self.waits.shape[0] < count or self.support.shape[0] < size + 3:
             self._make_room(max(count, self.waits.shape[0]), size)
         means, variances, tokens = table[MEAN], table[VARIANCE], table[TOKENS]
         costs, seconds, errors, shares = table[COST], table[SECONDS], table[ERROR], table[PROBABILITY]

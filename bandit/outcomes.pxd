@@ -34,7 +34,8 @@ cdef class LogMeans:
     cpdef object observe(self, Py_ssize_t arm, Py_ssize_t cell, double value, double now)
 
     @cython.locals(
-        version=Py_ssize_t, arm=Py_ssize_t, position=Py_ssize_t, group=Py_ssize_t, known=double, mean=double,
+        version=Py_ssize_t, kept=double[:, ::1], stamp=Py_ssize_t[:, ::1], arm=Py_ssize_t, position=Py_ssize_t,
+        group=Py_ssize_t, known=double, mean=double,
     )
     cpdef object expect(self, Py_ssize_t cell, Providers providers, Py_ssize_t[::1] rows, double[::1] result)
 

@@ -127,12 +127,12 @@ class LogMeans:
         The mean of a log-normal value is exp(m + s²/2). What an arm has not shown yet is taken from its
         provider's others and from all arms.
         """
-        version = self.version
+        version, kept, stamp = self.version, self.expected, self.stamp
         if self.summed != version:
             self._sum(providers)
         for position in range(rows.shape[0]):
             arm = rows[position]
-            if self.stamp[cell, arm] != version:
+            if stamp[cell, arm] != version:
                 known = self.pooled
                 if providers.shared:
                     group = providers.group[arm]
@@ -142,9 +142,9 @@ class LogMeans:
                     mean = (self.total[arm, cell] + _CELL_PRIOR * mean) / (
                         self.weight[arm, cell] + _CELL_PRIOR
                     )
-                self.expected[cell, arm] = exp(mean + 0.5 * min(self.arms[arm, 3] / self.arms[arm, 2], 1.0))
-                self.stamp[cell, arm] = version
-            result[position] = self.expected[cell, arm]
+                kept[cell, arm] = exp(mean + 0.5 * min(self.arms[arm, 3] / self.arms[arm, 2], 1.0))
+                stamp[cell, arm] = version
+            result[position] = kept[cell, arm]
 
     def _sum(self, providers: Providers) -> None:
         """Sums over all arms, and by provider."""

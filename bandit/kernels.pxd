@@ -55,11 +55,13 @@ cdef class Judge:
     cdef Py_ssize_t _select(self, Py_ssize_t count) except -1
 
     @cython.locals(
-        covariance=double[:, :, ::1], known=double[::1], arms=Py_ssize_t[::1], number=Py_ssize_t, at=Py_ssize_t,
-        later=Py_ssize_t, row=Py_ssize_t, column=Py_ssize_t, first=Py_ssize_t, weight=double, side_by_side=bint,
+        covariance=double[:, :, ::1], known=double[::1], arms=Py_ssize_t[::1], weights=double[::1], number=Py_ssize_t,
+        at=Py_ssize_t, later=Py_ssize_t, row=Py_ssize_t, first=Py_ssize_t, arm=Py_ssize_t, one=Py_ssize_t,
+        two=Py_ssize_t, three=Py_ssize_t, four=Py_ssize_t, a=double, b=double, c=double, d=double, twice=double,
+        side_by_side=bint,
     )
     cdef object _know(
-        self, double[::1] x, Py_ssize_t[::1] rows, Py_ssize_t used, Py_ssize_t count, double[::1] variances
+        self, Py_ssize_t[::1] rows, Py_ssize_t used, Py_ssize_t count, double[::1] variances
     )
 
     @cython.locals(contest=Contest, ahead=Py_ssize_t, position=Py_ssize_t, able=Py_ssize_t, lowest=double)

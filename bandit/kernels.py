@@ -113,12 +113,8 @@ class Judge:
         for at in range(used, used + 3):  # four at a time, the last of them with some that weigh nothing
             self.support[at], weights[at] = 0, 0.0
         for at in range(0, used, 4):
-            one, two, three, four = (
-                self.support[at],
-                self.support[at + 1],
-                self.support[at + 2],
-                self.support[at + 3],
-            )
+            one, two = self.support[at], self.support[at + 1]
+            three, four = self.support[at + 2], self.support[at + 3]
             a, b, c, d = weights[at], weights[at + 1], weights[at + 2], weights[at + 3]
             if not side_by_side:
                 for position in range(count):
@@ -191,9 +187,9 @@ class Judge:
                 taken += 1
         return taken
 
-    def _know(self, x: FloatArray, rows: IntArray, used: int, count: int, variances: FloatArray) -> None:
+    def _know(self, rows: IntArray, used: int, count: int, variances: FloatArray) -> None:
         """Writes the variances of the `count` candidates in `field`."""
-        covariance, known, arms = self.quality.covariance, self.known, self.arms
+        covariance, known, arms, weights = self.quality.covariance, self.known, self.arms, self.weights
         side_by_side = True
         for number in range(count):
             known[number] = 0.0
@@ -203,16 +199,25 @@ class Judge:
         first = arms[0]
         for at in range(used):
             row = self.support[at]
-            for later in range(at, used):
-                column = self.support[later]
-                # The matrix is symmetric.
-                weight = x[row] * x[column] * (1.0 if later == at else 2.0)
-                if side_by_side:  # two at a time
+            for later in range(at, used, 4):
+                one, two = self.support[later], self.support[later + 1]
+                three, four = self.support[later + 2], self.support[later + 3]
+                # The matrix is symmetric, so what is beside the diagonal counts twice.
+                a, b, c, d = weights[later], weights[later + 1], weights[later + 2], weights[later + 3]
+                twice = 2.0 * weights[at]
+                a, b, c, d = (weights[at] if later == at else twice) * a, twice * b, twice * c, twice * d
+                if side_by_side:
                     for number in range(count):
-                        known[number] += weight * covariance[row, column, first + number]
+                        arm = first + number
+                        known[number] += (a * covariance[row, one, arm] + b * covariance[row, two, arm]) + (
+                            c * covariance[row, three, arm] + d * covariance[row, four, arm]
+                        )
                 else:
                     for number in range(count):
-                        known[number] += weight * covariance[row, column, arms[number]]
+                        arm = arms[number]
+                        known[number] += (a * covariance[row, one, arm] + b * covariance[row, two, arm]) + (
+                            c * covariance[row, three, arm] + d * covariance[row, four, arm]
+                        )
         for number in range(count):
             variances[self.field[number]] = max(known[number], 1e-12)
 
@@ -355,7 +360,7 @@ class Judge:
             deep = narrow if directed > 0.0 else sampled_narrow
             _hope(common, deep, rows, quality.broad, means, variances, self.worth, self.paid, self.index)
         taken = self._select(count)
-        self._know(x, rows, used, taken, variances)
+        self._know(rows, used, taken, variances)
         best = 0
         if directed < 1.0:
             self._weigh(taken, rows, means, variances, common, sampled_narrow)
@@ -369,7 +374,7 @@ class Judge:
                     hoped = means[position] + _HIGH * sqrt(max(variances[position], 0.0))
                     self.index[position] = min(hoped, 1.0)
                 taken = self._select(count)
-                self._know(x, rows, used, taken, variances)
+                self._know(rows, used, taken, variances)
             for number in range(taken):
                 mean, unsure = means[self.field[number]], sqrt(variances[self.field[number]])
                 lost = excess(mean, unsure)

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,7 +112,7 @@ def _launch_bare(setup: Setup, site: Site, upstream: Upstream) -> Launch:
 class Gateways:
     """Starts each gateway once per setup, and keeps it until the end so that runs can be interleaved.
 
-    Only the gateway asked for last runs; all others stand still.
+    Only the gateway asked for last runs; all others stand still. `under` is a command that runs theirs.
     """
 
     def __init__(
@@ -122,12 +122,14 @@ class Gateways:
         folder: Path,
         peers: Mapping[str, Peer],
         cache: Path = CACHE,
+        under: Sequence[str] = (),
     ) -> None:
         self._upstream = upstream
         self._cores = cores
         self._folder = folder
         self._peers = peers
         self._cache = cache
+        self._under = under
         self._running: dict[tuple[str, Setup], Target] = {}
         self._broken: dict[tuple[str, Setup], StartError] = {}
 
@@ -181,7 +183,7 @@ class Gateways:
         else:
             launch = self._peers[gateway].launch(self._cache / gateway, site)
         process = Process(
-            launch.argv,
+            [*self._under, *launch.argv],
             cores=self._cores.gateway,
             log=folder / "output.log",
             env={**_environment(self._upstream.certificate), **launch.env},

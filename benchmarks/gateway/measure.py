@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -72,10 +72,14 @@ def load_argv(tools: Tools, target: Target, scenario: Scenario, bodies: Sequence
 
 
 def run_load(
-    argv: Sequence[str], cores: tuple[int, ...], gateway: Sequence[int], load: Sequence[int]
+    argv: Sequence[str],
+    cores: tuple[int, ...],
+    gateway: Sequence[int],
+    load: Sequence[int],
+    told: Callable[[str], None] = lambda _: None,
 ) -> tuple[dict[str, Any], float, float]:
     """Runs the client; returns its report, and the CPU seconds that `gateway` and `load` (with the client)
-    spent in the measured time. Raises LoadError."""
+    spent in the measured time. `told` hears "measuring" and "measured". Raises LoadError."""
     command = ["taskset", "-c", ",".join(map(str, cores)), *argv]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as client:
         assert client.stderr is not None
@@ -83,6 +87,7 @@ def run_load(
         complaints = ""
         for line in client.stderr:
             if line.strip() in ("measuring", "measured"):
+                told(line.strip())
                 clocks.append((CpuClock.read(gateway), CpuClock.read([*load, client.pid])))
             else:
                 complaints += line

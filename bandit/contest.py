@@ -33,7 +33,7 @@ if cython.compiled:
 else:
     from math import erfc, exp, sqrt
 
-MOST = 16
+MOST = 12
 _MOST = MOST
 """Arms that one contest of a decision takes, at most."""
 

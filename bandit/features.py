@@ -8,6 +8,8 @@ One of the modules that are compiled (`setup.py`); the types of the compiled cod
 
 from __future__ import annotations
 
+from typing import Any
+
 import cython
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +58,8 @@ def _byte_classes() -> bytes:
     return classes.tobytes()
 
 
-_CLASSES, _BYTES = CLASSES, byte_table(_byte_classes())
+_CLASSES, _TABLE = CLASSES, byte_table(_byte_classes())
+_BYTES: Any = np.array(_TABLE, dtype=np.intp) if cython.compiled else _TABLE
 _SHARES = np.zeros(CLASSES)
 _GAINS = np.array([0.0, 5.0, 10.0, 10.0, 2.0, 10.0])
 """By class: shares of 5-10 % are already a strong sign."""

@@ -20,6 +20,7 @@ One of the modules that are compiled (`setup.py`); the types of the compiled cod
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cython
@@ -112,19 +113,19 @@ _LISTED = np.array([topic for stem in _STEMS for topic in _LIST.get(stem, ())], 
 """The topics of all stems, one after the other: those of a stem begin at its `_FIRSTS`, and are `_COUNTS`."""
 
 
-def byte_table(class_of: bytes) -> IntArray:
-    """Returns what `read` needs to know of each byte (256,): which letter of the alphabet it is, and its class.
+def byte_table(class_of: bytes) -> list[int]:
+    """Returns what `read` needs to know of each of the 256 bytes: which letter of the alphabet it is, and its class.
 
     `class_of` gives the class of each, in [0, CLASSES); those of class 0 aren't counted.
     """
-    table = np.zeros(256, dtype=np.int64)
-    for code, kind in enumerate(class_of):
-        letter = code & 31 if bytes([code]).isalpha() else 0
-        table[code] = letter << _LETTER | (1 << _FIELD * (kind - 1) if kind else 0)
-    return table
+    letters = [code & 31 if bytes([code]).isalpha() else 0 for code in range(256)]
+    return [
+        letter << _LETTER | (1 << _FIELD * (kind - 1) if kind else 0)
+        for letter, kind in zip(letters, class_of, strict=True)
+    ]
 
 
-def read(text: bytes, table: IntArray, topics: FloatArray, shares: FloatArray) -> None:
+def read(text: bytes, table: Sequence[int], topics: FloatArray, shares: FloatArray) -> None:
     """Writes what a UTF-8 text is about into `topics` (len(TOPICS),), and the share of each class of bytes into `shares`
     (CLASSES,), but of class 0.
 
@@ -132,8 +133,8 @@ def read(text: bytes, table: IntArray, topics: FloatArray, shares: FloatArray) -
     """
     global _WORDS  # noqa: PLW0603  room for the longest text so far
     count, size, classes = topics.shape[0], len(text), _COLUMNS.shape[0]
-    if count != _TOPIC_COUNT or table.shape[0] != 256 or shares.shape[0] != _CLASSES:
-        raise IndexError(f"{count} topics, {shares.shape[0]} classes, {table.shape[0]} bytes")
+    if count != _TOPIC_COUNT or len(table) != 256 or shares.shape[0] != _CLASSES:
+        raise IndexError(f"{count} topics, {shares.shape[0]} classes, {len(table)} bytes")
     if _WORDS.shape[0] < size // 2 + 2:
         _WORDS = np.empty(size // 2 + 2, dtype=np.intp)
     for topic in range(count):
@@ -161,7 +162,7 @@ def read(text: bytes, table: IntArray, topics: FloatArray, shares: FloatArray) -
         _classify(sqrt(rarity), topics)
 
 
-def _keys_in(text: bytes, table: IntArray, words: IntArray, shares: FloatArray) -> int:
+def _keys_in(text: bytes, table: Sequence[int], words: IntArray, shares: FloatArray) -> int:
     """Writes the keys of a text's words, by their first letters, into `words`, and the shares of its bytes; returns how
     many words.
 

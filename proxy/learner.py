@@ -56,8 +56,11 @@ class Learner:
             for event in events:
                 if event.seq > self.seq:
                     self._apply(event)
-                    if self.bandit.due:
-                        self.bandit.take(await asyncio.to_thread(_fitted, self.bandit))
+                    await self._fit()
+
+    async def _fit(self) -> None:
+        if self.bandit.due:
+            self.bandit.take(await asyncio.to_thread(_fitted, self.bandit))
 
     def _apply(self, event: Event) -> None:
         try:
@@ -162,10 +165,11 @@ class Learner:
                 return
 
     async def save(self, store: Store) -> None:
-        """Stores a snapshot as of now."""
+        """Stores a snapshot as of now. What hundreds of arms have learnt takes 20 ms to copy: traffic goes on meanwhile."""
         async with self._learning:
+            await self._fit()  # else the copy would make the fit that is due
             seq = self.seq
-            meta, arrays = self.bandit.snapshot()
+            meta, arrays = await asyncio.to_thread(self.bandit.snapshot)
             counts, counted = self.statistics.snapshot()
         arrays = {**arrays, **{_STATISTICS + name: array for name, array in counted.items()}}
         await store.save_snapshot(SNAPSHOT, seq, {"bandit": meta, "statistics": counts}, arrays)

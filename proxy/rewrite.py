@@ -39,7 +39,7 @@ def _spliced(raw: bytes, asked: bytes, model: str) -> bytes | None:
     """
     start = raw.find(_KEY)
     at = raw.find(asked, start + len(_KEY))
-    if start < 1 or raw[start - 1] == 0x5C or at < 0 or raw.count(_KEY) != 1:
+    if start < 1 or raw[start - 1] == 0x5C or at < 0 or raw.rfind(_KEY) != start:
         return None
     end = raw.rstrip()
     if raw[start + len(_KEY) : at].strip() != b":" or not end.endswith(b"}"):

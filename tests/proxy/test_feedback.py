@@ -51,6 +51,25 @@ async def test_traffic_goes_on_while_what_arms_have_in_common_is_fitted() -> Non
     assert_same(learner.bandit, direct.bandit)
 
 
+async def test_traffic_goes_on_while_a_snapshot_is_copied() -> None:
+    class Kept:
+        async def save_snapshot(self, name: str, seq: int, meta: object, arrays: object) -> None:
+            assert seen == ["a turn of the event loop"]
+            self.seq, self.arrays = seq, arrays
+
+    direct, learner, store, seen = knowing(), knowing(), Kept(), list[str]()
+    direct.apply(judged(60))
+    learner.apply(judged(60))
+    asyncio.get_running_loop().call_soon(seen.append, "a turn of the event loop")
+    learning = asyncio.ensure_future(learner.take(judged(80)))  # has to wait
+    await learner.save(store)
+    assert store.seq == 60
+    for name, array in direct.bandit.snapshot()[1].items():
+        assert np.array_equal(store.arrays[name], array), name
+    await learning
+    assert learner.seq == 80
+
+
 async def test_two_that_learn_the_same_rows_at_once_learn_them_once() -> None:
     direct, learner, rows = knowing(), knowing(), judged(120)
     direct.apply(rows)

@@ -5,7 +5,7 @@ posteriors of now, the mean expected quality of those choices rises with the wor
 reaches the target is found by bisection: no controller that lags, or winds up while a target can't be reached.
 
 What the best arm can do isn't known. Its expectation is a maximum, but one of few draws where the arm was unlucky
-and is therefore seldom chosen; so an arm counts with 0.4 standard deviations more than it seems to do, as far as
+and is therefore seldom chosen; so an arm counts with 0.2 standard deviations more than it seems to do, as far as
 that asks for no more than half of what choosing by context can add. Half of what exploring costs in quality is
 made up for too: more would be paid for with ever dearer answers.
 
@@ -32,7 +32,7 @@ _SMOOTHING = 0.1
 _FORGETTING = 0.98
 """Of what an arm's answers cost per expected token, by answer."""
 
-_HOPE = 0.4
+_HOPE = 0.2
 _MADE_UP = 0.5
 _REACH = 0.5
 _LOSS_RATE = 0.005

@@ -129,7 +129,8 @@ def read(text: bytes, table: Sequence[int], topics: FloatArray, shares: FloatArr
     """Writes what a UTF-8 text is about into `topics` (len(TOPICS),), and the share of each class of bytes into `shares`
     (CLASSES,), but of class 0.
 
-    Weights lie in [0, 1), their sum is below 1. `table` is made by `byte_table`. Raises IndexError if sizes don't fit.
+    Weights lie in [0, 1), their sum is below 1. `table` is made by `byte_table`, and where this is compiled an array of it,
+    (256,) of intp. Raises IndexError if sizes don't fit.
     """
     global _WORDS  # noqa: PLW0603  room for the longest text so far
     count, size, classes = topics.shape[0], len(text), _COLUMNS.shape[0]

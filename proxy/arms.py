@@ -137,9 +137,8 @@ class ArmTable:
         self._signers: dict[str, Signer] = {}
 
     def __iter__(self) -> Iterator[Arm]:
-        return iter(
-            [*self.by_name.values()]
-        )  # whoever goes through them may wait meanwhile, and arms come and go
+        # Whoever goes through them may wait meanwhile, and arms come and go.
+        return iter([*self.by_name.values()])
 
     def __len__(self) -> int:
         return len(self.by_name)

@@ -15,7 +15,7 @@ from proxy.endpoints import EXACT, PREFIXES
 from proxy.errors import Refusal, invalid, not_found
 from proxy.gateway import Gateway
 from proxy.idlers import SWEEP_S, Idlers
-from proxy.incoming import Incoming, Whole
+from proxy.incoming import Incoming
 from proxy.lane import Lanes
 from proxy.reply import JSON, Reply, StreamReply
 from state.store import StoreError
@@ -94,11 +94,7 @@ class Server:
             if handler is None:
                 handler, rest = _by_prefix(request.method, path)
             key = "" if path == "/healthz" else self._gateway.admission.admit(request)
-            if (
-                not isinstance(request, Whole)
-                and isinstance(request, BaseRequest)
-                and "Expect" in request.headers
-            ):
+            if "Expect" in request.headers and isinstance(request, BaseRequest):
                 self._expected(request)
             return await handler(self._gateway, request, key, rest)
         except Refusal as refusal:

@@ -8,13 +8,19 @@ cdef Py_ssize_t _line_break(bytes read, Py_ssize_t start) noexcept
 
 
 cdef class Passage:
-    cdef object _write
     cdef object _client
+    cdef object _transport
+    cdef object _connection
+    cdef int _socket
     cdef tuple _lines
     cdef bytes _head
     cdef bytes _tail
     cdef Py_ssize_t _rest
+    cdef public bint open
     cdef public Py_ssize_t chunks
 
-    @cython.locals(size=Py_ssize_t, start=Py_ssize_t, line=bytes)
+    @cython.locals(size=Py_ssize_t, start=Py_ssize_t, line=bytes, sent=Py_ssize_t)
     cpdef int let(self, bytes read) except -1
+
+    @cython.locals(passed=int)
+    cpdef data_received(self, bytes read)

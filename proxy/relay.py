@@ -253,19 +253,18 @@ class Relay:
         if pipe.content or pipe.finish is not None:
             self._begin(b"".join(self._buffer))
 
-    def passage(self) -> Callable[[bytes], int] | None:
+    def passage(self) -> Passage | None:
         """Where nothing is held back, ordinary events may go from one socket to the other framed as they came."""
         ordinary = self.pipe.ordinary
         if ordinary is None or not self.forwarded or self._reply is None:
             return None
         passage = self._passage
         if passage is None:
-            ends = self._reply.passage()
-            if ends is None:
+            passage = self._passage = self._reply.passage()
+            if passage is None:
                 return None
-            passage = self._passage = Passage(*ends)
         passage.expect(*ordinary)
-        return passage.let
+        return passage
 
     def hold(self) -> None:
         """Holds the upstream back until the client has read enough."""

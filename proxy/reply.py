@@ -6,14 +6,14 @@ five headers. aiohttp's protocol only needs `prepare`, `write_eof` and `keep_ali
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import orjson
 from aiohttp import HttpVersion11
-from aiohttp.web import RequestHandler
 
 from proxy.incoming import Incoming
+from proxy.passage import Passage
 
 JSON = b"Content-Type: application/json\r\n"
 EVENT_STREAM = (
@@ -106,13 +106,11 @@ class StreamReply:
         transport.write(b"%x\r\n%s\r\n" % (len(data), data) if self._chunked else data)
         return not self._protocol._paused  # noqa: SLF001
 
-    def passage(self) -> tuple[Callable[[bytes], None], RequestHandler] | None:
-        """Returns what sends HTTP chunks that are framed already, and whose `_paused` says that the client is slow;
-        None for an answer without chunks.
-        """
+    def passage(self) -> Passage | None:
+        """Returns what sends HTTP chunks that are framed already; None for an answer without chunks."""
         if not self._chunked or self._transport is None:
             return None
-        return self._transport.write, self._protocol
+        return Passage(self._protocol, self._transport)
 
     def end(self, last: bytes = b"") -> None:
         """Sends `last` and ends the answer."""

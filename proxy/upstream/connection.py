@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from proxy.passage import SLOW
+from proxy.passage import Passage
 from proxy.upstream.failures import ConnectionLost, ProtocolViolation
 from proxy.upstream.inflate import InflateError, Inflater
 
@@ -63,7 +63,8 @@ class Connection(asyncio.Protocol):
         self._between: list[None] = []  # not empty: a chunk has ended, and no other begun
         self.on_chunk_header = self._between.clear
         self.on_chunk_complete = partial(self._between.append, None)
-        self._passage: Callable[[bytes], int] | None = None
+        self._passage: Passage | None = None  # what stands in our place
+        self._passed = 0
         parser = HttpResponseParser(self)
         self._parser: HttpResponseParser | None = parser
         self._feed: Callable[[bytes], None] = parser.feed_data
@@ -81,7 +82,7 @@ class Connection(asyncio.Protocol):
         self._unsent: memoryview | None = None
         self._blocked = False
         self.served = 0
-        self.fresh = False  # something was read since the last sweep
+        self._fresh = False  # something was read since the last sweep
         self.idle_since = 0.0
         self.idle_limit: float | None = None
 
@@ -119,6 +120,8 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Close now, without flushing: what is unsent or unread interests nobody any more."""
+        if self._passage is not None:
+            self._passage.open = False
         self._exchange = self._passage = None
         self._relaying = False
         self._unsent = None
@@ -129,7 +132,7 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        self.fresh = True
+        self._fresh = True
         if not self._transport.is_closing():
             self._transport.resume_reading()
 
@@ -137,25 +140,29 @@ class Connection(asyncio.Protocol):
     def tls_object(self) -> object:
         return self._transport.get_extra_info("ssl_object")
 
+    def stirred(self) -> bool:
+        """Returns whether something was read since the last call."""
+        fresh, self._fresh = self._fresh, False
+        if self._passage is not None and self._passage.chunks != self._passed:
+            self._passed = self._passage.chunks
+            return True
+        return fresh
+
+    def hold(self) -> None:
+        """The client is behind with what passed."""
+        if self._exchange is not None:
+            self._exchange.sink.hold()
+
     # --- asyncio's side ----------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
-        passage = self._passage
-        if passage is not None:
-            passed = passage(data)
-            if passed:
-                self.fresh = True
-                if passed == SLOW and self._exchange is not None:
-                    self._exchange.sink.hold()
-                return
-            self._passage = None
         if not self._relaying:
             self._head_received(data)
             return
-        self.fresh = True
+        self._fresh = True
         try:
             self._feed(data)
         except HttpParserError as error:
@@ -174,7 +181,7 @@ class Connection(asyncio.Protocol):
                 and exchange is not None
                 and self._exchange is exchange
             ):
-                self._passage = exchange.sink.passage()
+                self._pass(exchange.sink.passage())
         else:
             self._unframed += len(data)
             if self._unframed > self._header_limit:
@@ -195,7 +202,7 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._blocked = False
-        self.fresh = True
+        self._fresh = True
         self._push()
 
     # --- the parser's side -------------------------------------------------------------------------------
@@ -240,7 +247,7 @@ class Connection(asyncio.Protocol):
             # Nobody asked: a 408 or garbage on an idle connection.
             self._discard()
             return
-        self.fresh = True
+        self._fresh = True
         if exchange.first_byte_at is None:
             exchange.first_byte_at = asyncio.get_running_loop().time()
         try:
@@ -323,6 +330,13 @@ class Connection(asyncio.Protocol):
             self._deliver = self._inflate
         return True
 
+    def _pass(self, passage: Passage | None) -> None:
+        """Between two chunks: the next reads may go past the parser."""
+        if passage is not None and passage is not self._passage:
+            self._passage = passage
+            self._passed = passage.chunks
+            passage.stand_in(self, self._transport)
+
     def _flush(self) -> None:
         pieces = self._pieces
         # join returns a single piece as it is, uncopied.
@@ -357,6 +371,8 @@ class Connection(asyncio.Protocol):
                 self._fail(ProtocolViolation(f"the answer can't be decompressed: {error}"))
                 return
         self._pieces.clear()
+        if self._passage is not None:
+            self._transport.set_protocol(self)
         self._exchange = self._passage = exchange.connection = None
         self._relaying = False
         if self._keep_alive and self._unsent is None and not self._transport.is_closing():

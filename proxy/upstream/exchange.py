@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from proxy.passage import Passage
 from proxy.upstream.failures import UpstreamFailure
 from proxy.upstream.limits import Timeouts
 
@@ -32,11 +32,8 @@ class Sink(Protocol):
     def on_body(self, data: bytes) -> None:
         """What one read brought of the body, unframed and decoded."""
 
-    def passage(self) -> Callable[[bytes], int] | None:
-        """What may be given the next reads as they are, if each is one HTTP chunk; asked after an `on_body`.
-
-        It returns 0 for a read that it leaves to `on_body`, and 2 where it took it and the sink has to `hold`.
-        """
+    def passage(self) -> Passage | None:
+        """What may be given the next reads as they are, if each is one HTTP chunk; asked after an `on_body`."""
 
     def hold(self) -> None:
         """Pause until the client has read enough."""

@@ -149,8 +149,7 @@ class Origin:
                     f"{where}: all {self.places} connections were busy for {timeouts.queue:g} s"
                 )
             return None
-        if connection.fresh or exchange.paused:
-            connection.fresh = False
+        if connection.stirred() or exchange.paused:
             exchange.mark = now
             return None
         silence = now - exchange.mark

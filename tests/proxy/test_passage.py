@@ -3,6 +3,7 @@
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
+from socket import socketpair
 
 import pytest
 from hypothesis import given
@@ -26,14 +27,42 @@ def plain():
 
 
 PLAIN = plain()
+compiled = pytest.mark.skipif(not passage.COMPILED, reason="nothing is compiled here")
 
 
 class Client:
-    def __init__(self, kind=Passage):
+    """aiohttp's side and its transport, which is no socket where `socket` is None."""
+
+    def __init__(self, kind=Passage, socket=None):
         self.got = []
+        self.buffered = 0
         self._paused = False
-        self.passage = kind(self.got.append, self)
+        self.transport = self
+        self._socket = socket
+        self.write = self.got.append
+        self.passage = kind(self, self)
         self.passage.expect(HEAD, TAIL, 2)
+
+    def get_extra_info(self, name):
+        return self._socket if name == "socket" else None
+
+    def get_write_buffer_size(self):
+        return self.buffered
+
+
+class Connection:
+    """The upstream's side: what the passage stands in for, and its transport."""
+
+    def __init__(self, passage):
+        self.calls = []
+        self.protocol = self
+        passage.stand_in(self, self)
+
+    def set_protocol(self, protocol):
+        self.protocol = protocol
+
+    def __getattr__(self, name):
+        return lambda *args: self.calls.append((name, *args))
 
 
 def chunk(text):
@@ -93,7 +122,101 @@ def test_anything_else_is_left_to_the_parser(read):
 
 
 def test_nothing_passes_before_it_is_known_what_is_ordinary():
-    assert Passage([].append, None).let(chunk(event(b"x"))) == LEFT
+    client = Client()
+    unopened = Passage(client, client)
+    connection = Connection(unopened)
+    read = chunk(event(b"x"))
+    connection.protocol.data_received(read)
+    assert (unopened.let(read), connection.calls, client.got) == (LEFT, [("data_received", read)], [])
+
+
+@pytest.mark.parametrize("kind", [Passage, PLAIN.Passage])
+def test_after_a_read_that_it_leaves_the_connection_has_all_until_it_expects_again(kind):
+    client = Client(kind)
+    connection = Connection(client.passage)
+    read = chunk(event(b"x"))
+    for data in (read, b"0\r\n\r\n", read):
+        connection.protocol.data_received(data)
+    assert (client.got, connection.calls) == (
+        [read],
+        [("data_received", b"0\r\n\r\n"), ("data_received", read)],
+    )
+    client.passage.expect(HEAD, TAIL, 2)
+    connection.protocol.data_received(read)
+    assert client.got == [read, read]
+
+
+@pytest.mark.parametrize("kind", [Passage, PLAIN.Passage])
+def test_whatever_else_the_transport_tells_reaches_the_connection(kind):
+    client = Client(kind)
+    connection = Connection(client.passage)
+    client._paused = True
+    error = ConnectionResetError()
+    connection.protocol.data_received(chunk(event(b"x")))
+    connection.protocol.pause_writing()
+    connection.protocol.resume_writing()
+    connection.protocol.eof_received()
+    connection.protocol.connection_lost(error)
+    assert connection.calls == [
+        ("hold",),
+        ("pause_writing",),
+        ("resume_writing",),
+        ("eof_received",),
+        ("connection_lost", error),
+    ]
+
+
+@pytest.fixture
+def ends():
+    ours, theirs = socketpair()
+    with ours, theirs:
+        for end in (ours, theirs):
+            end.setblocking(False)
+        yield ours, theirs
+
+
+@compiled
+def test_it_writes_to_a_plain_socket_itself(ends):
+    client = Client(socket=ends[0])
+    read = chunk(event(b"x"))
+    assert client.passage.let(read) == PASSED
+    assert (ends[1].recv(4096), client.got) == (read, [])
+
+
+@compiled
+@pytest.mark.parametrize("change", [{"buffered": 1}, {"transport": None}])
+def test_what_waits_in_the_transport_comes_first_and_a_client_that_left_gets_nothing(ends, change):
+    client = Client(socket=ends[0])
+    vars(client).update(change)
+    read = chunk(event(b"x"))
+    assert client.passage.let(read) == PASSED
+    assert client.got == [read]
+    with pytest.raises(BlockingIOError):
+        ends[1].recv(4096)
+
+
+@compiled
+def test_what_a_full_socket_does_not_take_is_left_to_the_transport(ends):
+    client = Client(socket=ends[0])
+    read = chunk(event(b"x" * 1000))
+    while not client.got:
+        client.passage.let(read)
+    sent = client.passage.chunks * len(read) - len(client.got[0])
+    arrived = b""
+    while len(arrived) < sent:
+        arrived += ends[1].recv(1 << 20)
+    assert arrived + client.got[0] == read * client.passage.chunks
+
+
+@compiled
+def test_a_client_behind_tls_is_written_to_by_its_transport(ends):
+    client = Client()
+    client._socket = ends[0]
+    client.get_extra_info = lambda _: ends[0]
+    passage = Passage(client, client)
+    passage.expect(HEAD, TAIL, 2)
+    read = chunk(event(b"x"))
+    assert (passage.let(read), client.got) == (PASSED, [read])
 
 
 PIECES = st.sampled_from(
@@ -110,7 +233,7 @@ def test_compiled_and_plain_judge_alike(data, framed):
     assert one.got == other.got
 
 
-@pytest.mark.skipif(not passage.COMPILED, reason="nothing is compiled here")
+@compiled
 def test_what_is_no_bytes_is_refused():
     with pytest.raises(TypeError):
         Client().passage.let("x" * 80)

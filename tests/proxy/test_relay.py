@@ -50,7 +50,7 @@ class Stream:
         self.writes: list[bytes] = []
         self.read_paused = False
         self.held: list[object] = []
-        transport = SimpleNamespace(write=self.writes.append)
+        transport = SimpleNamespace(write=self.writes.append, get_extra_info=lambda _: None)
         self.client = SimpleNamespace(_paused=False, writing_paused=False)
         request = SimpleNamespace(
             transport=transport, protocol=self.client, version=version, keep_alive=version == HttpVersion11
@@ -66,12 +66,13 @@ class Stream:
         self.exchange = Exchange(origin, b"POST / HTTP/1.1\r\n\r\n", b"", self.relay, Timeouts(), 0.0)
         self.relay.exchange = self.exchange
         home = SimpleNamespace(released=lambda _: None, dropped=lambda _: None)
-        self.connection = Connection(home, header_bytes=10_000, rewrite=None)
+        self.connection = self.protocol = Connection(home, header_bytes=10_000, rewrite=None)
         self.connection.connection_made(
             SimpleNamespace(
                 write=lambda _: None,
                 is_closing=lambda: False,
                 abort=lambda: None,
+                set_protocol=self.stand_in,
                 pause_reading=self.pause,
                 resume_reading=lambda: None,
             )
@@ -84,9 +85,12 @@ class Stream:
     def pause(self) -> None:
         self.read_paused = True
 
+    def stand_in(self, protocol) -> None:
+        self.protocol = protocol
+
     def read(self, *reads: bytes) -> None:
         for data in reads:
-            self.connection.data_received(data)
+            self.protocol.data_received(data)
 
     @property
     def body(self) -> bytes:
@@ -248,6 +252,20 @@ async def test_a_chunk_that_passes_breaks_the_silence(stream):
     assert len(stream.writes) == written
     stream.relay.keep_alive(111.0, 10.0)
     assert stream.writes[-1] == framed(b": keep-alive\n\n")
+
+
+async def test_a_chunk_that_passes_is_a_sign_of_life(stream):
+    stream.read(HEAD, *map(framed, [FIRST, event("a"), event("b")]))
+    assert [stream.connection.stirred(), stream.connection.stirred()] == [True, False]
+    stream.read(framed(event("c")))
+    assert [stream.connection.stirred(), stream.connection.stirred()] == [True, False]
+
+
+async def test_after_the_answer_the_connection_stands_in_its_place_again(stream):
+    stream.read(HEAD, *map(framed, [FIRST, event("a"), event("b")]))
+    assert stream.protocol is not stream.connection
+    stream.read(*map(framed, [END, DONE]), b"0\r\n\r\n")
+    assert stream.protocol is stream.connection
 
 
 # Texts that look like size lines and whole chunks, should the parser's place ever be mistaken.

@@ -44,12 +44,15 @@ class StreamEncoder(Protocol):
 
 class Ordinary(NamedTuple):
     """How an event looks that a tap would let pass as it is, and learn nothing from: it begins with `head`, ends with
-    `tail`, and its first line break after `head` stands `rest` bytes before its end.
+    `tail`, and its first line break after `head` stands `rest` bytes before its end. Where there is a `lead`, letters
+    and digits stand before `tail`, as many as the server likes, and before them `lead`: some pad their events, so that
+    nobody reads their lengths off the wire.
     """
 
     head: bytes
     tail: bytes
     rest: int
+    lead: bytes = b""
 
 
 class Tap(Protocol):

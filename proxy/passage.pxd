@@ -7,6 +7,10 @@ cdef int _LEFT, _PASSED, _SLOW
 cdef Py_ssize_t _line_break(bytes read, Py_ssize_t start) noexcept
 
 
+@cython.locals(letter=int)
+cdef Py_ssize_t _before_padding(bytes read, Py_ssize_t end) noexcept
+
+
 cdef class Passage:
     cdef object _client
     cdef object _transport
@@ -15,6 +19,7 @@ cdef class Passage:
     cdef tuple _lines
     cdef bytes _head
     cdef bytes _tail
+    cdef bytes _lead
     cdef Py_ssize_t _rest
     cdef public bint open
     cdef public Py_ssize_t chunks

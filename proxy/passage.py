@@ -52,6 +52,16 @@ def _line_break(read: bytes, start: int) -> int:
     return -1 if found == cython.NULL else found - letters
 
 
+def _before_padding(read: bytes, end: int) -> int:
+    """Returns where the letters and digits begin that end before `end`."""
+    while end > 0:
+        letter = read[end - 1]
+        if not (48 <= letter <= 57 or 65 <= letter <= 90 or 97 <= letter <= 122):
+            break
+        end -= 1
+    return end
+
+
 SIZE_LINES = tuple(_size_line(length) for length in range(LONGEST))
 """By the length of a whole chunk, its first line, as common servers write it: lower case, no extensions. None where no
 chunk has that length."""
@@ -69,16 +79,14 @@ class Passage:
         self._transport = transport
         self._socket = _plain_socket(transport) if cython.compiled else -1
         self._lines = SIZE_LINES
-        self._head = self._tail = b"\0"
+        self._head = self._tail = self._lead = b""
         self._rest = 0
         self.open = False
         self.chunks = 0
 
-    def expect(self, head: bytes, tail: bytes, rest: int) -> None:
-        """Opens it for ordinary events: they begin with `head`, end with `tail`, and their first line break after
-        `head` stands `rest` bytes before their end.
-        """
-        self._head, self._tail, self._rest = head, tail + b"\r\n", rest + 2
+    def expect(self, head: bytes, tail: bytes, rest: int, lead: bytes = b"") -> None:
+        """Opens it for ordinary events, see `adapters.dialect.Ordinary`."""
+        self._head, self._tail, self._rest, self._lead = head, tail + b"\r\n", rest + 2, lead
         self.open = True
 
     def stand_in(self, connection: Connection, upstream: asyncio.Transport) -> None:
@@ -120,6 +128,10 @@ class Passage:
             and read.startswith(self._head, start)
             and read.endswith(self._tail)
             and _line_break(read, start + len(self._head)) == size - self._rest
+        ):
+            return _LEFT
+        if self._lead and not read.endswith(
+            self._lead, start + len(self._head), _before_padding(read, size - len(self._tail))
         ):
             return _LEFT
         self.chunks += 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from adapters.canonical import Json
 from adapters.dialect import CostOf
 from adapters.dialects.anthropic_errors import error_of
@@ -11,6 +13,8 @@ from adapters.dialects.loose import word
 
 
 class StreamTap(EventTap):
+    deltas = re.compile(rb'event: ?content_block_delta\ndata: ?\{"type": ?"content_block_delta",')
+
     def __init__(self, cost_of: CostOf) -> None:
         super().__init__(cost_of)
         self._counters = Counters()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
@@ -52,10 +52,18 @@ class Watch:
 class EventTap(Watch, ABC):
     """An error that follows good events in one read is raised by the next call, so that those aren't lost."""
 
+    deltas: ClassVar[re.Pattern[bytes] | None] = None
+    """How an event of one line of data begins that holds content and nothing else."""
+
     def __init__(self, cost_of: CostOf) -> None:
         super().__init__(cost_of)
         self._held = b""
         self._failure: ProviderError | None = None
+        self._form: Ordinary | None = None
+
+    @property
+    def ordinary(self) -> Ordinary | None:
+        return self._form if self.content and not self._held and self._failure is None else None
 
     @abstractmethod
     def event(self, raw: Json) -> bool:
@@ -74,6 +82,7 @@ class EventTap(Watch, ABC):
             and data.endswith((b"\n\n", b"\r\n\r\n"))
             and not self.is_telling(data)
         ):
+            self._learn(data)
             return data
         joined = self._held + data if self._held else data
         cut = _last_boundary(joined)
@@ -96,6 +105,14 @@ class EventTap(Watch, ABC):
         if not self.done and self.finish is None:
             raise Truncated("The stream ended without a finish reason.")
         return out
+
+    def _learn(self, data: bytes) -> None:
+        """Notes how the last content begins, for what comes is likely more of it."""
+        if self.deltas is None or (self._form is not None and data.startswith(self._form.head)):
+            return
+        begins = self.deltas.match(data)
+        if begins is not None:
+            self._form = Ordinary(begins[0], b"}\n\n", 2)
 
     def _read(self, whole: bytes) -> bytes:
         out: list[bytes] = []

@@ -45,6 +45,7 @@ _USAGE_OBJECT = re.compile(rb'"usage"\s*:\s*\{\s*')
 _CHOICES = re.compile(rb'"choices":( ?)\[')
 _DELTA = re.compile(rb'"delta": ?\{')
 _RUNNING = re.compile(rb'"finish_reason": ?null')
+_PADDING = re.compile(rb'"(?:obfuscation|p)": ?"(?=[0-9A-Za-z]*("))')
 _ENDS = (b"\n\n", b"\r\n\r\n")
 _CR = 13
 
@@ -277,7 +278,11 @@ class ChatStreamTap(_ChatTap):
             self._head = raw[: delta.end()]
             self._tail = raw[running.start() :]
             self._end = len(raw) - len(raw.rstrip(b"\r\n")) - raw.endswith(b"\r\n")
-            self._form = Ordinary(self._head, self._tail, self._end)
+            padding = _PADDING.search(raw, running.end())
+            lead, tail = b"", self._tail
+            if padding is not None:
+                lead, tail = raw[running.start() : padding.end()], raw[padding.start(1) :]
+            self._form = Ordinary(self._head, tail, self._end, lead)
         else:
             self._head = self._tail = b"\0"
             self._form = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from adapters.canonical import Json
 from adapters.dialects.event_tap import BodyTap, EventTap
 from adapters.dialects.loose import word
@@ -18,6 +20,11 @@ _CONTENT = (
 
 
 class StreamTap(EventTap):
+    deltas = re.compile(
+        rb"event: ?(response\.(?:output_text|function_call_arguments|reasoning[a-z_]*|refusal)\.delta)\n"
+        rb'data: ?\{"type": ?"\1",'
+    )
+
     def is_telling(self, data: bytes) -> bool:
         # A quote inside a JSON string is escaped, so these can only be keys.
         return b'"response":' in data or b'"error"' in data

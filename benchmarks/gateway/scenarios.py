@@ -40,6 +40,7 @@ class Scenario:
     ours_only: bool = False
     peers: bool = True
     beside: int = 0
+    padded: bool = False
 
     @property
     def streamed(self) -> bool:
@@ -48,7 +49,9 @@ class Scenario:
     @property
     def upstream_model(self) -> str:
         """The name in which the mock upstream reads how it shall answer."""
-        return f"mock-n{self.chunks}-d{self.gap_ms}" if self.streamed else "mock-n20-d0"
+        if not self.streamed:
+            return "mock-n20-d0"
+        return f"mock-n{self.chunks}-d{self.gap_ms}" + "-o1" * self.padded
 
     def background(self) -> Scenario:
         """What the connection beside sends."""
@@ -97,6 +100,7 @@ SCENARIOS = {
             latency=True,
         ),
         _streams("fast", "50 streams of 200 chunks, 2 ms apart", 2, latency=True),
+        _streams("padded", "fast streams, chunks padded as OpenAI's are", 2, padded=True),
         _streams("flood", "50 streams of 200 chunks, no gap", 0),
         Scenario(
             "slow-1000",

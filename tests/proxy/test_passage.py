@@ -219,16 +219,50 @@ def test_a_client_behind_tls_is_written_to_by_its_transport(ends):
     assert (passage.let(read), client.got) == (PASSED, [read])
 
 
+LEAD = b'},"finish_reason":null,"pad":"'
+
+
+@pytest.mark.parametrize("kind", [Passage, PLAIN.Passage])
+@pytest.mark.parametrize(
+    ("text", "passes"),
+    [
+        (b'"x"' + LEAD, True),
+        (b'"x"' + LEAD + b"azAZ09", True),
+        (b"" + LEAD + b"a" * 64, True),
+        (b'"x"' + LEAD + b"not-a-letter", False),
+        (b'"x"' + LEAD + b'a","usage":{},"pad":"b', False),
+        (b'"x"},"finish_reason":"stop","pad":"abc', False),
+        (LEAD[1:] + b"abc", False),
+        (b"abc", False),
+    ],
+)
+def test_padding_may_be_any_letters_and_digits(kind, text, passes):
+    client = Client(kind)
+    client.passage.expect(HEAD, b'"}\n\n', 2, LEAD)
+    read = chunk(HEAD + text + b'"}\n\n')
+    assert client.passage.let(read) == (PASSED if passes else LEFT)
+    assert client.got == [read] * passes
+
+
+def test_padding_is_not_looked_for_in_what_an_event_begins_with():
+    client = Client()
+    client.passage.expect(HEAD + LEAD, b'"}\n\n', 2, LEAD)
+    assert client.passage.let(chunk(HEAD + LEAD + b'abc"}\n\n')) == LEFT
+
+
 PIECES = st.sampled_from(
-    [HEAD, TAIL, b"\r\n", b"\n", b"\n\n", b"x", b"2f", b"0", b"data: ", chunk(event(b"hello"))]
+    [HEAD, LEAD, TAIL, b"\r\n", b"\n", b"\n\n", b"x", b"2f", b"0", b"data: ", chunk(event(b"hello"))]
 )
 
 
-@given(st.lists(PIECES, max_size=6).map(b"".join), st.booleans())
-def test_compiled_and_plain_judge_alike(data, framed):
+@given(st.lists(PIECES, max_size=6).map(b"".join), st.booleans(), st.booleans())
+def test_compiled_and_plain_judge_alike(data, framed, padded):
     assert not PLAIN.COMPILED
     read = chunk(data) if framed else data
     one, other = Client(), Client(PLAIN.Passage)
+    if padded:
+        for client in (one, other):
+            client.passage.expect(HEAD, TAIL, 2, LEAD)
     assert one.passage.let(read) == other.passage.let(read)
     assert one.got == other.got
 

@@ -1,6 +1,7 @@
 """Streams on their way from an upstream connection to a client's transport, read by exactly chosen read."""
 
 import asyncio
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -8,7 +9,9 @@ from aiohttp import HttpVersion10, HttpVersion11
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.dialects import by_name
 from adapters.dialects.openai_chat import OPENAI_CHAT
+from benchmarks.cassettes.recordings import exchanges
 from proxy.relay import Relay
 from proxy.reply import StreamReply
 from proxy.upstream import Timeouts
@@ -46,7 +49,7 @@ DONE = b"data: [DONE]\n\n"
 class Stream:
     """An answer under way. `read` is what the upstream's socket brings, `written` what the client's gets of it."""
 
-    def __init__(self, *, version=HttpVersion11) -> None:
+    def __init__(self, *, version=HttpVersion11, dialect=OPENAI_CHAT) -> None:
         self.writes: list[bytes] = []
         self.read_paused = False
         self.held: list[object] = []
@@ -59,9 +62,9 @@ class Stream:
             time=lambda: 0.0, create_future=lambda: SimpleNamespace(done=lambda: False, set_result=self.ended)
         )
         self.endings: list[object] = []
-        tap = OPENAI_CHAT.tap(stream=True, keep_usage=True, cost_of=lambda _: None)
+        tap = dialect.tap(stream=True, keep_usage=True, cost_of=lambda _: None)
         tasks = SimpleNamespace(start=lambda task, name: (self.held.append(name), task.close()))
-        self.relay = Relay(tap, StreamReply(request), b"", OPENAI_CHAT.decode_error, tasks, self.loop)
+        self.relay = Relay(tap, StreamReply(request), b"", dialect.decode_error, tasks, self.loop)
         origin = SimpleNamespace(settled=lambda _: None, withdraw=lambda _: self.connection.close())
         self.exchange = Exchange(origin, b"POST / HTTP/1.1\r\n\r\n", b"", self.relay, Timeouts(), 0.0)
         self.relay.exchange = self.exchange
@@ -266,6 +269,25 @@ async def test_after_the_answer_the_connection_stands_in_its_place_again(stream)
     assert stream.protocol is not stream.connection
     stream.read(*map(framed, [END, DONE]), b"0\r\n\r\n")
     assert stream.protocol is stream.connection
+
+
+RECORDED = [
+    exchange
+    for exchange in exchanges(Path(__file__).parents[1] / "adapters/cassettes")
+    if exchange.stream and exchange.dialect in {"openai_chat", "anthropic_messages", "openai_responses"}
+]
+
+
+@pytest.mark.parametrize("recorded", RECORDED, ids=lambda recorded: f"{recorded.file}#{recorded.position}")
+async def test_of_recorded_streams_most_events_pass_unread_and_all_arrive(recorded):
+    stream = Stream(dialect=by_name(recorded.dialect))
+    events = [text + b"\n\n" for text in recorded.body.split(b"\n\n") if text.strip()]
+    stream.read(HEAD, *map(framed, events), b"0\r\n\r\n")
+    [ending] = stream.endings
+    assert ending.error is None
+    assert stream.body + ending.body == b"".join(events)
+    # The first few tell how the others look; the last few end the answer.
+    assert stream.relay._passage.chunks >= len(events) / 2 or len(events) < 7
 
 
 # Texts that look like size lines and whole chunks, should the parser's place ever be mistaken.

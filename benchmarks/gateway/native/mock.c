@@ -8,6 +8,7 @@
 //   n<count>  content chunks (20)          d<ms>  gap between chunks (0: flood)
 //   t<ms>     wait before the first byte   s<bytes>  padding in every chunk
 //   e<status> answer with that HTTP error  x<count>  cut the connection after that many chunks
+//   o1        letters at the end of every chunk, 1 to 16 of them, as OpenAI hides its chunks' lengths
 // Every content chunk carries "T@<CLOCK_MONOTONIC nanoseconds>", so that a client on the same machine
 // can tell how long forwarding took.
 #define _GNU_SOURCE
@@ -40,7 +41,7 @@ struct conn {
     struct buffer in, out;
     enum wait wait;
     int slot;  // place in the list of connections that wait for the clock, or -1
-    int chunks, sent, cut_after, pad, usage;
+    int chunks, sent, cut_after, pad, usage, obfuscated;
     uint64_t gap, due;
 };
 
@@ -198,15 +199,16 @@ static void http_chunk(struct conn* c, const char* data, size_t length) {
 }
 
 static void stream_event(struct conn* c) {
-    char event[MAX_PAD + 1024];
+    char event[MAX_PAD + 1024], end[64] = "";
     int length;
+    if (c->obfuscated) snprintf(end, sizeof end, ",\"obfuscation\":\"%.*s\"", 1 + rand() % 16, padding);
     if (c->sent < c->chunks) {
-        length =
-            snprintf(event, sizeof event,
-                     EVENT
-                     "[{\"index\":0,\"delta\":{%s\"content\":\"T@%llu %.*s\"},\"logprobs\":null,"
-                     "\"finish_reason\":null}]}\n\n",
-                     c->sent ? "" : "\"role\":\"assistant\",", (unsigned long long)now(), c->pad, padding);
+        length = snprintf(event, sizeof event,
+                          EVENT
+                          "[{\"index\":0,\"delta\":{%s\"content\":\"T@%llu %.*s\"},\"logprobs\":null,"
+                          "\"finish_reason\":null}]%s}\n\n",
+                          c->sent ? "" : "\"role\":\"assistant\",", (unsigned long long)now(), c->pad, padding,
+                          end);
         http_chunk(c, event, (size_t)length);
         c->sent++;
         return;
@@ -263,6 +265,7 @@ static void serve_chat(int fd, const char* body, const char* end) {
     c->gap = (uint64_t)option(from, to, 'd', 0) * MS;
     c->cut_after = option(from, to, 'x', 0);
     c->pad = option(from, to, 's', 0);
+    c->obfuscated = option(from, to, 'o', 0);
     if (c->pad > MAX_PAD) c->pad = MAX_PAD;
     c->usage = asks(body, end, "\"include_usage\":true", "\"include_usage\": true");
     c->sent = 0;

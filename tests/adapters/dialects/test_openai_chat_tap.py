@@ -52,7 +52,8 @@ def test_what_is_ordinary_is_known_from_the_first_content_on_while_nothing_is_he
     watch.feed(ROLE)
     assert watch.ordinary is None
     watch.feed(TEXT)
-    head, tail, rest = watch.ordinary
+    head, tail, rest, lead = watch.ordinary
+    assert lead == b""
     assert TEXT.startswith(head)
     assert TEXT.endswith(tail)
     assert TEXT.index(b"\n", len(head)) == len(TEXT) - rest
@@ -62,7 +63,33 @@ def test_what_is_ordinary_is_known_from_the_first_content_on_while_nothing_is_he
     assert watch.ordinary is None
     watch.feed(TEXT[50:])
     watch.feed(TEXT)
-    assert watch.ordinary == (head, tail, rest)
+    assert watch.ordinary == (head, tail, rest, b"")
+
+
+PADDED = {
+    "OpenAI": b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}],'
+    b'"usage":null,"obfuscation":"f00Bar"}\n\n',
+    "Azure": b'data: {"choices":[{"delta":{"content":"a"},"finish_reason":null,"index":0}],"id":"c",'
+    b'"obfuscation":"Zz9","system_fingerprint":"fp"}\n\n',
+    "Mistral": b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}],'
+    b'"p":"abcdef"}\n\n',
+    "spaced": b'data: {"id": "c", "choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": null}], '
+    b'"p": ""}\n\n',
+}
+
+
+@pytest.mark.parametrize("event", PADDED.values(), ids=PADDED)
+def test_events_that_are_padded_are_ordinary_whatever_their_padding(event):
+    watch = tap()
+    watch.feed(event)
+    head, tail, rest, lead = watch.ordinary
+    assert event.startswith(head)
+    assert event.endswith(tail)
+    assert event.index(b"\n", len(head)) == len(event) - rest
+    before, _, padding = event.removesuffix(tail).rpartition(b'"')
+    assert (before + b'"').endswith(lead)
+    assert lead.startswith(b'"finish_reason":')
+    assert padding.isalnum() or padding == b""
 
 
 def test_the_ledger_learns_what_it_must_know():

@@ -282,16 +282,23 @@ class Bandit:
         self._outlook.errors.observe(arm, True, now)
 
     def observe_quality(
-        self, arm: int, x: FloatArray, value: float, *, at: float, weight: float = 1.0, labelled: bool = False
+        self, arm: int, x: FloatArray, value: float, *, at: float, weight: float = 1.0
     ) -> bool:
         """Takes one feedback in [0, 1] for an answer of `arm` to context `x`; returns whether a change was detected.
 
-        `labelled` marks an example from a file that warms the bandit up: prior knowledge, which counts less
-        than traffic and is dropped when traffic contradicts it. `at` is when it was taken in (epoch seconds); calls must come in the order of `at`.
+        `at` is when it was taken in (epoch seconds); calls must come in the order of `at`.
         """
-        if not labelled:
-            self._bias.judged(arm, kind_of(x), value, weight)
-        return self._quality.observe(arm, x, value, at=at, weight=weight, labelled=labelled)
+        self._bias.judged(arm, kind_of(x), value, weight)
+        return self._quality.observe(arm, x, value, at=at, weight=weight, labelled=False)
+
+    def observe_labels(self, facts: RequestFacts, arms: IntArray, values: FloatArray, *, at: float) -> None:
+        """Takes a query whose answers were judged before traffic: values (k,) in [0, 1] of the k different `arms`.
+
+        Prior knowledge from a file that warms the bandit up: it is dropped when traffic contradicts it. As in
+        `observe_quality`, calls must come in the order of `at`.
+        """
+        self._tasks.met(self.context(facts).task)
+        self._quality.observe_labels(self.context(facts).x, arms, values, at=at)
 
     @property
     def due(self) -> bool:

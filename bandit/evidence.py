@@ -25,6 +25,7 @@ class Evidence:
     """Of one arm.
 
     sums, labels   of feedback, and of labelled examples, which count while `trust` lasts
+    paired         the labels without what they share with other arms' (`panel`), as of the last fit; None: as they are
     told           what the labels alone say, (d,), fixed at the first feedback
     recent         sums since the last zero of the rising and of the falling sum of `cusum`
     count          observations in force
@@ -33,6 +34,7 @@ class Evidence:
     def __init__(self, dimension: int) -> None:
         self.sums = Sums(dimension)
         self.labels = Sums(dimension)
+        self.paired: Sums | None = None
         self.trust = LabelTrust()
         self.told: FloatArray | None = None
         self.recent = (Sums(dimension), Sums(dimension))
@@ -45,18 +47,22 @@ class Evidence:
         """Decayed number of observations that count, as of the landmark."""
         return self.sums.weight + (self.labels.weight if self.trust.trusted else 0.0)
 
-    def known(self) -> Sums:
-        """Returns the sums of all that counts; to be read only."""
+    def known(self, paired: Sums | None = None) -> Sums:
+        """Returns the sums of all that counts; to be read only. `paired` takes the labels' place where it isn't None."""
         if not (self.trust.trusted and self.labels.weight):
             return self.sums
         both = Sums(self.sums.response.shape[0])
         both.add(self.sums)
-        both.add(self.labels)
+        both.add(paired or self.paired or self.labels)
         return both
 
     def add(self, x: FloatArray, value: float, weight: float, *, labelled: bool) -> None:
         """Takes one observation."""
-        (self.labels if labelled else self.sums).add_one(x, value, weight)
+        if labelled:
+            self.labels.add_one(x, value, weight)
+            self.paired = None
+        else:
+            self.sums.add_one(x, value, weight)
 
     def watch(self, x: FloatArray, value: float, weight: float, surprise: float, at: float) -> int | None:
         """Takes the standardised residual of an observation that was added; returns RISE or FALL on an alarm."""
@@ -102,15 +108,21 @@ class Evidence:
         """Multiplies all weights."""
         for part in (self.sums, self.labels, *self.recent):
             part.scale(factor)
+        if self.paired is not None:
+            self.paired.scale(factor)
 
 
 def stacked(every: Sequence[Evidence], dimension: int) -> dict[str, FloatArray]:
     """Returns copies of all but the reopenings of n arms: the first axis is the arm."""
     width = dimension * dimension + dimension + 2
     told = [np.zeros(dimension) if e.told is None else e.told for e in every]
+    none = np.zeros(width)
     return {
         "quality.sums": np.array([e.sums.packed() for e in every]).reshape(-1, width),
         "quality.labels": np.array([e.labels.packed() for e in every]).reshape(-1, width),
+        "quality.paired": np.array([none if e.paired is None else e.paired.packed() for e in every]).reshape(
+            -1, width
+        ),
         "quality.recent": np.array([[r.packed() for r in e.recent] for e in every]).reshape(-1, 2, width),
         "quality.cusum": np.array(
             [(e.cusum.rise, e.cusum.fall, e.cusum.rise_since, e.cusum.fall_since) for e in every]
@@ -129,6 +141,9 @@ def unstack(every: Sequence[Evidence], arrays: Mapping[str, FloatArray]) -> None
     for arm, evidence in enumerate(every):
         evidence.sums.unpack(arrays["quality.sums"][arm])
         evidence.labels.unpack(arrays["quality.labels"][arm])
+        if arrays["quality.paired"][arm, -1] > 0.0:
+            evidence.paired = Sums(evidence.sums.response.shape[0])
+            evidence.paired.unpack(arrays["quality.paired"][arm])
         for direction in (RISE, FALL):
             evidence.recent[direction].unpack(arrays["quality.recent"][arm, direction])
         evidence.cusum = Cusum(*(float(v) for v in arrays["quality.cusum"][arm]))

@@ -26,6 +26,7 @@ import numpy as np
 from bandit.arrays import FloatArray, IntArray, with_row
 from bandit.evidence import Evidence, Reopening, stacked, unstack
 from bandit.hierarchy import Beliefs, Hyper, fit
+from bandit.panel import Panel
 from bandit.posteriors import Posteriors
 from bandit.priors import ArmPrior, intercepts, kinship
 from bandit.solving import Prior, Solution, solve
@@ -73,10 +74,12 @@ class QualitySettings:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """What a fit makes of the observations: what arms have in common, what is hoped of newcomers (n,), the mean
-    context (d,), what is believed of the arms without their own observations, and with them.
+    """What a fit makes of the observations: what the labels of n arms say without what is the queries' part, what arms have
+    in common, what is hoped of newcomers (n,), the mean context (d,), what is believed of the arms without their own
+    observations, and with them.
     """
 
+    paired: list[Sums | None]
     hyper: Hyper
     hope: FloatArray
     centre: FloatArray
@@ -123,6 +126,7 @@ class QualityModel:
         self._priors: list[ArmPrior] = []
         self._kin: list[list[tuple[int, float]]] = []
         self._evidence: list[Evidence] = []
+        self._panel = Panel(dimension)
         self._hope = np.zeros(0)  # added to the prior mean of an arm that joined late
         self._prior = Prior(np.zeros((0, dimension)), np.zeros((0, dimension)), np.zeros(0))
         self.posteriors = Posteriors(dimension)
@@ -151,7 +155,14 @@ class QualityModel:
             self.posteriors.add_arm(self._prior.mean.T.copy(), found.covariance, found.broad)
         else:
             welcomed = self._welcomed(self._hyper)
-            self._use(self._solved(self._hyper, welcomed, self._centre, self._decay(self._reference)))
+            paired = [evidence.paired for evidence in self._evidence]
+            self._use(self._solved(paired, self._hyper, welcomed, self._centre, self._decay(self._reference)))
+
+    def observe_labels(self, x: FloatArray, arms: IntArray, values: FloatArray, *, at: float) -> None:
+        """Takes labelled answers of several arms, all different, to one query."""
+        for arm, value in zip(arms, values, strict=True):
+            self.observe(int(arm), x, float(value), at=at, weight=1.0, labelled=True)
+        self._panel.add(x, arms, values, 1.0 / self._decay(at), len(self._priors))
 
     def observe(
         self, arm: int, x: FloatArray, value: float, *, at: float, weight: float, labelled: bool
@@ -266,6 +277,7 @@ class QualityModel:
                 factor = self._decay(tick)
                 for evidence in self._evidence:
                     evidence.scale(factor)
+                self._panel.scale(factor)
                 self._landmark = tick
 
     @property
@@ -284,16 +296,18 @@ class QualityModel:
         """
         hyper, hope, centre = self._hyper, self._hope, self._centre
         scale = self._decay(self._ahead)
+        labels = [evidence.labels for evidence in self._evidence]
+        paired = self._panel.paired(labels, self._kin, self.posteriors.means(np.eye(self._dimension)))
         active = [arm for arm, evidence in enumerate(self._evidence) if evidence.weight > 0.0]
         if active:
-            known = [self._evidence[arm].known() for arm in active]
+            known = [self._evidence[arm].known(paired[arm]) for arm in active]
             offset, pooled = intercepts(self._names, self._priors, self._settings.price_slope)
             own = self._own(hyper)[active]
             hyper = fit(known, scale, (offset + hope)[active], pooled[active], own, hyper, self._beliefs)
             hope = self._welcomed(hyper)
             centre = np.sum([sums.outer[0] for sums in known], axis=0)
             centre = centre / centre[0]
-        return self._solved(hyper, hope, centre, scale)
+        return self._solved(paired, hyper, hope, centre, scale)
 
     def take(self, fit: Fit | None) -> None:
         """Goes on with what `fitted` returned, nothing having been learnt since; None if it failed: then the next fit
@@ -312,6 +326,8 @@ class QualityModel:
     def _use(self, fit: Fit) -> None:
         self._hyper, self._hope, self._centre, self._prior = fit.hyper, fit.hope, fit.centre, fit.prior
         self.posteriors.replace(fit.solution.theta, fit.solution.covariance, fit.solution.broad)
+        for evidence, paired in zip(self._evidence, fit.paired, strict=True):
+            evidence.paired = paired
 
     def _welcomed(self, hyper: Hyper) -> FloatArray:
         """Returns what to add to the prior means (n,): arms that joined late get the benefit of the doubt, a prior
@@ -359,10 +375,12 @@ class QualityModel:
         spread[:, 0] *= self._own(hyper)
         return Prior(mean, spread, np.array([float(prior.quality is None) for prior in self._priors]))
 
-    def _solved(self, hyper: Hyper, hope: FloatArray, centre: FloatArray, scale: float) -> Fit:
+    def _solved(
+        self, paired: list[Sums | None], hyper: Hyper, hope: FloatArray, centre: FloatArray, scale: float
+    ) -> Fit:
         prior = self._before(hyper, hope)
-        known = [evidence.known() for evidence in self._evidence]
-        return Fit(hyper, hope, centre, prior, solve(known, scale, prior, hyper, centre))
+        known = [evidence.known(without) for evidence, without in zip(self._evidence, paired, strict=True)]
+        return Fit(paired, hyper, hope, centre, prior, solve(known, scale, prior, hyper, centre))
 
     def _solution(self, arm: int, sums: Sums, scale: float) -> Solution:
         return solve([sums], scale, self._prior.of(arm), self._hyper, self._centre)
@@ -380,6 +398,7 @@ class QualityModel:
         known = [self.posteriors.of(arm) for arm in range(len(every))]
         return {
             **stacked(every, self._dimension),
+            **self._panel.snapshot(len(every)),
             "quality.centre": self._centre.copy(),
             "quality.hope": self._hope.copy(),
             "quality.reopenings": np.array(reopenings, dtype=np.float64).reshape(-1, 3),
@@ -413,6 +432,7 @@ class QualityModel:
         if self._hope.shape != (len(self._priors),):
             raise ValueError("priors don't fit")
         unstack(self._evidence, arrays)
+        self._panel.restore(arrays)
         for found, before, kept in arrays["quality.reopenings"]:
             self._evidence[int(found)].reopenings.append(Reopening(float(before), float(kept)))
         self._total, self._since, self._due, self._founders = (int(v) for v in arrays["quality.progress"])

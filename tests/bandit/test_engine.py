@@ -33,7 +33,8 @@ def step(bandit: Bandit, number: int, kind: int, arm: int, value: float) -> None
     elif kind == 2:
         bandit.observe_quality(arm, context.x, value, at=now)
     elif kind == 3:
-        bandit.observe_quality(arm, context.x, value, at=now, labelled=True)
+        labelled = facts(TEXTS[number % 4], task=("sql" if number % 3 == 0 else None))
+        bandit.observe_labels(labelled, np.array([arm, (arm + 1) % 3]), np.array([value, 0.5]), at=now)
     else:
         bandit.observe_quality(arm, context.x, value, at=now)
         bandit.retract_quality(arm, context.x, value, at=now)
@@ -112,10 +113,23 @@ def test_draws_go_where_they_inform_but_stay_thompsons_while_labels_are_believed
         for arm, count in ((0, 60), (1, 6), (2, 6)):
             if number < count:
                 three.observe_quality(arm, context.x, number % 2, at=NOW + number)
-                told.observe_quality(arm, context.x, number % 2, at=NOW + number, labelled=True)
+                told.observe_labels(facts("Hello"), np.array([arm]), np.array([number % 2]), at=NOW + number)
     # Two arms of which little is known: an information-directed draw takes one of them nearly always.
     assert np.sort(decide(three).probabilities)[-2:].sum() > 0.93
     assert decide(told).probabilities.min() > 0.1
+
+
+def test_labels_of_a_declared_task_are_learnt_as_that_tasks(three: Bandit) -> None:
+    for _ in range(60):
+        for task, best in (("sql", 1), ("poems", 2)):
+            values = np.array([0.5, 0.1, 0.1])
+            values[best] = 0.9
+            three.observe_labels(facts("Do it.", task=task), np.arange(3), values, at=NOW)
+    three.settle()
+    assert three.tasks() == ["sql", "poems"]
+    for task, best in (("sql", 1), ("poems", 2)):
+        x = three.context(facts("Do it.", task=task)).x
+        assert three._quality.posteriors.means(x).argmax() == best
 
 
 @pytest.mark.parametrize("weight", [0.25, 1.0])
@@ -134,7 +148,7 @@ def test_the_more_answers_are_judged_the_fewer_draws_are_directed(weight: float)
         bandit.observe_quality(0, context.x, 1.0, at=NOW + 40.0)
         bandit.retract_quality(0, context.x, 1.0, at=NOW + 40.0)
         for number in range(9):  # labels judge no answer
-            bandit.observe_quality(number % 2, context.x, 0.5, at=NOW + 40.0, labelled=True)
+            bandit.observe_labels(facts("Hello"), np.array([number % 2]), np.array([0.5]), at=NOW + 40.0)
         found.append(decide(bandit).probabilities)
     assert found[0] == pytest.approx(found[1], abs=1e-12)
 

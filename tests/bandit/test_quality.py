@@ -253,8 +253,11 @@ def test_an_arm_that_was_never_judged_does_not_keep_a_newcomer_from_its_welcome(
     restored.add_arm("late", ArmPrior())
     restored.restore(beside.snapshot())
     welcome = restored._welcomed(restored._hyper)
+    nobodys = [None] * 4
     restored._use(
-        restored._solved(restored._hyper, welcome, restored._centre, restored._decay(restored._reference))
+        restored._solved(
+            nobodys, restored._hyper, welcome, restored._centre, restored._decay(restored._reference)
+        )
     )
     assert restored.posteriors.means(x) == pytest.approx(beside.posteriors.means(x))
 

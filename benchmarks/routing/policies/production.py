@@ -87,13 +87,10 @@ class Production:
     def warm(self, world: World) -> None:
         """A labelled file holds quality; tokens and latency are learnt from traffic."""
         assert world.labels is not None
-        table = world.table
+        table, told = world.table, world.labels.told
         for row in world.labels.rows:
-            task = table.tasks[row] if world.declared else None
-            context = self.bandit.context(request(table.prompts[row], task))
-            for arm, told in enumerate(world.labels.told):
-                value = float(table.quality[row, told])
-                self.bandit.observe_quality(arm, context.x, value, at=_LABELLED_AT, labelled=True)
+            facts = request(table.prompts[row], table.tasks[row] if world.declared else None)
+            self.bandit.observe_labels(facts, self.candidates, table.quality[row, told], at=_LABELLED_AT)
 
 
 def catalogue_prior(arm: str, usd_per_mtok: float) -> ArmPrior:

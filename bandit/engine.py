@@ -57,8 +57,8 @@ class Settings:
     broad, narrow       factors on the posterior standard deviation of quality when drawing, for what concerns
                         all traffic and for the rest; 1 is the posterior's own
     sampled_narrow      `narrow` of Thompson's draws: doubt about single kinds of requests is left to the directed ones.
-                        All draws are Thompson's while labelled examples are believed and weigh more than feedback:
-                        what seems known is not looked at for its information, so nothing would contradict wrong ones
+    informed_broad      `broad` while labelled examples are believed and weigh more than feedback. All draws are Thompson's
+                        then: what seems known is not looked at for its information, so nothing would contradict wrong ones
     token_half_life_s   of output lengths
     latency_half_life_s of TTFT and time per token
     error_half_life_s   of the error rate
@@ -71,6 +71,7 @@ class Settings:
     broad: float = 0.7
     narrow: float = 0.5
     sampled_narrow: float = 0.1
+    informed_broad: float = 0.5
     token_half_life_s: float = 7 * 86400.0
     latency_half_life_s: float = 3600.0
     error_half_life_s: float = 600.0
@@ -181,8 +182,9 @@ class Bandit:
                 dearer = self._pacer.money_price(budget, value, objective.max_usd_per_request)
         settings = self.settings
         directed = settings.directed + (settings.directed_judged - settings.directed) * self._bias.rate
+        broad = settings.broad
         if self._quality.informed:
-            directed = 0.0
+            directed, broad = 0.0, settings.informed_broad
         table = np.empty((TABLE_ROWS, candidates.shape[0]))
         chosen = self._judge.decide(
             x,
@@ -196,7 +198,7 @@ class Bandit:
             objective.second_usd,
             objective.whole_answer,
             dearer,
-            bolder * settings.broad,
+            bolder * broad,
             bolder * settings.narrow,
             bolder * settings.sampled_narrow,
             directed,

@@ -119,6 +119,20 @@ def test_draws_go_where_they_inform_but_stay_thompsons_while_labels_are_believed
     assert decide(told).probabilities.min() > 0.1
 
 
+def test_draws_keep_closer_to_what_is_believed_while_labels_inform() -> None:
+    found = []
+    for factor in (0.25, 0.5, 1.0):
+        bandit = Bandit(Settings(informed_broad=factor))
+        for name in "ab":
+            bandit.add_arm(name, ArmPrior(quality=0.5))
+        for number in range(40):
+            values = np.array([number % 2, 1.0 - number % 4 // 3])
+            bandit.observe_labels(facts("Hello"), np.array([0, 1]), values, at=NOW)
+        found.append(decide(bandit).probabilities[1])
+    assert found == sorted(found, reverse=True)
+    assert found[0] > found[2] + 0.01
+
+
 def test_labels_of_a_declared_task_are_learnt_as_that_tasks(three: Bandit) -> None:
     for _ in range(60):
         for task, best in (("sql", 1), ("poems", 2)):

@@ -19,6 +19,7 @@ from bandit.features import (
     column_groups,
     context_vector,
     kind_of,
+    with_task,
 )
 from bandit.kernels import TABLE_ROWS, Judge
 from bandit.objective import Objective, Quote
@@ -41,7 +42,7 @@ _LEARNT = (
 )  # fmt: skip
 """All that a bandit holds but its settings."""
 
-VERSION = 6
+VERSION = 7
 """Of snapshots. One more whenever state or its meaning changes; another version's snapshot is refused."""
 
 
@@ -150,6 +151,11 @@ class Bandit:
             kind = kind_of(x) - TASK_COLUMNS
             task = with_ends(f"topic:{TOPICS[kind]}" if kind < len(TOPICS) else facts.route, ends)
         return Context(x, task)
+
+    def bare_context(self, facts: RequestFacts) -> Context:
+        """Returns the context of a query without a column for its task, and the task, "" for none. Reads only."""
+        task = recognise_task(facts) or self._tasks.known(templates(facts)) or ""
+        return Context(context_vector(facts, None), task)
 
     def tasks(self) -> list[str]:
         """Returns the tasks that have a column of their own, in the order they were met."""
@@ -293,14 +299,20 @@ class Bandit:
         self._bias.judged(arm, kind_of(x), value, weight)
         return self._quality.observe(arm, x, value, at=at, weight=weight, labelled=False)
 
-    def observe_labels(self, facts: RequestFacts, arms: IntArray, values: FloatArray, *, at: float) -> None:
-        """Takes a query whose answers were judged before traffic: values (k,) in [0, 1] of the k different `arms`.
+    def observe_labels(
+        self, x: FloatArray, arms: IntArray, values: FloatArray, *, task: str, at: float
+    ) -> None:
+        """Takes a query whose answers were judged before traffic: values (k,) in [0, 1] of the k different `arms`; `x` and
+        `task` are its `bare_context`.
 
-        Prior knowledge from a file that warms the bandit up: it is dropped when traffic contradicts it. As in
-        `observe_quality`, calls must come in the order of `at`.
+        Prior knowledge, which is dropped when traffic contradicts it. As in `observe_quality`, calls must come in the order
+        of `at`.
         """
-        self._tasks.met(self.context(facts).task)
-        self._quality.observe_labels(self.context(facts).x, arms, values, at=at)
+        slot = None
+        if task:
+            self._tasks.met(task)
+            slot = self._tasks.find(task)
+        self._quality.observe_labels(x if slot is None else with_task(x, slot), arms, values, at=at)
 
     @property
     def due(self) -> bool:

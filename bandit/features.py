@@ -99,6 +99,14 @@ def context_vector(facts: RequestFacts, slot: int | None) -> FloatArray:
     return x
 
 
+def with_task(x: FloatArray, slot: int) -> FloatArray:
+    """Returns what `context_vector` would have, had it been given `slot` where it was given none."""
+    told = x.copy()
+    told[1 + slot] = 1.0
+    told[FIRST_TOPIC:] *= _BESIDE_A_TASK
+    return told
+
+
 def kind_of(x: FloatArray) -> int:
     """Returns the kind of work in [0, KINDS): the task's slot, else the strongest topic, else the last."""
     if x.shape[0] != DIMENSION:

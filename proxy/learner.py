@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from bandit import ArmPrior, Bandit, Fit, IntArray, Objective, recalled
 from proxy.statistics import OURS, Statistics
-from state.records import ArmChange, Decision, Event, Feedback
+from state.records import ArmChange, Decision, Event, Feedback, Label
 from state.store import Store
 
 log = logging.getLogger("meritorder.learner")
@@ -57,6 +57,8 @@ class Learner:
                 if event.seq > self.seq:
                     self._apply(event)
                     await self._fit()
+                    if isinstance(event, Label):  # as many observations as arms
+                        await asyncio.sleep(0)
 
     async def _fit(self) -> None:
         if self.bandit.due:
@@ -68,6 +70,8 @@ class Learner:
                 self._decided(event)
             elif isinstance(event, Feedback):
                 self._judged(event)
+            elif isinstance(event, Label):
+                self._labelled(event)
             else:
                 self._changed(event)
         except Exception:  # one row that can't be learnt from must not end all learning
@@ -123,6 +127,11 @@ class Learner:
                 self.bandit.retract_quality(arm, x, previous.value, at=previous.at, weight=previous.weight)
             self.bandit.observe_quality(arm, x, event.value, at=event.at, weight=event.weight)
         self.statistics.judged(event)
+
+    def _labelled(self, event: Label) -> None:
+        told = sorted((self._arm(name), value) for name, value in event.qualities.items())
+        arms, values = np.array([arm for arm, _ in told]), np.array([value for _, value in told])
+        self.bandit.observe_labels(recalled(event.context), arms, values, task=event.task, at=event.at)
 
     def _changed(self, event: ArmChange) -> None:
         if event.config is not None:

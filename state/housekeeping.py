@@ -93,7 +93,7 @@ def problems(connection: sqlite3.Connection) -> list[str]:
     ]
     (beyond,) = connection.execute(
         "SELECT max((SELECT ifnull(max(seq), 0) FROM decisions), (SELECT ifnull(max(seq), 0) FROM feedback),"
-        " (SELECT ifnull(max(seq), 0) FROM arms)) >= next FROM sequence"
+        " (SELECT ifnull(max(seq), 0) FROM arms), (SELECT ifnull(max(seq), 0) FROM labels)) >= next FROM sequence"
     ).fetchone()
     if beyond:
         found.append("the journal holds rows beyond its own sequence")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from operator import attrgetter
 
-from state import arms
+from state import arms, labels
 from state.migrations import BLOCK_BITS
 from state.records import Decision, Event, Feedback, FeedbackResult
 from state.rows import (
@@ -202,6 +202,7 @@ def tail(connection: sqlite3.Connection, texts: Texts, after: int, limit: int) -
     found += decisions_where(connection, texts, "WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
     found += feedback_where(connection, "WHERE f.seq > ? ORDER BY f.seq LIMIT ?", (after, limit))
     found += arms.changes_where(connection, "WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
+    found += labels.labels_where(connection, "WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
     found.sort(key=attrgetter("seq"))
     return found[:limit]
 

@@ -96,6 +96,15 @@ MIGRATIONS: tuple[Migration, ...] = (
             "DELETE FROM \"values\" WHERE substr(name, 1, 4) = 'arm/'",
         ),
     ),
+    Migration(
+        "0003 labels",
+        (
+            (
+                "CREATE TABLE labels (seq INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, at REAL NOT NULL,"
+                " task TEXT NOT NULL, context BLOB NOT NULL, qualities TEXT NOT NULL)"
+            ),
+        ),
+    ),
 )
 
 

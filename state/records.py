@@ -1,6 +1,6 @@
 """Rows of the journal. Arrays are numpy; what they mean is not this room's business.
 
-The journal is one totally ordered sequence of decisions, feedback and arms that came or went at run time.
+The journal is one totally ordered sequence of decisions, feedback, labels and arms that came or went at run time.
 Whoever learns is a fold over it: a worker applies rows in the order of `seq`, its own and other workers' alike,
 after they are committed.
 """
@@ -182,4 +182,22 @@ class ArmChange:
     seq: int = 0
 
 
-Event = Decision | Feedback | ArmChange
+@dataclass(slots=True)
+class Label:
+    """A query that was judged before traffic, for several arms at once.
+
+    digest     of the query and of the arms: a label that comes again is not a second one
+    context    of shape (d,), that of the query without a column for its task
+    qualities  of the arms' answers, in [0, 1]
+    at         when it was taken in, epoch seconds
+    """
+
+    digest: bytes
+    at: float
+    task: str
+    context: Vector
+    qualities: dict[str, float]
+    seq: int = 0
+
+
+Event = Decision | Feedback | ArmChange | Label

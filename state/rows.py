@@ -79,8 +79,8 @@ def pack_decision(d: Decision, seq: int, candidates: int, frame: int) -> Row:
         d.output_tokens,
         d.cost_usd,
         "" if rare == _ORDINARY else dumps(rare),  # sqlite3 binds a None more slowly
-        _pack_floats(d.context),
-        _pack_floats(d.probabilities),
+        pack_floats(d.context),
+        pack_floats(d.probabilities),
     )
     if d.session is None and d.user is None and d.ttft_s is None:
         return row
@@ -186,7 +186,8 @@ def text(value: str) -> str:
     return value.encode("utf-8", "replace").decode()
 
 
-def _pack_floats(array: Vector) -> bytearray:
+def pack_floats(array: Vector) -> bytearray:
+    """Returns the float32 values of an array, for `unpack_floats`."""
     if array.dtype != _FLOAT32:
         array = array.astype(_FLOAT32)
     return bytearray(array.tobytes())  # sqlite3 binds it in half the time that it takes for bytes

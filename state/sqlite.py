@@ -15,10 +15,10 @@ from typing import Self, TypeVar
 
 import orjson
 
-from state import arms, housekeeping, journal, snapshots
+from state import arms, housekeeping, journal, labels, snapshots
 from state.connection import Connection, Place, read, write
 from state.migrations import BLOCK_BITS
-from state.records import ArmChange, Decision, Event, Feedback, FeedbackResult
+from state.records import ArmChange, Decision, Event, Feedback, FeedbackResult, Label
 from state.rows import dumps, text
 from state.snapshots import Snapshot
 from state.store import Arrays
@@ -33,7 +33,7 @@ class SqliteStore:
     Every call is one item in the queue of its connection's thread and one transaction: nothing interleaves,
     and a call whose await is cancelled is still carried out whole or, on an error, not at all.
 
-    Feedback, arms, values and snapshots are flushed to the disk before they are acknowledged. A batch of
+    Feedback, labels, arms, values and snapshots are flushed to the disk before they are acknowledged. A batch of
     decisions alone is not: it survives `kill -9`, and a power cut takes at most what no later feedback,
     value or snapshot flushed with it. Waiting for the disk would cost every batch 0.2 ms on a fast drive
     and ten on a slow one to protect records nobody was promised.
@@ -89,6 +89,9 @@ class SqliteStore:
             return False
         change.seq = seq
         return True
+
+    async def add_labels(self, added: Sequence[Label]) -> None:
+        await self._write(partial(labels.append, labels=added), durable=True)
 
     async def arms(self) -> list[ArmChange]:
         return await self._read(partial(arms.changes_where, clause=arms.NEWEST_OF_EACH))

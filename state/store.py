@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from state.records import ArmChange, Decision, Event, Feedback, FeedbackResult
+from state.records import ArmChange, Decision, Event, Feedback, FeedbackResult, Label
 
 Arrays = Mapping[str, npt.NDArray[np.float64]]
 
@@ -38,6 +38,10 @@ class Store(Protocol):
 
         False, and nothing is written, if the arm to be added is there already, or the one to go is not.
         """
+        ...
+
+    async def add_labels(self, added: Sequence[Label]) -> None:
+        """Commits labels in one transaction and sets their `seq`; one whose digest is known keeps its seq of 0."""
         ...
 
     async def arms(self) -> list[ArmChange]:

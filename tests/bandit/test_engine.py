@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bandit import DIMENSION, ArmPrior, Bandit, Objective, Quote, Settings
+from bandit import DIMENSION, ArmPrior, Bandit, Objective, Quote, RequestFacts, Settings
 from tests.bandit.conftest import answered, facts, free
 
 NOW = 1.7e9
@@ -23,6 +23,12 @@ def decide(bandit: Bandit, text: str = "Hello", objective: Objective = PLAIN, qu
     )  # fmt: skip
 
 
+def label(bandit: Bandit, query: RequestFacts, values: dict[int, float], at: float) -> None:
+    context = bandit.bare_context(query)
+    arms, told = np.array(list(values)), np.array(list(values.values()), dtype=float)
+    bandit.observe_labels(context.x, arms, told, task=context.task, at=at)
+
+
 def step(bandit: Bandit, number: int, kind: int, arm: int, value: float) -> None:
     context = bandit.context(facts(TEXTS[number % 4], task=("sql" if number % 3 == 0 else None)))
     now = NOW + 100.0 * number
@@ -34,7 +40,7 @@ def step(bandit: Bandit, number: int, kind: int, arm: int, value: float) -> None
         bandit.observe_quality(arm, context.x, value, at=now)
     elif kind == 3:
         labelled = facts(TEXTS[number % 4], task=("sql" if number % 3 == 0 else None))
-        bandit.observe_labels(labelled, np.array([arm, (arm + 1) % 3]), np.array([value, 0.5]), at=now)
+        label(bandit, labelled, {arm: value, (arm + 1) % 3: 0.5}, at=now)
     else:
         bandit.observe_quality(arm, context.x, value, at=now)
         bandit.retract_quality(arm, context.x, value, at=now)
@@ -113,7 +119,7 @@ def test_draws_go_where_they_inform_but_stay_thompsons_while_labels_are_believed
         for arm, count in ((0, 60), (1, 6), (2, 6)):
             if number < count:
                 three.observe_quality(arm, context.x, number % 2, at=NOW + number)
-                told.observe_labels(facts("Hello"), np.array([arm]), np.array([number % 2]), at=NOW + number)
+                label(told, facts("Hello"), {arm: number % 2}, at=NOW + number)
     # Two arms of which little is known: an information-directed draw takes one of them nearly always.
     assert np.sort(decide(three).probabilities)[-2:].sum() > 0.93
     assert decide(told).probabilities.min() > 0.1
@@ -126,8 +132,7 @@ def test_draws_keep_closer_to_what_is_believed_while_labels_inform() -> None:
         for name in "ab":
             bandit.add_arm(name, ArmPrior(quality=0.5))
         for number in range(40):
-            values = np.array([number % 2, 1.0 - number % 4 // 3])
-            bandit.observe_labels(facts("Hello"), np.array([0, 1]), values, at=NOW)
+            label(bandit, facts("Hello"), {0: number % 2, 1: 1.0 - number % 4 // 3}, at=NOW)
         found.append(decide(bandit).probabilities[1])
     assert found == sorted(found, reverse=True)
     assert found[0] > found[2] + 0.01
@@ -136,9 +141,7 @@ def test_draws_keep_closer_to_what_is_believed_while_labels_inform() -> None:
 def test_labels_of_a_declared_task_are_learnt_as_that_tasks(three: Bandit) -> None:
     for _ in range(60):
         for task, best in (("sql", 1), ("poems", 2)):
-            values = np.array([0.5, 0.1, 0.1])
-            values[best] = 0.9
-            three.observe_labels(facts("Do it.", task=task), np.arange(3), values, at=NOW)
+            label(three, facts("Do it.", task=task), {0: 0.5, 1: 0.1, 2: 0.1, best: 0.9}, at=NOW)
     three.settle()
     assert three.tasks() == ["sql", "poems"]
     for task, best in (("sql", 1), ("poems", 2)):
@@ -162,7 +165,7 @@ def test_the_more_answers_are_judged_the_fewer_draws_are_directed(weight: float)
         bandit.observe_quality(0, context.x, 1.0, at=NOW + 40.0)
         bandit.retract_quality(0, context.x, 1.0, at=NOW + 40.0)
         for number in range(9):  # labels judge no answer
-            bandit.observe_labels(facts("Hello"), np.array([number % 2]), np.array([0.5]), at=NOW + 40.0)
+            label(bandit, facts("Hello"), {number % 2: 0.5}, at=NOW + 40.0)
         found.append(decide(bandit).probabilities)
     assert found[0] == pytest.approx(found[1], abs=1e-12)
 

@@ -13,6 +13,7 @@ from bandit.features import (
     KINDS,
     context_vector,
     kind_of,
+    with_task,
 )
 from bandit.topic_words import WORDS
 from bandit.topics import TOPICS
@@ -134,6 +135,11 @@ def test_the_wording_counts_half_where_the_kind_of_work_is_known() -> None:
     assert np.count_nonzero(unknown[FIRST_TOPIC:]) > 5
     np.testing.assert_allclose(known[FIRST_TOPIC:], 0.5 * unknown[FIRST_TOPIC:])
     assert (known[0], known[4]) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("text", ["", "Solve 3x + 4 = 10 for x.", "def f():\n    return 1\n" * 9, "é" * 30])
+def test_a_task_that_is_told_later_makes_the_context_it_would_have_made(text: str) -> None:
+    assert np.array_equal(with_task(context_vector(facts(text), None), 3), context_vector(facts(text), 3))
 
 
 def test_a_context_written_before_topics_were_added_is_recalled_without_them() -> None:

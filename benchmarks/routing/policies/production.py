@@ -90,7 +90,8 @@ class Production:
         table, told = world.table, world.labels.told
         for row in world.labels.rows:
             facts = request(table.prompts[row], table.tasks[row] if world.declared else None)
-            self.bandit.observe_labels(facts, self.candidates, table.quality[row, told], at=_LABELLED_AT)
+            context, values = self.bandit.bare_context(facts), table.quality[row, told]
+            self.bandit.observe_labels(context.x, self.candidates, values, task=context.task, at=_LABELLED_AT)
 
 
 def catalogue_prior(arm: str, usd_per_mtok: float) -> ArmPrior:

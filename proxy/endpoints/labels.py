@@ -1,0 +1,69 @@
+"""`POST /v1/labels`: queries that were judged before traffic, to start warm; acknowledged when committed."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from proxy.errors import Refusal, invalid, unprocessable
+from proxy.incoming import Incoming
+from proxy.reply import Reply, json_reply
+from proxy.request import chat_request, read_json
+from state.records import Label
+
+if TYPE_CHECKING:
+    from proxy.gateway import Gateway
+
+_MOST = 1000
+
+
+async def post(gateway: Gateway, http: Incoming, _key: str, _rest: str) -> Reply:
+    """Takes `labels`: chat requests as clients would send them, each with `qualities`, arm → value. All of it, or
+    nothing and the field at fault.
+    """
+    raw, document = await read_json(http)
+    items = document.get("labels")
+    if not isinstance(items, list) or not items:
+        raise invalid("`labels` must be a non-empty list.", "labels")
+    if len(items) > _MOST:
+        raise Refusal(413, f"At most {_MOST} labels at once, not {len(items)}.", code="too_many_items")
+    now = time.time()
+    labels = [_read(gateway, http, raw, item, f"labels[{n}]", now) for n, item in enumerate(items)]
+    await gateway.store.add_labels(labels)
+    last = max(label.seq for label in labels)
+    if last:
+        await gateway.learner.catch_up(gateway.store, until=last)
+    new = sum(label.seq > 0 for label in labels)
+    return json_reply({"object": "labels", "new": new, "repeated": len(labels) - new})
+
+
+def _read(gateway: Gateway, http: Incoming, raw: bytes, item: object, where: str, now: float) -> Label:
+    if not isinstance(item, dict):
+        raise unprocessable(f"`{where}` must be an object: messages and qualities.", where)
+    qualities = _qualities(gateway, item.get("qualities"), f"{where}.qualities")
+    try:
+        facts = chat_request(http, raw, {"model": "auto", **item}).facts
+    except Refusal as error:
+        field = f"{where}.{error.param}" if error.param else where
+        raise Refusal(
+            error.status, f"{where}: {error.message}", kind=error.kind, param=field, code=error.code
+        ) from None
+    context = gateway.learner.bandit.bare_context(facts)
+    query = orjson.dumps([facts.task, item["messages"], sorted(qualities)])
+    return Label(hashlib.sha256(query).digest(), now, context.task, context.x, qualities)
+
+
+def _qualities(gateway: Gateway, found: Any, where: str) -> dict[str, float]:
+    if not isinstance(found, dict) or not found:
+        raise unprocessable(f"`{where}` must be an object of arms and values from 0 to 1.", where)
+    for name, value in found.items():
+        if name not in gateway.arms.by_name:
+            raise unprocessable(f"There is no arm {name!r}.", f"{where}.{name}")
+        if not isinstance(value, int | float) or not 0.0 <= value <= 1.0:  # true and false are 1 and 0
+            raise unprocessable(
+                f"`{where}.{name}` must be true, false or a number from 0 to 1.", f"{where}.{name}"
+            )
+    return {name: float(value) for name, value in found.items()}

@@ -56,9 +56,6 @@ class Beliefs:
     noise_strength: float
 
 
-_APART = 12.0
-"""Arms that the factor of a group counts as when each of its coefficients has one of its own."""
-
 TOGETHER = 32
 """Arms that are computed in one go: their arrays stay in the cache, and other threads needn't wait for hundreds."""
 
@@ -71,15 +68,12 @@ def fit(
     own: FloatArray,
     hyper: Hyper,
     beliefs: Beliefs,
-    *,
-    apart: bool = False,
 ) -> Hyper:
     """Returns the next hyperparameters: one step of expectation maximisation from `hyper`.
 
     Over the n arms with observations: `known` are the sums of each, to be multiplied by `scale`; offset (n,)
     of the intercept's prior mean; pooled (n,) is 0 where that mean doesn't hang on θ₀; own (n,) factors on
-    the intercept's prior variance. `apart`: arms may differ more by one coefficient of a group than by another, as by one
-    kind of work than by another, which shows where all arms answered the same queries.
+    the intercept's prior variance.
     """
     parts = [
         _Part(known[part], scale, offset[part], pooled[part], own[part], hyper)
@@ -96,21 +90,16 @@ def fit(
 
     groups = int(beliefs.group.max()) + 1
     totals, counts = np.zeros(groups), np.zeros(groups)
-    own, shown = np.zeros(common.shape[0]), np.zeros(common.shape[0])
     residual = beliefs.noise_strength * beliefs.noise
     for part in parts:
         seen, second, missed = part.expect(common)
         ratio = (seen * second / beliefs.spread).sum(axis=0)
-        own += ratio
-        shown += seen.sum(axis=0)
         totals += np.bincount(beliefs.group, weights=ratio, minlength=groups)
         counts += np.bincount(beliefs.group, weights=seen.sum(axis=0), minlength=groups)
         residual += missed
-    factor = ((beliefs.spread_strength + totals) / (beliefs.spread_strength + counts))[beliefs.group]
-    if apart:
-        factor = (_APART * factor + own) / (_APART + shown)
+    factor = (beliefs.spread_strength + totals) / (beliefs.spread_strength + counts)
     weight = beliefs.noise_strength + scale * sum(sums.weight for sums in known)
-    return Hyper(common, beliefs.spread * factor, max(residual / weight, 1e-4), doubt)
+    return Hyper(common, beliefs.spread * factor[beliefs.group], max(residual / weight, 1e-4), doubt)
 
 
 class _Part:

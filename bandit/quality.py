@@ -210,7 +210,7 @@ class QualityModel:
             return
         noise, scale = self._hyper.noise, self._decay(self._reference)
         if evidence.told is None:
-            evidence.told = self._solution(arm, evidence.paired or labels, scale).theta[:, 0].copy()
+            evidence.told = self._solution(arm, labels, scale).theta[:, 0].copy()
         residual = weight * (value - float(evidence.told @ x))
         if not trust.contradicts(residual, noise, labels.weight * scale):
             return
@@ -303,12 +303,7 @@ class QualityModel:
             known = [self._evidence[arm].known(paired[arm]) for arm in active]
             offset, pooled = intercepts(self._names, self._priors, self._settings.price_slope)
             own = self._own(hyper)[active]
-            apart = any(
-                evidence.trust.trusted and evidence.labels.weight > 0.0 for evidence in self._evidence
-            )
-            hyper = fit(
-                known, scale, (offset + hope)[active], pooled[active], own, hyper, self._beliefs, apart=apart
-            )
+            hyper = fit(known, scale, (offset + hope)[active], pooled[active], own, hyper, self._beliefs)
             hope = self._welcomed(hyper)
             centre = np.sum([sums.outer[0] for sums in known], axis=0)
             centre = centre / centre[0]

@@ -39,6 +39,9 @@ _FIRST_FIT, _LAST_FIT = 8, 256
 """Observations between two fits of the hierarchy: an eighth of all so far, within these bounds. The upper
 one also bounds the rank-one updates of a covariance between exact inversions."""
 
+_OUTWEIGHED = 5.0
+"""How many times as much as labelled examples feedback weighs when it is learnt from as if there were none."""
+
 _SETTLED, _TRIED = 300, 30
 """Observations from which on an untried arm is a newcomer; observations of an arm to compare it with."""
 
@@ -116,7 +119,9 @@ class QualityModel:
         self._landmark: float | None = None
         self._reference = 0.0  # the time that the posteriors are for
         self._ahead = 0.0  # the newest tick, which the next fit moves them to
-        self.informed = False  # whether labelled examples are believed and weigh more than feedback
+        self.informed = (
+            False  # whether labelled examples are believed, and feedback doesn't outweigh them by far
+        )
         self._believed = False  # whether there are labelled examples and they are believed
         self._total = 0  # observations ever
         self._since = 0  # of these after the last fit
@@ -224,7 +229,7 @@ class QualityModel:
         for evidence in self._evidence:
             told += evidence.labels.weight if evidence.trust.trusted else 0.0
             heard += evidence.sums.weight
-        self._believed, self.informed = told > 0.0, told > heard
+        self._believed, self.informed = told > 0.0, told > heard / _OUTWEIGHED
 
     def retract(self, arm: int, x: FloatArray, value: float, *, at: float, weight: float) -> None:
         """Takes back an observation exactly: same arguments as it was observed with."""

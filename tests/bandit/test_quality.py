@@ -202,7 +202,7 @@ def test_labels_that_traffic_contradicts_on_one_arm_are_dropped_for_all() -> Non
     assert not any(evidence.trust.trusted for evidence in made._evidence)
 
 
-def test_labels_inform_until_feedback_weighs_more() -> None:
+def test_labels_inform_until_feedback_outweighs_them_by_far() -> None:
     made = model()
     assert not made.informed
     for x in contexts(50):
@@ -211,11 +211,11 @@ def test_labels_inform_until_feedback_weighs_more() -> None:
     assert made.informed
     feedback = contexts(100)
     for x in feedback[:-1]:
-        made.observe(0, x, 0.6, at=NOW, weight=1.0, labelled=False)
+        made.observe(0, x, 0.6, at=NOW, weight=5.0, labelled=False)
     assert made.informed
-    made.observe(1, feedback[-1], 0.6, at=NOW, weight=1.5, labelled=False)
+    made.observe(1, feedback[-1], 0.6, at=NOW, weight=7.5, labelled=False)
     assert not made.informed
-    made.retract(1, feedback[-1], 0.6, at=NOW, weight=1.5)
+    made.retract(1, feedback[-1], 0.6, at=NOW, weight=7.5)
     assert made.informed
     restored = model()
     restored.restore(made.snapshot())

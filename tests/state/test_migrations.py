@@ -11,7 +11,11 @@ from state.store import StoreError
 
 NEXT = Migration("9999 test", ("ALTER TABLE decisions ADD COLUMN extra TEXT DEFAULT 'x'",))
 
-RELEASED = {"0001 journal": "b8a2c1ef65707bc0", "0002 arms in the journal": "031bf49d7e453961", "0003 labels": "06c158d4be7dae9e"}
+RELEASED = {
+    "0001 journal": "b8a2c1ef65707bc0",
+    "0002 arms in the journal": "031bf49d7e453961",
+    "0003 labels": "06c158d4be7dae9e",
+}
 
 
 def connect(path):

@@ -58,7 +58,7 @@ class Settings:
     broad, narrow       factors on the posterior standard deviation of quality when drawing, for what concerns
                         all traffic and for the rest; 1 is the posterior's own
     sampled_narrow      `narrow` of Thompson's draws: doubt about single kinds of requests is left to the directed ones.
-    informed_broad      `broad` while labelled examples are believed and weigh a fifth of the feedback. All draws are Thompson's
+    informed_broad      `broad` while labelled examples are believed and weigh over a fifth of the feedback. All draws are Thompson's
                         then: what seems known is not looked at for its information, so nothing would contradict wrong ones
     token_half_life_s   of output lengths
     latency_half_life_s of TTFT and time per token

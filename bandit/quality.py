@@ -119,9 +119,7 @@ class QualityModel:
         self._landmark: float | None = None
         self._reference = 0.0  # the time that the posteriors are for
         self._ahead = 0.0  # the newest tick, which the next fit moves them to
-        self.informed = (
-            False  # whether labelled examples are believed, and feedback doesn't outweigh them by far
-        )
+        self.informed = False  # whether labels are believed, and feedback doesn't outweigh them by far
         self._believed = False  # whether there are labelled examples and they are believed
         self._total = 0  # observations ever
         self._since = 0  # of these after the last fit
@@ -164,7 +162,7 @@ class QualityModel:
             self._use(self._solved(paired, self._hyper, welcomed, self._centre, self._decay(self._reference)))
 
     def observe_labels(self, x: FloatArray, arms: IntArray, values: FloatArray, *, at: float) -> None:
-        """Takes labelled answers of several arms, all different, to one query."""
+        """Takes the labels `values` (k,), in [0, 1], of k different arms' answers to one query; `at` as in `observe`."""
         for arm, value in zip(arms, values, strict=True):
             self.observe(int(arm), x, float(value), at=at, weight=1.0, labelled=True)
         self._panel.add(x, arms, values, 1.0 / self._decay(at), len(self._priors))

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import os
 import sqlite3
@@ -16,6 +15,7 @@ from typing import Self, TypeVar
 import orjson
 
 from state import arms, housekeeping, journal, labels, snapshots
+from state.background import in_background
 from state.connection import Connection, Place, read, write
 from state.migrations import BLOCK_BITS
 from state.records import ArmChange, Decision, Event, Feedback, FeedbackResult, Label
@@ -139,11 +139,8 @@ class SqliteStore:
         return await self._read(lambda c: journal.decisions_where(c, self._texts, clause, values))
 
     async def save_snapshot(self, name: str, seq: int, meta: Mapping[str, object], arrays: Arrays) -> None:
-        # Copied here and now: the owner may go on learning into these arrays while the thread writes.
-        plain = snapshots.encode(meta, arrays)
-        # Compressed before the transaction and on a thread of its own: megabytes take a tenth of a second, in
-        # which no worker could commit.
-        body = await asyncio.to_thread(snapshots.pack, plain)
+        # Before the transaction: megabytes take a tenth of a second to compress, in which no worker could commit.
+        body = await in_background(partial(snapshots.encode, meta, arrays))
         await self._write(partial(_save_snapshot, name, seq, body), durable=True)
 
     async def load_snapshots(self, name: str) -> list[Snapshot]:

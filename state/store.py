@@ -74,7 +74,7 @@ class Store(Protocol):
 
     async def save_snapshot(self, name: str, seq: int, meta: Mapping[str, object], arrays: Arrays) -> None:
         """Keeps the newest two snapshots of `name`, so that a bad one can be dropped. An older seq than the
-        newest stored is ignored.
+        newest stored is ignored. Until it returns, `meta` and `arrays` must not change.
         """
         ...
 

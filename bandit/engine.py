@@ -300,10 +300,17 @@ class Bandit:
         return self._quality.observe(arm, x, value, at=at, weight=weight, labelled=False)
 
     def observe_labels(
-        self, x: FloatArray, arms: IntArray, values: FloatArray, *, task: str, at: float
+        self,
+        x: FloatArray,
+        arms: IntArray,
+        values: FloatArray,
+        *,
+        task: str,
+        at: float,
+        output_tokens: IntArray | None = None,
     ) -> None:
         """Takes a query whose answers were judged before traffic: values (k,) in [0, 1] of the k different `arms`; `x` and
-        `task` are its `bare_context`.
+        `task` are its `bare_context`, `output_tokens` (k,) the answers' lengths, 0 where unknown.
 
         Prior knowledge, which is dropped when traffic contradicts it. As in `observe_quality`, calls must come in the order
         of `at`.
@@ -312,7 +319,15 @@ class Bandit:
         if task:
             self._tasks.met(task)
             slot = self._tasks.find(task)
-        self._quality.observe_labels(x if slot is None else with_task(x, slot), arms, values, at=at)
+        if slot is not None:
+            x = with_task(x, slot)
+        self._quality.observe_labels(x, arms, values, at=at)
+        if output_tokens is not None:
+            kind = kind_of(x)
+            for arm, tokens in zip(arms, output_tokens, strict=True):
+                self._outlook.observe(
+                    int(arm), kind, output_tokens=int(tokens), ttft_s=None, token_s=None, now=at
+                )
 
     @property
     def due(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from bandit import ArmPrior, Bandit, Fit, IntArray, Objective, recalled
 from proxy.statistics import OURS, Statistics
+from state.background import in_background
 from state.records import ArmChange, Decision, Event, Feedback, Label
 from state.store import Store
 
@@ -62,7 +64,7 @@ class Learner:
 
     async def _fit(self) -> None:
         if self.bandit.due:
-            self.bandit.take(await asyncio.to_thread(_fitted, self.bandit))
+            self.bandit.take(await in_background(partial(_fitted, self.bandit)))
 
     def _apply(self, event: Event) -> None:
         try:
@@ -129,9 +131,18 @@ class Learner:
         self.statistics.judged(event)
 
     def _labelled(self, event: Label) -> None:
-        told = sorted((self._arm(name), value) for name, value in event.qualities.items())
-        arms, values = np.array([arm for arm, _ in told]), np.array([value for _, value in told])
-        self.bandit.observe_labels(recalled(event.context), arms, values, task=event.task, at=event.at)
+        lengths = event.output_tokens
+        told = sorted(
+            (self._arm(name), value, lengths.get(name, 0)) for name, value in event.qualities.items()
+        )
+        self.bandit.observe_labels(
+            recalled(event.context),
+            np.array([arm for arm, _, _ in told]),
+            np.array([value for _, value, _ in told]),
+            task=event.task,
+            at=event.at,
+            output_tokens=np.array([tokens for _, _, tokens in told]),
+        )
 
     def _changed(self, event: ArmChange) -> None:
         if event.config is not None:
@@ -178,7 +189,7 @@ class Learner:
         async with self._learning:
             await self._fit()  # else the copy would make the fit that is due
             seq = self.seq
-            meta, arrays = await asyncio.to_thread(self.bandit.snapshot)
+            meta, arrays = await in_background(self.bandit.snapshot)
             counts, counted = self.statistics.snapshot()
         arrays = {**arrays, **{_STATISTICS + name: array for name, array in counted.items()}}
         await store.save_snapshot(SNAPSHOT, seq, {"bandit": meta, "statistics": counts}, arrays)

@@ -12,7 +12,7 @@ import orjson
 from state.records import Label
 from state.rows import dumps, pack_floats, text, unpack_floats
 
-_COLUMNS = "seq, digest, at, task, context, qualities"
+_COLUMNS = "seq, digest, at, task, context, qualities, output_tokens"
 
 
 def append(connection: sqlite3.Connection, labels: Sequence[Label]) -> None:
@@ -26,9 +26,11 @@ def append(connection: sqlite3.Connection, labels: Sequence[Label]) -> None:
             text(label.task),
             pack_floats(label.context),
             dumps(label.qualities),
+            dumps(label.output_tokens),
         )
         written = connection.execute(
-            f"INSERT INTO labels ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING", row
+            f"INSERT INTO labels ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING",
+            row,
         ).rowcount
         if written:
             label.seq = seq
@@ -45,9 +47,10 @@ def labels_where(connection: sqlite3.Connection, clause: str, parameters: Sequen
             task=task,
             context=unpack_floats(context),
             qualities=orjson.loads(qualities),
+            output_tokens=orjson.loads(tokens),
             seq=seq,
         )
-        for seq, digest, at, task, context, qualities in connection.execute(
+        for seq, digest, at, task, context, qualities, tokens in connection.execute(
             f"SELECT {_COLUMNS} FROM labels {clause}", parameters
         )
     ]

@@ -105,6 +105,10 @@ MIGRATIONS: tuple[Migration, ...] = (
             ),
         ),
     ),
+    Migration(
+        "0004 lengths of labelled answers",
+        ("ALTER TABLE labels ADD COLUMN output_tokens TEXT NOT NULL DEFAULT '{}'",),
+    ),
 )
 
 

@@ -189,6 +189,8 @@ class Label:
     digest     of the query and of the arms: a label that comes again is not a second one
     context    of shape (d,), that of the query without a column for its task
     qualities  of the arms' answers, in [0, 1]
+    output_tokens
+               of these answers, where they are known
     at         when it was taken in, epoch seconds
     """
 
@@ -197,6 +199,7 @@ class Label:
     task: str
     context: Vector
     qualities: dict[str, float]
+    output_tokens: dict[str, int]
     seq: int = 0
 
 

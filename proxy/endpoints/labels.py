@@ -21,8 +21,8 @@ _MOST = 1000
 
 
 async def post(gateway: Gateway, http: Incoming, _key: str, _rest: str) -> Reply:
-    """Takes `labels`: chat requests as clients would send them, each with `qualities`, arm → value. All of it, or
-    nothing and the field at fault.
+    """Takes `labels`: chat requests as clients would send them, each with `qualities`, arm → value, and perhaps
+    `output_tokens`, arm → count. All of it, or nothing and the field at fault.
     """
     raw, document = await read_json(http)
     items = document.get("labels")
@@ -44,6 +44,7 @@ def _read(gateway: Gateway, http: Incoming, raw: bytes, item: object, where: str
     if not isinstance(item, dict):
         raise unprocessable(f"`{where}` must be an object: messages and qualities.", where)
     qualities = _qualities(gateway, item.get("qualities"), f"{where}.qualities")
+    lengths = _output_tokens(item.get("output_tokens"), qualities, f"{where}.output_tokens")
     try:
         facts = chat_request(http, raw, {"model": "auto", **item}).facts
     except Refusal as error:
@@ -53,7 +54,7 @@ def _read(gateway: Gateway, http: Incoming, raw: bytes, item: object, where: str
         ) from None
     context = gateway.learner.bandit.bare_context(facts)
     query = orjson.dumps([facts.task, item["messages"], sorted(qualities)])
-    return Label(hashlib.sha256(query).digest(), now, context.task, context.x, qualities)
+    return Label(hashlib.sha256(query).digest(), now, context.task, context.x, qualities, lengths)
 
 
 def _qualities(gateway: Gateway, found: Any, where: str) -> dict[str, float]:
@@ -67,3 +68,16 @@ def _qualities(gateway: Gateway, found: Any, where: str) -> dict[str, float]:
                 f"`{where}.{name}` must be true, false or a number from 0 to 1.", f"{where}.{name}"
             )
     return {name: float(value) for name, value in found.items()}
+
+
+def _output_tokens(found: Any, qualities: dict[str, float], where: str) -> dict[str, int]:
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise unprocessable(f"`{where}` must be an object of arms and numbers of tokens.", where)
+    for name, count in found.items():
+        if name not in qualities:
+            raise unprocessable(f"{name!r} has no value in `qualities`.", f"{where}.{name}")
+        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+            raise unprocessable(f"`{where}.{name}` must be a whole number from 1 on.", f"{where}.{name}")
+    return found

@@ -44,6 +44,19 @@ async def test_the_first_request_goes_where_labels_say(launch: Launch, arms: lis
     assert (await shares(gateway, "poems"))["p/b"] > 0.9
 
 
+async def test_costs_are_expected_by_the_lengths_that_labels_tell(
+    launch: Launch, arms: list[dict[str, Any]]
+) -> None:
+    gateway = await launch(*arms)
+    lengths = {"output_tokens": {"p/a": 2000, "p/b": 100}, "qualities": {"p/a": 0.5, "p/b": 0.5}}
+    await gateway.post("/v1/labels", {"labels": [label(2 * n, **lengths) for n in range(40)]})
+    body = {"model": "auto", "task": "sql", "messages": [{"role": "user", "content": "Question"}]}
+    _, explained, _ = await gateway.post("/v1/explain", body)
+    tokens = {row["arm"]: row["output_tokens"] for row in explained["candidates"]}
+    assert tokens["p/a"] == pytest.approx(2000, rel=0.2)
+    assert tokens["p/b"] == pytest.approx(100, rel=0.2)
+
+
 async def test_a_label_counts_once_however_often_it_comes(launch: Launch, arms: list[dict[str, Any]]) -> None:
     gateway = await launch(*arms)
     await gateway.post("/v1/labels", {"labels": [label(n) for n in range(20)]})
@@ -59,7 +72,8 @@ async def test_after_a_restart_and_at_another_worker_labels_count_as_before(
     server = {"database": str(tmp_path / "a.db")}
     one, other = await launch(*arms, server=server), await launch(*arms, server=server)
     await traffic(one, 8)
-    await one.post("/v1/labels", {"labels": [label(n) for n in range(40)]})
+    lengths = {"output_tokens": {"p/b": 500}}
+    await one.post("/v1/labels", {"labels": [label(n, **lengths) for n in range(40)]})
     await traffic(one, 8, 8)
     before = learnt(one.gateway.learner)
     await other.gateway.learner.catch_up(other.gateway.store)
@@ -77,6 +91,11 @@ async def test_after_a_restart_and_at_another_worker_labels_count_as_before(
         ({"qualities": {"p/c": 0.5}}, "qualities.p/c"),
         ({"qualities": {"p/a": 1.5}}, "qualities.p/a"),
         ({"qualities": {"p/a": "good"}}, "qualities.p/a"),
+        ({"output_tokens": [300]}, "output_tokens"),
+        ({"output_tokens": {"p/c": 300}}, "output_tokens.p/c"),
+        ({"output_tokens": {"p/a": 0}}, "output_tokens.p/a"),
+        ({"output_tokens": {"p/a": 2.5}}, "output_tokens.p/a"),
+        ({"output_tokens": {"p/a": True}}, "output_tokens.p/a"),
         ({"messages": []}, "messages"),
         ({"messages": "Hi"}, "messages"),
         ({"task": 5}, "task"),

@@ -17,6 +17,7 @@ def label(number, **changes):
         "task": "code",
         "context": np.array([1.0, 0.25 * number, -0.5], np.float32),
         "qualities": {"openai/large": 1.0, "local/tiny": 0.25},
+        "output_tokens": {"local/tiny": 300},
     }
     return Label(**{**values, **changes})
 

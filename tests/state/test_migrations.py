@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from state.migrations import MIGRATIONS, Migration, migrate
+from state.sqlite import SqliteStore
 from state.store import StoreError
 
 NEXT = Migration("9999 test", ("ALTER TABLE decisions ADD COLUMN extra TEXT DEFAULT 'x'",))
@@ -15,6 +16,7 @@ RELEASED = {
     "0001 journal": "b8a2c1ef65707bc0",
     "0002 arms in the journal": "031bf49d7e453961",
     "0003 labels": "06c158d4be7dae9e",
+    "0004 lengths of labelled answers": "3a5c19030a8e6574",
 }
 
 
@@ -51,6 +53,18 @@ def test_rows_of_the_first_schema_survive_everything_that_came_after(connection)
     )
     assert migrate(connection, (*MIGRATIONS, NEXT))[-1] == "9999 test"
     assert connection.execute("SELECT id, arm, extra FROM decisions").fetchall() == [("a", "b", "x")]
+
+
+async def test_labels_of_the_third_schema_have_no_lengths(tmp_path):
+    earlier = connect(tmp_path / "a.db")
+    migrate(earlier, MIGRATIONS[:3])
+    earlier.execute("INSERT INTO labels VALUES (1, x'01', 5.0, 'sql', x'0000803f', '{\"p/a\": 0.5}')")
+    earlier.execute("UPDATE sequence SET next = 2")
+    earlier.close()
+    store = await SqliteStore.open(tmp_path / "a.db")
+    [label] = await store.tail(0)
+    await store.close()
+    assert (label.task, label.qualities, label.output_tokens) == ("sql", {"p/a": 0.5}, {})
 
 
 def test_a_migration_that_fails_leaves_the_schema_as_it_was(connection):

@@ -85,13 +85,19 @@ class Production:
         self.bandit.settle()
 
     def warm(self, world: World) -> None:
-        """A labelled file holds quality; tokens and latency are learnt from traffic."""
         assert world.labels is not None
         table, told = world.table, world.labels.told
         for row in world.labels.rows:
             facts = request(table.prompts[row], table.tasks[row] if world.declared else None)
             context, values = self.bandit.bare_context(facts), table.quality[row, told]
-            self.bandit.observe_labels(context.x, self.candidates, values, task=context.task, at=_LABELLED_AT)
+            self.bandit.observe_labels(
+                context.x,
+                self.candidates,
+                values,
+                task=context.task,
+                at=_LABELLED_AT,
+                output_tokens=table.output_tokens[row].astype(np.intp),
+            )
 
 
 def catalogue_prior(arm: str, usd_per_mtok: float) -> ArmPrior:

@@ -42,7 +42,7 @@ _LEARNT = (
 )  # fmt: skip
 """All that a bandit holds but its settings."""
 
-VERSION = 7
+VERSION = 8
 """Of snapshots. One more whenever state or its meaning changes; another version's snapshot is refused."""
 
 

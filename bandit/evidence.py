@@ -128,8 +128,9 @@ def stacked(every: Sequence[Evidence], dimension: int) -> dict[str, FloatArray]:
             [(e.cusum.rise, e.cusum.fall, e.cusum.rise_since, e.cusum.fall_since) for e in every]
         ).reshape(-1, 4),
         "quality.trust": np.array(
-            [(e.trust.trusted, e.trust.seen, e.trust.residuals) for e in every], dtype=np.float64
-        ).reshape(-1, 3),
+            [(e.trust.trusted, e.trust.seen, e.trust.residuals, e.trust.odds) for e in every],
+            dtype=np.float64,
+        ).reshape(-1, 4),
         "quality.told": np.array(told).reshape(-1, dimension),
         "quality.told_known": np.array([e.told is not None for e in every], dtype=np.float64),
         "quality.counts": np.array([e.count for e in every], dtype=np.float64),
@@ -147,8 +148,8 @@ def unstack(every: Sequence[Evidence], arrays: Mapping[str, FloatArray]) -> None
         for direction in (RISE, FALL):
             evidence.recent[direction].unpack(arrays["quality.recent"][arm, direction])
         evidence.cusum = Cusum(*(float(v) for v in arrays["quality.cusum"][arm]))
-        trusted, seen, residuals = arrays["quality.trust"][arm].tolist()
-        evidence.trust = LabelTrust(bool(trusted), seen, residuals)
+        trusted, seen, residuals, odds = arrays["quality.trust"][arm].tolist()
+        evidence.trust = LabelTrust(bool(trusted), seen, residuals, odds)
         told: FloatArray = arrays["quality.told"][arm].copy()
         if told.shape != evidence.sums.response.shape:
             raise ValueError(f"labels of another dimension: {told.shape}")

@@ -7,8 +7,9 @@ feedbacks against what the labels alone predict, the odds of "this arm is elsewh
 
 with s the spread of arms and v₀ the labels' own error: as much again as a mean of so many labels has, for
 contexts unlike the labelled ones, so that clean feedback refutes what noisy feedback could not. When the odds
-of one arm pass e⁴, all lose their labels: the file describes other arms than these. To wait for a second arm is
-no answer, as an arm that the file calls bad is hardly ever drawn, so nothing would contradict it.
+of all k arms together pass e⁴, or those of one e⁴·k (of many arms one is sooner contradicted by chance), all lose
+their labels: the file describes other arms than these. To wait for a second arm is no answer, as an arm that the file
+calls bad is hardly ever drawn, so nothing would contradict it.
 
 Reference: R. Kass and A. Raftery (1995), "Bayes factors": beyond 3 to 5 (natural logarithm) is strong.
 """
@@ -124,18 +125,29 @@ def intercepts(
 
 @dataclass(slots=True)
 class LabelTrust:
-    """Whether one arm's labelled examples are still believed."""
+    """Whether one arm's labelled examples are still believed; `odds` is the logarithm of those against it."""
 
     trusted: bool = True
     seen: float = 0.0
     residuals: float = 0.0
+    odds: float = 0.0
 
-    def contradicts(self, residual: float, noise: float, labels: float) -> bool:
-        """Takes one residual against the labels' prediction (from `labels` examples); True beyond the odds."""
+    def take(self, residual: float, noise: float, labels: float) -> None:
+        """Takes one residual against the labels' prediction (from `labels` examples)."""
         self.seen += 1.0
         most = _CLIP * math.sqrt(noise)
         self.residuals += min(most, max(-most, residual))
         error = (1.0 + _UNLIKE) * noise / max(labels, 1.0) + noise / self.seen
         wide = error + _SPREAD**2
         squared = (self.residuals / self.seen) ** 2
-        return 0.5 * (squared / error - squared / wide - math.log(wide / error)) > _ODDS
+        self.odds = 0.5 * (squared / error - squared / wide - math.log(wide / error))
+
+
+def contradicted(every: Sequence[LabelTrust]) -> bool:
+    """Says that feedback of these arms, one or all of them, is not what their labels promised."""
+    together = most = 0.0
+    for trust in every:
+        if trust.trusted:
+            together += trust.odds
+            most = max(most, trust.odds)
+    return together > _ODDS or most > _ODDS + math.log(len(every))

@@ -28,7 +28,7 @@ from bandit.evidence import Evidence, Reopening, stacked, unstack
 from bandit.hierarchy import Beliefs, Hyper, fit
 from bandit.panel import Panel
 from bandit.posteriors import Posteriors
-from bandit.priors import ArmPrior, intercepts, kinship
+from bandit.priors import ArmPrior, contradicted, intercepts, kinship
 from bandit.solving import Prior, Solution, solve
 from bandit.sums import Sums
 
@@ -215,10 +215,12 @@ class QualityModel:
         if evidence.told is None:
             evidence.told = self._solution(arm, labels, scale).theta[:, 0].copy()
         residual = weight * (value - float(evidence.told @ x))
-        if not trust.contradicts(residual, noise, labels.weight * scale):
+        trust.take(residual, noise, labels.weight * scale)
+        every = [other.trust for other in self._evidence]
+        if not contradicted(every):
             return
-        for other in self._evidence:
-            other.trust.trusted = False
+        for trust in every:
+            trust.trusted = False
         # What the arms have in common came from the labels too.
         self._fit()
 

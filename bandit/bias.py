@@ -11,8 +11,9 @@ and groups of different quality tell p₀ from p₁. With ᾱ = N/n over all, b 
 z = ᾱ(g n₀ − b n₁), each group counting 1/(ᾱN). Both hold counts, whose noise would be taken for a slope: small groups, of arms
 that were seldom chosen because they are bad, would make unbiased feedback look like complaints. With counts of variance
 (1 − n/N) n₀ and (1 − n/N) n₁, expected of yz is −ᾱ(1 − n/N)z and of z² ᾱ²(1 − n/N)(g² n₀ + b² n₁) from noise alone;
-that is taken off. Then r is shrunk towards 0, feedback weighs what it weighs until there is good reason for more:
-weights are given once, and wrong ones stay.
+that is taken off. Then r is shrunk, as weights are given once, and wrong ones stay: towards 0, feedback weighs what it
+weighs until there is good reason for more; or, where it is said to be complaints, towards their prior r. A value v
+between is heard with probability (1 − v)p₀ + v p₁.
 
 References: D. Horvitz and D. Thompson (1952), weighting by the inverse probability of being seen; W. Fuller (1987),
 "Measurement error models".
@@ -27,6 +28,9 @@ from bandit.arrays import FloatArray, with_row
 _SHRINKAGE = 60.0
 """Sum of squares of z at which half of r is believed; r = −1.8 if bad answers get five times the feedback of good ones.
 About 1,500 feedbacks where groups differ by a tenth in quality."""
+
+_COMPLAINTS = -0.8
+"""Prior r of complaints: with as many bad answers as good ones, bad ones get 2.3 times the feedback."""
 
 _LEAST, _MOST = 0.2, 5.0
 _ENOUGH = 100
@@ -65,11 +69,11 @@ class FeedbackBias:
         """Returns the number of feedbacks in force in one cell."""
         return round(float(self._counts[arm, kind, 1:].sum()))
 
-    def weight(self, value: float) -> float:
+    def weight(self, value: float, *, complaint: bool = False) -> float:
         """Returns the weight of a feedback: about 1, more for the kind that comes too seldom."""
         total, n_bad, n_good = self._counts.sum(axis=(0, 1)).tolist()
         judged = n_bad + n_good
-        if judged < _ENOUGH or judged > 0.9 * total:
+        if judged < (1.0 if complaint else _ENOUGH) or judged > 0.9 * total:
             return 1.0
         mean, unheard = total / judged, 1.0 - judged / total
         b, g = n_bad / judged, n_good / judged
@@ -80,7 +84,8 @@ class FeedbackBias:
             scale = 1.0 / np.maximum(mean * answers, 1.0)
             slope += float(scale @ (z * (y + unheard * mean)))
             square += float(scale @ (z**2 - unheard * mean**2 * (g**2 * bad + b**2 * good)))
-        ratio = slope / (max(0.0, square) + _SHRINKAGE)
+        prior = _COMPLAINTS if complaint else 0.0
+        ratio = (slope + prior * _SHRINKAGE) / (max(0.0, square) + _SHRINKAGE)
         weights = [
             min(_MOST, max(_LEAST, 1.0 + ratio * g)),
             min(_MOST, max(_LEAST, 1.0 - ratio * b)),
@@ -89,7 +94,7 @@ class FeedbackBias:
         size = (n_bad * weights[0] + n_good * weights[1]) / (
             n_bad * weights[0] ** 2 + n_good * weights[1] ** 2
         )
-        return float(size * ((1.0 - value) * weights[0] + value * weights[1]))
+        return float(size / ((1.0 - value) / weights[0] + value / weights[1]))
 
     def snapshot(self) -> FloatArray:
         """Returns a copy of the counts."""

@@ -360,10 +360,11 @@ class Bandit:
     def feedback_weight(self, arm: int, x: FloatArray, value: float, *, source: str, now: float) -> float:
         """Returns the weight to observe a feedback with: it corrects for who bothers to give any. Reads only.
 
-        Feedback of source "audit" was asked for at random and needs no correction.
+        Feedback of source "audit" was asked for at random and needs no correction; of source "complaint" it is expected that
+        those speak who are disappointed.
         """
         del arm, x, now
-        return 1.0 if source == "audit" else self._bias.weight(value)
+        return 1.0 if source == "audit" else self._bias.weight(value, complaint=source == "complaint")
 
     def feedback_count(self, arm: int, task: str | None = None) -> int:
         """Returns the number of feedbacks in force for `arm`, of all traffic or of one task."""

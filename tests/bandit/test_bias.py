@@ -40,6 +40,21 @@ def test_bad_arms_that_are_seldom_chosen_make_no_bias() -> None:
     assert np.mean(found) == pytest.approx(1.0, abs=0.03)
 
 
+def test_complaints_are_expected_to_be_the_disappointeds_until_they_show_otherwise() -> None:
+    few = collect(0.30, 0.06, (40, 40, 40))
+    assert evenness(few) == 1.0
+    assert few.weight(1.0, complaint=True) / few.weight(0.0, complaint=True) > 1.5
+    many = collect(0.1, 0.1, (40_000, 40_000, 40_000))
+    assert many.weight(1.0, complaint=True) / many.weight(0.0, complaint=True) == pytest.approx(1.0, abs=0.2)
+    assert FeedbackBias(1).weight(0.0, complaint=True) == 1.0
+
+
+def test_an_answer_between_good_and_bad_is_heard_as_often_as_a_mean_of_both() -> None:
+    bias = collect(0.30, 0.06, (40_000, 40_000, 40_000))
+    heard = [1.0 / bias.weight(value) for value in (0.0, 0.25, 1.0)]
+    assert heard[1] == pytest.approx(0.75 * heard[0] + 0.25 * heard[2])
+
+
 def test_full_or_little_feedback_is_left_alone() -> None:
     assert collect(1.0, 1.0).weight(0.0) == 1.0
     assert FeedbackBias(1).weight(0.0) == 1.0

@@ -70,7 +70,9 @@ class FeedbackBias:
         return round(float(self._counts[arm, kind, 1:].sum()))
 
     def weight(self, value: float, *, complaint: bool = False) -> float:
-        """Returns the weight of a feedback: about 1, more for the kind that comes too seldom."""
+        """Returns the weight, in [0.2, 5] before it is scaled to the size of all, of a feedback `value` in [0, 1]: about 1, more
+        for the kind that comes too seldom. `complaint`: it is said to come from the disappointed.
+        """
         total, n_bad, n_good = self._counts.sum(axis=(0, 1)).tolist()
         judged = n_bad + n_good
         if judged < (1.0 if complaint else _ENOUGH) or judged > 0.9 * total:

@@ -125,7 +125,7 @@ def intercepts(
 
 @dataclass(slots=True)
 class LabelTrust:
-    """Whether one arm's labelled examples are still believed; `odds` is the logarithm of those against it."""
+    """Whether one arm's labelled examples are still believed; `odds` is the natural logarithm of those against it."""
 
     trusted: bool = True
     seen: float = 0.0
@@ -133,7 +133,7 @@ class LabelTrust:
     odds: float = 0.0
 
     def take(self, residual: float, noise: float, labels: float) -> None:
-        """Takes one residual against the labels' prediction (from `labels` examples)."""
+        """Takes one residual against the prediction of labels that weigh `labels` examples; `noise`: a feedback's variance."""
         self.seen += 1.0
         most = _CLIP * math.sqrt(noise)
         self.residuals += min(most, max(-most, residual))
@@ -144,7 +144,7 @@ class LabelTrust:
 
 
 def contradicted(every: Sequence[LabelTrust]) -> bool:
-    """Says that feedback of these arms, one or all of them, is not what their labels promised."""
+    """Says that feedback of these k ≥ 1 arms, one or all of them, is not what their labels promised."""
     together = most = 0.0
     for trust in every:
         if trust.trusted:

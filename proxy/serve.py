@@ -105,8 +105,8 @@ async def serve(
             loop.add_signal_handler(number, end)
         if missing := plain():
             log.warning(
-                "%s not compiled, so requests cost more than they need: install a C compiler and the headers of this "
-                "Python (on Debian python3-dev), and install this again",
+                "%s not compiled, so requests cost more than they need: `make build` compiles, with a C compiler and "
+                "the headers of this Python (on Debian python3-dev)",
                 " and ".join(missing) + (" is" if len(missing) == 1 else " are"),
             )
         await server.listen(sock)

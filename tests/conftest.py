@@ -17,6 +17,6 @@ def pytest_configure() -> None:
     ]
     if stale:
         raise pytest.UsageError(
-            f"compiled before they were changed: {', '.join(map(str, stale))}. `make test` compiles them again; "
+            f"compiled before they were changed: {', '.join(map(str, stale))}. `make build` compiles them again; "
             "`make plain` removes what is compiled, for quick changes"
         )

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from adapters.dialects.bedrock_sigv4 import Credentials, sign
 from adapters.errors import ErrorKind, ProviderError
 from proxy.config import ConfigError
+from proxy.threads import in_own_thread
 from proxy.upstream import Endpoint
 
 log = logging.getLogger("meritorder")
@@ -121,7 +122,7 @@ class GoogleSigner:
     async def _renew(self) -> str | None:
         """Returns what failed, in words without a secret."""
         try:
-            headers, expiry = await asyncio.get_running_loop().run_in_executor(None, self._fetch)
+            headers, expiry = await in_own_thread(self._fetch, "google token")
         except Exception as error:  # noqa: BLE001  a plug-in for credentials may raise anything
             word = _OAUTH_WORD.search(str(error))
             failure = type(error).__name__ + (f", {word[0]}" if word is not None else "")

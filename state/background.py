@@ -9,7 +9,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-# Not the loop's own threads: names are looked up there, and every thread that ever worked keeps megabytes.
+# Not the loop's own threads: every one that ever worked keeps megabytes.
 _THREAD = ThreadPoolExecutor(1, "background")
 
 

@@ -13,7 +13,7 @@ from proxy.upstream.failures import ConnectFailed, TlsFailed
 from proxy.upstream.limits import Limits
 from proxy.upstream.proxies import HttpProxy, Proxies
 from proxy.upstream.race import connect_any
-from proxy.upstream.resolver import Resolver
+from proxy.upstream.resolver import Address, Resolver
 from proxy.upstream.tls import ResumingContext
 from proxy.upstream.tunnel import open_tunnel
 
@@ -62,12 +62,12 @@ class Dialer:
         """Resolve, connect, tunnel, shake hands; ConnectFailed or TlsFailed when one of these does not work."""
         endpoint, proxy = route.endpoint, route.proxy
         host, port = (endpoint.host, endpoint.port) if proxy is None else (proxy.host, proxy.port)
-        addresses = await self._resolver.addresses(host, port)
+        addresses = await self._addresses(host, port)
         try:
             sock = await connect_any(
                 addresses,
                 self._limits.stagger_seconds,
-                lambda address: self._resolver.demote(host, port, address),
+                lambda address: self._resolver.demote(host, address),
             )
         except OSError as error:
             raise ConnectFailed(f"{route}: {error}") from error
@@ -93,6 +93,10 @@ class Dialer:
         except OSError as error:
             raise ConnectFailed(f"{route}: {error}") from error
         return connection
+
+    async def _addresses(self, host: str, port: int) -> list[Address]:
+        """Returns what may be connected to: every address of every connection passes here."""
+        return await self._resolver.addresses(host, port)
 
     def remember(self, connection: Connection) -> None:
         """Keep what makes the next connection to the same host cheaper."""

@@ -38,22 +38,25 @@ class GatewayProcess:
 
     @classmethod
     async def start(
-        cls, folder: Path, arms: list[dict[str, Any]], *more: str, told: str = ""
+        cls, folder: Path, arms: list[dict[str, Any]], *more: str, told: str = "", prelude: str = ""
     ) -> GatewayProcess:
-        """Returns once it listens; the database is `folder`/journal.db, `told` the rest of the configuration."""
-        running = await cls.spawn(folder, arms, *more, told=told)
+        """Returns once it listens; the database is `folder`/journal.db, `told` the rest of the configuration, and
+        `prelude` is Python that runs before the gateway.
+        """
+        running = await cls.spawn(folder, arms, *more, told=told, prelude=prelude)
         line = await running.says("listening on ")
         running.url = line.rpartition(" ")[2].strip()
         return running
 
     @classmethod
     async def spawn(
-        cls, folder: Path, arms: list[dict[str, Any]], *more: str, told: str = ""
+        cls, folder: Path, arms: list[dict[str, Any]], *more: str, told: str = "", prelude: str = ""
     ) -> GatewayProcess:
         """Starts it and doesn't wait."""
         config = folder / "meritorder.toml"
         config.write_text(told + toml(arms))
-        command = [sys.executable, "-m", "proxy", "serve", "--config", str(config)]
+        program = ["-c", f"{prelude}\nfrom proxy.cli import main\nmain()"] if prelude else ["-m", "proxy"]
+        command = [sys.executable, *program, "serve", "--config", str(config)]
         command += ["--db", str(folder / "journal.db"), "--log-level", "info"]
         if "--port" not in more:
             command += ["--port", "0"]

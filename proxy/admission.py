@@ -1,17 +1,21 @@
-"""Who may come in: loopback only while no key is configured, else whoever holds one."""
+"""Who may come in: loopback only while no key is configured, else whoever holds one; and what for."""
 
 from __future__ import annotations
 
 import hashlib
-import hmac
+import os
 from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import ip_address
 
 from proxy.errors import Refusal
 from proxy.incoming import Incoming
+from proxy.principal import LOCAL, Principal, Scope
 
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+_OWN_PAGES = frozenset({"same-origin", "none"})
+"""Values of Sec-Fetch-Site for what our own pages, the address bar, and no page at all ask for."""
 
 
 @lru_cache(maxsize=256)
@@ -35,22 +39,31 @@ def _host_name(header: str) -> str:
 
 
 class Admission:
-    """Checks every request but /healthz. Only digests of keys are held."""
+    """Checks every request but /healthz, by its head alone. Of keys only digests are held."""
 
-    def __init__(self, keys: Sequence[str], allowed_hosts: Sequence[str] = ()) -> None:
-        self._digests = [hashlib.sha256(key.encode()).digest() for key in keys]
+    def __init__(
+        self,
+        keys: Sequence[tuple[str, Principal]],
+        allowed_hosts: Sequence[str] = (),
+        allowed_origins: Sequence[str] = (),
+    ) -> None:
+        # Keyed anew in every process, so that nobody can tell from outside which digests lie close to each other.
+        self._salt = os.urandom(32)
+        self._principals = {self._digest(key): principal for key, principal in keys}
         self._hosts = _LOCAL_NAMES | {host.lower() for host in allowed_hosts}
+        self._origins = {origin.lower().rstrip("/") for origin in allowed_origins}
+        self._authorities = {host.lower() for host in allowed_hosts}
 
     @property
     def open(self) -> bool:
         """True while no key is configured."""
-        return not self._digests
+        return not self._principals
 
-    def admit(self, request: Incoming) -> str:
-        """Returns a name for the caller that is safe to store ("" without keys). Raises Refusal."""
-        if not self._digests:
-            self._admit_local(request)
-            return ""
+    def admit(self, request: Incoming, scopes: Sequence[Scope]) -> Principal:
+        """Returns who asks, if one of `scopes` is theirs. Raises Refusal."""
+        if not self._principals:
+            self._admit_local(request, control="admin" in scopes and len(scopes) == 1)
+            return LOCAL
         headers = request.headers
         presented = headers.get("Authorization", "")
         token = presented[7:].strip() if presented[:7].lower() == "bearer " else headers.get("x-api-key", "")
@@ -61,17 +74,27 @@ class Admission:
                 kind="authentication_error",
                 code="missing_api_key",
             )
-        digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
-        known = False
-        for own in self._digests:  # all of them, so that the time says nothing
-            known |= hmac.compare_digest(own, digest)
-        if not known:
+        principal = self._principals.get(self._digest(token))
+        if principal is None:
             raise Refusal(
                 401, "This API key is not known here.", kind="authentication_error", code="invalid_api_key"
             )
-        return digest[:4].hex()
+        if principal.scopes.isdisjoint(scopes):
+            raise Refusal(
+                403,
+                f"This API key may not do that: it needs the scope {' or '.join(map(repr, scopes))}, which the "
+                "operator gives it in server.api_keys.",
+                kind="permission_error",
+                code="scope_missing",
+            )
+        return principal
 
-    def _admit_local(self, request: Incoming) -> None:
+    def _digest(self, key: str) -> bytes:
+        return hashlib.blake2b(
+            key.encode("utf-8", "surrogateescape"), digest_size=32, key=self._salt
+        ).digest()
+
+    def _admit_local(self, request: Incoming, *, control: bool) -> None:
         peer = request.remote
         if peer and not is_loopback(peer):
             raise Refusal(
@@ -82,7 +105,9 @@ class Admission:
             )
         # A web page that a browser on this machine shows could reach us through a name that resolves to
         # loopback; its Host header gives it away.
-        name = _host_name(request.headers.get("Host", "localhost"))
+        headers = request.headers
+        host = headers.get("Host", "localhost")
+        name = _host_name(host)
         if name not in self._hosts:
             raise Refusal(
                 403,
@@ -90,11 +115,39 @@ class Admission:
                 kind="permission_error",
                 code="host_not_allowed",
             )
-        origin = request.headers.get("Origin")
-        if origin is not None and origin.partition("://")[2].partition(":")[0].lower() not in self._hosts:
+        origin = headers.get("Origin")
+        if origin is not None:
+            if not self._is_own(origin.lower(), host.lower()):
+                raise _page_refused()
+        elif (
+            request.method not in ("GET", "HEAD") and headers.get("Sec-Fetch-Site", "none") not in _OWN_PAGES
+        ):
+            raise _page_refused()
+        # A page may post text and forms anywhere without being asked; JSON makes its browser ask first.
+        if control and request.method != "DELETE" and not _is_json(headers.get("Content-Type", "")):
             raise Refusal(
-                403,
-                "Requests from web pages of other sites are not served without an API key.",
-                kind="permission_error",
-                code="origin_not_allowed",
+                415,
+                "Send `Content-Type: application/json`: without an API key nothing else may change the gateway.",
+                param="Content-Type",
+                code="unsupported_media_type",
             )
+
+    def _is_own(self, origin: str, host: str) -> bool:
+        """Tells whether a page of `origin` is ours, or one that the operator lets call us."""
+        scheme, _, authority = origin.partition("://")
+        own = scheme in ("http", "https") and (authority == host or authority in self._authorities)
+        return own or origin in self._origins
+
+
+def _page_refused() -> Refusal:
+    return Refusal(
+        403,
+        "Requests from web pages of another site or port are not served without an API key: set one, or add the "
+        "page's origin to server.allowed_origins.",
+        kind="permission_error",
+        code="origin_not_allowed",
+    )
+
+
+def _is_json(content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower() == "application/json"

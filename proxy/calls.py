@@ -20,6 +20,7 @@ from bandit import Context
 from proxy.arms import Arm
 from proxy.errors import Refusal, invalid
 from proxy.incoming import Incoming
+from proxy.principal import Principal
 from proxy.relay import BodyTranslator, Ending, Pipe, Relay, StreamTranslator
 from proxy.reply import EVENT_STREAM, JSON, Reply, StreamReply
 from proxy.request import ClientRequest, travelling
@@ -85,7 +86,7 @@ class Call:
         request: ClientRequest,
         canonical: Request | None,
         plan: Plan,
-        key: str,
+        principal: Principal,
         context: Context,
         decision: bandit.Decision,
     ) -> None:
@@ -95,7 +96,7 @@ class Call:
         self.request = request
         self.canonical = canonical
         self.plan = plan
-        self.key = key
+        self.principal = principal
         self.id = gateway.new_id()
         self.task = context.task
         self.x = context.x
@@ -346,7 +347,7 @@ class Call:
             context=self.x,
             objective=terms(plan.objective),
             price_version=arm.price.version,
-            key=self.key,
+            key=self.principal.key_id,
             session=request.session,
             user=request.user,
             dialect=self.client.name,
@@ -398,7 +399,7 @@ def begin(
     client: Dialect,
     request: ClientRequest,
     canonical: Request | None,
-    key: str,
+    principal: Principal,
     *,
     plan: Plan | None = None,
     kind: type[Call] = Call,
@@ -406,7 +407,7 @@ def begin(
     """Plans, where no plan is given, and decides. Raises Refusal."""
     plan = plan or gateway.router.plan(request, gateway.loop.time())
     context, decision = decide(gateway, request, plan, gateway.random())
-    return kind(gateway, http, client, request, canonical, plan, key, context, decision)
+    return kind(gateway, http, client, request, canonical, plan, principal, context, decision)
 
 
 async def answer(
@@ -415,7 +416,7 @@ async def answer(
     client: Dialect,
     request: ClientRequest,
     canonical: Request | None,
-    key: str,
+    principal: Principal,
 ) -> Reply | StreamReply:
     """Serves one request to its end. Raises Refusal."""
-    return await begin(gateway, http, client, request, canonical, key).run()
+    return await begin(gateway, http, client, request, canonical, principal).run()

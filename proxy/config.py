@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from bandit import PRESETS, Objective
+from proxy.principal import ALL_SCOPES, CLIENT_SCOPES, Scope
 
 _Usd = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 _Seconds = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
@@ -29,6 +30,10 @@ Capability = Literal[
     "images", "tools", "json_schema", "audio", "reasoning", "embeddings", "transcriptions", "speech"
 ]
 _SUFFIXES = (":nitro", ":floor")
+
+
+OPERATOR = "MERITORDER_API_KEY"
+"""Variable of the operator's own key, and the name under which its requests are kept."""
 
 
 class ConfigError(Exception):
@@ -153,17 +158,60 @@ class TimeoutConfig(_Strict):
     total: _Seconds = 900.0
 
 
+class ApiKeyConfig(_Strict):
+    """A key of clients and what it may do. A name keeps what the key asked its own when the key itself changes."""
+
+    key: SecretStr
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] | None = None
+    team: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] | None = None
+    scopes: Annotated[tuple[Scope, ...], Field(min_length=1)] = CLIENT_SCOPES
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_string_is_a_key(cls, value: object) -> object:
+        if isinstance(value, str):
+            return {"key": value}
+        if not isinstance(value, dict | ApiKeyConfig):
+            raise ValueError("must be a key as a string, or a table of key, name, team and scopes")  # noqa: TRY004
+        return value
+
+    @field_validator("key")
+    @classmethod
+    def _can_be_sent(cls, key: SecretStr) -> SecretStr:
+        trimmed = key.get_secret_value().strip()
+        if not trimmed:
+            raise ValueError("is empty: a key was meant, and without one the gateway would stand open")
+        if any(not character.isprintable() for character in trimmed):
+            raise ValueError("holds a line break or another character that no request can send")
+        return SecretStr(trimmed)
+
+
 class ServerConfig(_Strict):
     """Where to listen, whom to serve, what to accept. Without `journal` all is kept in memory and lost at the end."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     database: str = "meritorder.db"
-    api_keys: tuple[Annotated[SecretStr, Field(min_length=1)], ...] = ()
+    api_keys: tuple[ApiKeyConfig, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[Annotated[str, Field(pattern=r"^https?://[^/\s]+/?$")], ...] = ()
     max_body_bytes: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     journal: bool = True
+
+    @field_validator("api_keys")
+    @classmethod
+    def _keys_are_apart(cls, entries: tuple[ApiKeyConfig, ...]) -> tuple[ApiKeyConfig, ...]:
+        names = [entry.name for entry in entries if entry.name is not None]
+        if OPERATOR in names:
+            raise ValueError(f"the name {OPERATOR} is that of the key which the environment gives")
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two keys have the same name: {', '.join(twice)}")
+        keys = [entry.key.get_secret_value() for entry in entries]
+        for number, key in enumerate(keys):
+            if key in keys[:number]:
+                raise ValueError(f"entries {keys.index(key)} and {number} hold the same key")
+        return entries
 
 
 class Config(_Strict):
@@ -205,19 +253,28 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Conf
             raise ConfigError(f"{path}: can't be read: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path}: not valid TOML: {error}") from None
-    # A file's last line break often comes along.
-    key = environment.get("MERITORDER_API_KEY", "").strip()
     try:
         config = Config.model_validate(document)
     except ValidationError as error:
         raise ConfigError(f"{path}: {describe(error)}") from None
-    if key:
-        server = config.server.model_copy(
-            update={"api_keys": (*config.server.api_keys, SecretStr(key))},
-        )
-        config = config.model_copy(update={"server": server})
+    if key := environment.get(OPERATOR, ""):  # an empty variable is one that is not set
+        entries = (*config.server.api_keys, _operator(key, config.server.api_keys))
+        config = config.model_copy(update={"server": config.server.model_copy(update={"api_keys": entries})})
     config._source = path  # noqa: SLF001  its own class's
     return config
+
+
+def _operator(key: str, clients: tuple[ApiKeyConfig, ...]) -> ApiKeyConfig:
+    """Returns the operator's own key, who may do everything. Raises ConfigError."""
+    try:
+        entry = ApiKeyConfig.model_validate({"key": key, "name": OPERATOR, "scopes": ALL_SCOPES})
+    except ValidationError as error:
+        raise ConfigError(f"{OPERATOR}: {describe(error).removeprefix('key: ')}") from None
+    if any(client.key.get_secret_value() == entry.key.get_secret_value() for client in clients):
+        raise ConfigError(
+            f"{OPERATOR} is one of server.api_keys too: a client's key must not be the operator's, who may do everything"
+        )
+    return entry
 
 
 def describe(error: ValidationError) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import os
 import random
@@ -15,10 +16,11 @@ import orjson
 from proxy.admission import Admission
 from proxy.arms import Arm, ArmTable
 from proxy.calls import Call
-from proxy.config import ArmConfig, Config, ConfigError
+from proxy.config import ApiKeyConfig, ArmConfig, Config, ConfigError
 from proxy.health import Health
 from proxy.journal import Journal
 from proxy.learner import Learner
+from proxy.principal import Principal
 from proxy.roster import Roster
 from proxy.routing import Router
 from proxy.sessions import Sessions
@@ -46,8 +48,11 @@ class Gateway:
         self.loop = asyncio.get_running_loop()
         self.started_at = time.time()
         self.tasks = Tasks()
+        server = config.server
         self.admission = Admission(
-            [key.get_secret_value() for key in config.server.api_keys], config.server.allowed_hosts
+            [(entry.key.get_secret_value(), _principal(entry)) for entry in server.api_keys],
+            server.allowed_hosts,
+            server.allowed_origins,
         )
         self.arms = ArmTable()
         self.health = Health()
@@ -118,6 +123,11 @@ class Gateway:
             for call in list(self.calls.values()):
                 if call.relay is not None:
                     call.relay.keep_alive(now, KEEP_ALIVE_S)
+
+
+def _principal(entry: ApiKeyConfig) -> Principal:
+    digest = hashlib.sha256(entry.key.get_secret_value().encode()).digest()[:4].hex()
+    return Principal(digest, entry.team or "", frozenset(entry.scopes))
 
 
 def with_market_arms(config: Config, arms: list[ArmConfig]) -> Config:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import HttpVersion11
 from aiohttp.web import BaseRequest, RequestPayloadError
 
-from proxy.endpoints import EXACT, PREFIXES
+from proxy.endpoints import EXACT, PREFIXES, Endpoint
 from proxy.errors import Refusal, invalid, not_found
 from proxy.gateway import Gateway
 from proxy.idlers import SWEEP_S, Idlers
 from proxy.incoming import Incoming
 from proxy.lane import Lanes
+from proxy.principal import LOCAL
 from proxy.reply import JSON, Reply, StreamReply
 from state.store import StoreError
 
@@ -24,8 +24,6 @@ log = logging.getLogger("meritorder.server")
 
 _MAX_HEADER = 32 * 1024
 """Longest header line and field, as much as common proxies take; the sum is bounded by aiohttp's parser."""
-
-Handler = Callable[[Gateway, Incoming, str, str], Awaitable[Reply | StreamReply]]
 
 
 class Server:
@@ -89,14 +87,15 @@ class Server:
     async def _handle(self, request: Incoming) -> Reply | StreamReply:
         path = request.raw_path.partition("?")[0]
         try:
-            handler: Handler | None = EXACT.get((request.method, path))
+            endpoint: Endpoint | None = EXACT.get((request.method, path))
             rest = ""
-            if handler is None:
-                handler, rest = _by_prefix(request.method, path)
-            key = "" if path == "/healthz" else self._gateway.admission.admit(request)
+            if endpoint is None:
+                endpoint, rest = _by_prefix(request.method, path)
+            scopes = endpoint.scopes
+            principal = LOCAL if scopes is None else self._gateway.admission.admit(request, scopes)
             if "Expect" in request.headers and isinstance(request, BaseRequest):
                 self._expected(request)
-            return await handler(self._gateway, request, key, rest)
+            return await endpoint.handler(self._gateway, request, principal, rest)
         except Refusal as refusal:
             return _refused(refusal, path)
         except StoreError as error:
@@ -142,15 +141,15 @@ def _refused(refusal: Refusal, path: str) -> Reply:
     return Reply(refusal.status, refusal.body(dialect), head)
 
 
-def _by_prefix(method: str, path: str) -> tuple[Handler, str]:
+def _by_prefix(method: str, path: str) -> tuple[Endpoint, str]:
     if method == "HEAD":
         method = "GET"  # the reply leaves its body out
-        exact: Handler | None = EXACT.get((method, path))
+        exact: Endpoint | None = EXACT.get((method, path))
         if exact is not None:
             return exact, ""
-    for (wanted, prefix), handler in PREFIXES.items():
+    for (wanted, prefix), endpoint in PREFIXES.items():
         if method == wanted and path.startswith(prefix) and len(path) > len(prefix):
-            return handler, path[len(prefix) :]
+            return endpoint, path[len(prefix) :]
     known = {m for (m, p) in EXACT if p == path}
     known |= {m for (m, p) in PREFIXES if path.startswith(p) and len(path) > len(p)}
     if known:

@@ -1,4 +1,9 @@
-"""One module per API; these tables say which path leads where."""
+"""One module per API; these tables say which path leads where, and what a key must be allowed to take it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 from proxy.endpoints import (
     arms,
@@ -15,31 +20,52 @@ from proxy.endpoints import (
     models,
     responses,
 )
+from proxy.gateway import Gateway
+from proxy.incoming import Incoming
+from proxy.principal import ALL_SCOPES, Principal, Scope
+from proxy.reply import Reply, StreamReply
+
+Handler = Callable[[Gateway, Incoming, Principal, str], Awaitable[Reply | StreamReply]]
+
+
+class Endpoint(NamedTuple):
+    """A handler, and the scopes of which a key needs one. None: whoever asks is answered."""
+
+    handler: Handler
+    scopes: tuple[Scope, ...] | None
+
+
+_DATA: tuple[Scope, ...] = ("data",)
+_FEEDBACK: tuple[Scope, ...] = ("feedback",)
+_READ: tuple[Scope, ...] = ("read",)
+_ADMIN: tuple[Scope, ...] = ("admin",)
+_MODELS: tuple[Scope, ...] = ("read", "data")
+"""Clients list the models before they ask one."""
 
 EXACT = {
-    ("POST", "/v1/chat/completions"): chat.completions,
-    ("POST", "/chat/completions"): chat.completions,
-    ("POST", "/v1/messages"): messages.create,
-    ("POST", "/v1/messages/count_tokens"): messages.count_tokens,
-    ("POST", "/v1/responses"): responses.create,
-    ("POST", "/v1/completions"): completions.create,
-    ("POST", "/v1/embeddings"): embeddings.create,
-    ("POST", "/v1/audio/transcriptions"): audio.transcribe,
-    ("POST", "/v1/audio/speech"): audio.speak,
-    ("GET", "/v1/models"): models.listing,
-    ("GET", "/models"): models.listing,
-    ("POST", "/v1/feedback"): feedback.post,
-    ("POST", "/v1/labels"): labels.post,
-    ("GET", "/v1/arms"): arms.listing,
-    ("POST", "/v1/arms"): control.add_arm,
-    ("GET", "/v1/generation"): generation.get,
-    ("POST", "/v1/explain"): chat.explain,
-    ("GET", "/healthz"): health.healthz,
-    ("GET", "/readyz"): health.readyz,
+    ("POST", "/v1/chat/completions"): Endpoint(chat.completions, _DATA),
+    ("POST", "/chat/completions"): Endpoint(chat.completions, _DATA),
+    ("POST", "/v1/messages"): Endpoint(messages.create, _DATA),
+    ("POST", "/v1/messages/count_tokens"): Endpoint(messages.count_tokens, _DATA),
+    ("POST", "/v1/responses"): Endpoint(responses.create, _DATA),
+    ("POST", "/v1/completions"): Endpoint(completions.create, _DATA),
+    ("POST", "/v1/embeddings"): Endpoint(embeddings.create, _DATA),
+    ("POST", "/v1/audio/transcriptions"): Endpoint(audio.transcribe, _DATA),
+    ("POST", "/v1/audio/speech"): Endpoint(audio.speak, _DATA),
+    ("GET", "/v1/models"): Endpoint(models.listing, _MODELS),
+    ("GET", "/models"): Endpoint(models.listing, _MODELS),
+    ("POST", "/v1/feedback"): Endpoint(feedback.post, _FEEDBACK),
+    ("POST", "/v1/labels"): Endpoint(labels.post, _FEEDBACK),
+    ("GET", "/v1/arms"): Endpoint(arms.listing, _READ),
+    ("POST", "/v1/arms"): Endpoint(control.add_arm, _ADMIN),
+    ("GET", "/v1/generation"): Endpoint(generation.get, _READ),
+    ("POST", "/v1/explain"): Endpoint(chat.explain, _READ),
+    ("GET", "/healthz"): Endpoint(health.healthz, None),
+    ("GET", "/readyz"): Endpoint(health.readyz, ALL_SCOPES),
 }
 
 PREFIXES = {
-    ("GET", "/v1/models/"): models.one,
-    ("DELETE", "/v1/arms/"): control.remove_arm,
-    ("PUT", "/v1/prices/"): control.set_price,
+    ("GET", "/v1/models/"): Endpoint(models.one, _MODELS),
+    ("DELETE", "/v1/arms/"): Endpoint(control.remove_arm, _ADMIN),
+    ("PUT", "/v1/prices/"): Endpoint(control.set_price, _ADMIN),
 }

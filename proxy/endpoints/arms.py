@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 
 from proxy.errors import invalid
 from proxy.incoming import Incoming
+from proxy.principal import Principal
 from proxy.reply import Reply, json_reply
 from proxy.statistics import Shares
 from proxy.windows import moment
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from proxy.gateway import Gateway
 
 
-async def listing(gateway: Gateway, http: Incoming, _key: str, _rest: str) -> Reply:
+async def listing(gateway: Gateway, http: Incoming, _principal: Principal, _rest: str) -> Reply:
     """Totals are of everything in the journal; shares are of the traffic in each window.
 
     `behind` says why newer requests are missing, when the journal can't be written.

@@ -20,6 +20,7 @@ from proxy.calls import Call, begin
 from proxy.errors import Refusal, invalid
 from proxy.incoming import Incoming
 from proxy.passing import Passing, plain_request, plan
+from proxy.principal import Principal
 from proxy.relay import Relay
 from proxy.reply import Reply, StreamReply, header_lines
 from proxy.request import name_field, read_json
@@ -43,7 +44,9 @@ _USUAL_BYTES_PER_S = 16_000
 """Of compressed speech, 128 kbit/s: an estimate of how long a recording is that doesn't say so."""
 
 
-async def transcribe(gateway: Gateway, http: Incoming, key: str, _rest: str) -> Reply | StreamReply:
+async def transcribe(
+    gateway: Gateway, http: Incoming, principal: Principal, _rest: str
+) -> Reply | StreamReply:
     """OpenAI's transcriptions, `multipart/form-data`."""
     try:
         raw = await http.read()
@@ -63,14 +66,14 @@ async def transcribe(gateway: Gateway, http: Incoming, key: str, _rest: str) -> 
     )
     measured = Usage(estimated=True, seconds=seconds_of(raw, *fields["file"]))
     found = plan(gateway, request, _TRANSCRIPTIONS, measured)
-    call = begin(gateway, http, _TRANSCRIPTIONS, request, None, key, plan=found, kind=_Form)
+    call = begin(gateway, http, _TRANSCRIPTIONS, request, None, principal, plan=found, kind=_Form)
     assert isinstance(call, _Form)
     call.model_at = (start, end)
     call.measured = measured
     return await call.run()
 
 
-async def speak(gateway: Gateway, http: Incoming, key: str, _rest: str) -> Reply | StreamReply:
+async def speak(gateway: Gateway, http: Incoming, principal: Principal, _rest: str) -> Reply | StreamReply:
     """OpenAI's speech: the answer is sound, passed on as it comes."""
     raw, document = await read_json(http)
     model = name_field(document.get("model"), "model")
@@ -80,7 +83,7 @@ async def speak(gateway: Gateway, http: Incoming, key: str, _rest: str) -> Reply
     request = plain_request(http, raw, document, model=model, task="speech", text=text, stream=True)
     measured = Usage(estimated=True, characters=len(text))
     found = plan(gateway, request, _SPEECH, measured)
-    call = begin(gateway, http, _SPEECH, request, None, key, plan=found, kind=_Sound)
+    call = begin(gateway, http, _SPEECH, request, None, principal, plan=found, kind=_Sound)
     assert isinstance(call, _Sound)
     call.measured = measured
     return await call.run()

@@ -8,6 +8,7 @@ from adapters.dialects import by_name
 from bandit import task_label
 from proxy.calls import answer, decide
 from proxy.incoming import Incoming
+from proxy.principal import Principal
 from proxy.reply import Reply, StreamReply, json_reply
 from proxy.request import chat_request, read_json
 from proxy.routing import terms
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
 _OPENAI_CHAT = by_name("openai_chat")
 
 
-async def completions(gateway: Gateway, http: Incoming, key: str, _rest: str) -> Reply | StreamReply:
+async def completions(
+    gateway: Gateway, http: Incoming, principal: Principal, _rest: str
+) -> Reply | StreamReply:
     """OpenAI's chat completions."""
     raw, document = await read_json(http)
-    return await answer(gateway, http, _OPENAI_CHAT, chat_request(http, raw, document), None, key)
+    return await answer(gateway, http, _OPENAI_CHAT, chat_request(http, raw, document), None, principal)
 
 
-async def explain(gateway: Gateway, http: Incoming, _key: str, _rest: str) -> Reply:
+async def explain(gateway: Gateway, http: Incoming, _principal: Principal, _rest: str) -> Reply:
     """Every candidate with its estimates and its probability; nothing is called."""
     raw, document = await read_json(http)
     request = chat_request(http, raw, document)

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from proxy.config import ArmConfig, ConfigError, PriceConfig, describe
 from proxy.errors import Refusal, not_found, unprocessable
 from proxy.incoming import Incoming
+from proxy.principal import Principal
 from proxy.reply import Reply, json_reply
 from proxy.request import read_json
 from proxy.roster import ArmExistsError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from proxy.gateway import Gateway
 
 
-async def add_arm(gateway: Gateway, http: Incoming, _key: str, _rest: str) -> Reply:
+async def add_arm(gateway: Gateway, http: Incoming, _principal: Principal, _rest: str) -> Reply:
     """Adds an arm; it takes part in the next decision."""
     _, document = await read_json(http)
     try:
@@ -36,7 +37,7 @@ async def add_arm(gateway: Gateway, http: Incoming, _key: str, _rest: str) -> Re
     return json_reply({"arm": arm.name, "model": arm.model, "provider": arm.provider}, 201)
 
 
-async def remove_arm(gateway: Gateway, _http: Incoming, _key: str, rest: str) -> Reply:
+async def remove_arm(gateway: Gateway, _http: Incoming, _principal: Principal, rest: str) -> Reply:
     """Takes an arm that was added through the API out of service; calls under way end as they would."""
     name = unquote(rest)
     if name in gateway.roster.configured:
@@ -53,7 +54,7 @@ async def remove_arm(gateway: Gateway, _http: Incoming, _key: str, rest: str) ->
     return json_reply({"arm": name, "removed": True})
 
 
-async def set_price(gateway: Gateway, http: Incoming, _key: str, rest: str) -> Reply:
+async def set_price(gateway: Gateway, http: Incoming, _principal: Principal, rest: str) -> Reply:
     """Sets the price of an arm; the next decision uses it."""
     name = unquote(rest)
     if name not in gateway.arms.by_name:

@@ -10,6 +10,7 @@ from proxy.calls import begin
 from proxy.errors import invalid
 from proxy.incoming import Incoming
 from proxy.passing import Passing, plain_request, plan
+from proxy.principal import Principal
 from proxy.reply import Reply, StreamReply
 from proxy.request import name_field, read_json
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _EMBEDDINGS = Passing("embeddings", PATH, r"embed|\bbge-|\be5-|\bgte-", embeddings_tap)
 
 
-async def create(gateway: Gateway, http: Incoming, key: str, _rest: str) -> Reply | StreamReply:
+async def create(gateway: Gateway, http: Incoming, principal: Principal, _rest: str) -> Reply | StreamReply:
     """OpenAI's embeddings."""
     raw, document = await read_json(http)
     model = name_field(document.get("model"), "model")
@@ -31,4 +32,4 @@ async def create(gateway: Gateway, http: Incoming, key: str, _rest: str) -> Repl
     request = plain_request(http, raw, document, model=model, task="embeddings", text=text)
     request.input_tokens += sum(len(item) for item in inputs if not isinstance(item, str))
     found = plan(gateway, request, _EMBEDDINGS)
-    return await begin(gateway, http, _EMBEDDINGS, request, None, key, plan=found).run()
+    return await begin(gateway, http, _EMBEDDINGS, request, None, principal, plan=found).run()

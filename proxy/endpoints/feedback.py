@@ -12,6 +12,7 @@ from aiohttp.web import HTTPRequestEntityTooLarge
 from proxy.credit import credit
 from proxy.errors import Refusal, invalid, unprocessable
 from proxy.incoming import Incoming
+from proxy.principal import Principal
 from proxy.reply import Reply, json_reply
 from state.records import Feedback
 
@@ -25,7 +26,7 @@ _METRICS = frozenset({"quality"})
 _NAMES = ("id", "generation_id", "session_id")
 
 
-async def post(gateway: Gateway, http: Incoming, _key: str, _rest: str) -> Reply:
+async def post(gateway: Gateway, http: Incoming, _principal: Principal, _rest: str) -> Reply:
     """200 when all of it counts; 404 for a single unknown id; a list says so item by item."""
     document = await _document(http)
     many = isinstance(document, list)

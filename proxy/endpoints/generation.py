@@ -8,13 +8,14 @@ from urllib.parse import parse_qs
 from bandit import task_label
 from proxy.errors import invalid, not_found
 from proxy.incoming import Incoming
+from proxy.principal import Principal
 from proxy.reply import Reply, json_reply
 
 if TYPE_CHECKING:
     from proxy.gateway import Gateway
 
 
-async def get(gateway: Gateway, http: Incoming, _key: str, _rest: str) -> Reply:
+async def get(gateway: Gateway, http: Incoming, _principal: Principal, _rest: str) -> Reply:
     """Looks up by the answer's id or the X-Generation-Id."""
     found = parse_qs(http.raw_path.partition("?")[2]).get("id")
     if not found:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxy.incoming import Incoming
+from proxy.principal import Principal
 from proxy.reply import Reply, json_reply
 
 if TYPE_CHECKING:
     from proxy.gateway import Gateway
 
 
-async def healthz(_gateway: Gateway, _http: Incoming, _key: str, _rest: str) -> Reply:
+async def healthz(_gateway: Gateway, _http: Incoming, _principal: Principal, _rest: str) -> Reply:
     """Needs no key and says nothing but that."""
     return json_reply({"status": "ok"})
 
 
-async def readyz(gateway: Gateway, _http: Incoming, _key: str, _rest: str) -> Reply:
+async def readyz(gateway: Gateway, _http: Incoming, _principal: Principal, _rest: str) -> Reply:
     """503 while draining, without arms, or while the journal can't be written."""
     reasons = []
     if gateway.draining:

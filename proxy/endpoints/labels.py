@@ -10,6 +10,7 @@ import orjson
 
 from proxy.errors import Refusal, invalid, unprocessable
 from proxy.incoming import Incoming
+from proxy.principal import Principal
 from proxy.reply import Reply, json_reply
 from proxy.request import chat_request, read_json
 from state.records import Label
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _MOST = 1000
 
 
-async def post(gateway: Gateway, http: Incoming, _key: str, _rest: str) -> Reply:
+async def post(gateway: Gateway, http: Incoming, _principal: Principal, _rest: str) -> Reply:
     """Takes `labels`: chat requests as clients would send them, each with `qualities`, arm → value, and perhaps
     `output_tokens`, arm → count. All of it, or nothing and the field at fault.
     """

@@ -8,6 +8,7 @@ from adapters.dialects import by_name
 from proxy.calls import answer
 from proxy.facts import decoded_request
 from proxy.incoming import Incoming
+from proxy.principal import Principal
 from proxy.reply import JSON, Reply, StreamReply, json_reply
 from proxy.request import read_json
 
@@ -15,15 +16,15 @@ if TYPE_CHECKING:
     from proxy.gateway import Gateway
 
 
-async def create(gateway: Gateway, http: Incoming, key: str, _rest: str) -> Reply | StreamReply:
+async def create(gateway: Gateway, http: Incoming, principal: Principal, _rest: str) -> Reply | StreamReply:
     """Anthropic's messages."""
     raw, document = await read_json(http)
     dialect = by_name("anthropic_messages")
     request, canonical = decoded_request(http, raw, document, dialect)
-    return await answer(gateway, http, dialect, request, canonical, key)
+    return await answer(gateway, http, dialect, request, canonical, principal)
 
 
-async def count_tokens(gateway: Gateway, http: Incoming, _key: str, _rest: str) -> Reply:
+async def count_tokens(gateway: Gateway, http: Incoming, _principal: Principal, _rest: str) -> Reply:
     """An estimate: which model will answer is not decided yet, and each counts differently."""
     raw, document = await read_json(http)
     document.setdefault("max_tokens", 1)

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from proxy.errors import not_found
 from proxy.incoming import Incoming
+from proxy.principal import Principal
 from proxy.reply import Reply, json_reply
 
 if TYPE_CHECKING:
@@ -31,12 +32,12 @@ def _rows(gateway: Gateway) -> dict[str, dict[str, object]]:
     return rows
 
 
-async def listing(gateway: Gateway, _http: Incoming, _key: str, _rest: str) -> Reply:
+async def listing(gateway: Gateway, _http: Incoming, _principal: Principal, _rest: str) -> Reply:
     """All of them."""
     return json_reply({"object": "list", "data": list(_rows(gateway).values())})
 
 
-async def one(gateway: Gateway, _http: Incoming, _key: str, rest: str) -> Reply:
+async def one(gateway: Gateway, _http: Incoming, _principal: Principal, rest: str) -> Reply:
     """One of them."""
     row = _rows(gateway).get(unquote(rest))
     if row is None:

@@ -8,6 +8,7 @@ from adapters.dialects import by_name
 from proxy.calls import answer
 from proxy.facts import decoded_request
 from proxy.incoming import Incoming
+from proxy.principal import Principal
 from proxy.reply import Reply, StreamReply
 from proxy.request import read_json
 
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
     from proxy.gateway import Gateway
 
 
-async def create(gateway: Gateway, http: Incoming, key: str, _rest: str) -> Reply | StreamReply:
+async def create(gateway: Gateway, http: Incoming, principal: Principal, _rest: str) -> Reply | StreamReply:
     """OpenAI's responses."""
     raw, document = await read_json(http)
     dialect = by_name("openai_responses")
     request, canonical = decoded_request(http, raw, document, dialect)
-    return await answer(gateway, http, dialect, request, canonical, key)
+    return await answer(gateway, http, dialect, request, canonical, principal)

@@ -11,6 +11,7 @@ import pytest
 from bandit import PRESETS
 from proxy.config import Config, ConfigError, ObjectiveConfig, load, secret
 from proxy.gateway import Gateway
+from proxy.principal import ALL_SCOPES
 from tests.proxy.provider import Provider
 from tests.proxy.running import Launch
 
@@ -24,7 +25,32 @@ MISTAKES = {
     "[server]\nport = 70000": ("server.port", "65535"),
     "[server]\nworkers = 0": ("server.workers",),
     '[server]\napi_keys = "sk-secret"': ("server.api_keys", "must be a list"),
-    '[server]\napi_keys = [""]': ("server.api_keys.0",),
+    '[server]\napi_keys = [""]': ("server.api_keys.0", "is empty"),
+    '[server]\napi_keys = ["sk-1", " \\t\\n"]': ("server.api_keys.1", "is empty"),
+    '[server]\napi_keys = ["sk-secret\\nsk-secret2"]': ("server.api_keys.0", "line break"),
+    '[server]\napi_keys = [{ key = "  " }]': ("server.api_keys.0.key", "is empty"),
+    '[server]\napi_keys = [{ name = "a" }]': ("server.api_keys.0.key", "is missing"),
+    '[server]\napi_keys = [{ key = "sk-secret", name = "a b" }]': ("server.api_keys.0.name",),
+    '[server]\napi_keys = [{ key = "sk-secret", team = "" }]': ("server.api_keys.0.team",),
+    '[server]\napi_keys = [{ key = "sk-secret", scopes = [] }]': ("server.api_keys.0.scopes",),
+    '[server]\napi_keys = [{ key = "sk-secret", scopes = ["write"] }]': (
+        "server.api_keys.0.scopes.0",
+        "'feedback'",
+    ),
+    '[server]\napi_keys = [{ key = "sk-secret", nam = "a" }]': ("server.api_keys.0.nam", "no such field"),
+    '[server]\napi_keys = [{ key = "sk-1", name = "a" }, { key = "sk-2", name = "a" }]': (
+        "server.api_keys",
+        "same name: a",
+    ),
+    '[server]\napi_keys = ["sk-1", "sk-secret", { key = "sk-secret " }]': (
+        "server.api_keys",
+        "entries 1 and 2 hold the same key",
+    ),
+    '[server]\napi_keys = [{ key = "sk-1", name = "MERITORDER_API_KEY" }]': (
+        "server.api_keys",
+        "the environment",
+    ),
+    '[server]\nallowed_origins = ["localhost:3000"]': ("server.allowed_origins.0",),
     "[server]\napi_keys = [12345]": ("server.api_keys.0", "string"),
     "[server]\nmax_body_bytes = 5": ("server.max_body_bytes",),
     "[timeouts]\nconnect = 0": ("timeouts.connect", "greater than 0"),
@@ -125,17 +151,38 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, made: str) -> None:
 def test_without_a_file_the_defaults_stand_and_the_environments_key_counts() -> None:
     config = load(None, {"MERITORDER_API_KEY": "sk-1\n"})
     assert (config.server.host, config.server.port, config.source) == ("127.0.0.1", 8080, None)
-    assert [key.get_secret_value() for key in config.server.api_keys] == ["sk-1"]
-    assert load(None, {"MERITORDER_API_KEY": " "}).server.api_keys == ()
+    [operator] = config.server.api_keys
+    assert (operator.key.get_secret_value(), operator.scopes) == ("sk-1", ALL_SCOPES)
+    assert load(None, {"MERITORDER_API_KEY": ""}).server.api_keys == ()
+
+
+@pytest.mark.parametrize("value", [" ", "\n", "\t \r\n", "sk-1\nsk-2", "sk-1\0"])
+def test_a_key_of_the_environment_that_is_none_does_not_leave_the_gateway_open(value: str) -> None:
+    with pytest.raises(ConfigError, match="^MERITORDER_API_KEY: ") as raised:
+        load(None, {"MERITORDER_API_KEY": value})
+    assert "sk-" not in str(raised.value)
 
 
 def test_keys_of_file_and_environment_both_count_and_are_never_shown(tmp_path: Path) -> None:
     path = tmp_path / "meritorder.toml"
-    path.write_text('[server]\napi_keys = ["sk-file"]\n' + ARM + 'api_key = "sk-arm"')
+    table = '{ key = " sk-table\\n", name = "eval", team = "search", scopes = ["read"] }'
+    path.write_text(f'[server]\napi_keys = ["sk-file", {table}]\n' + ARM + 'api_key = "sk-arm"')
     config = load(path, {"MERITORDER_API_KEY": "sk-env"})
-    assert [key.get_secret_value() for key in config.server.api_keys] == ["sk-file", "sk-env"]
+    assert [(e.key.get_secret_value(), e.name, e.team, e.scopes) for e in config.server.api_keys] == [
+        ("sk-file", None, None, ("data", "feedback", "read")),
+        ("sk-table", "eval", "search", ("read",)),
+        ("sk-env", "MERITORDER_API_KEY", None, ("data", "feedback", "read", "admin")),
+    ]
     for shown in (repr(config), str(config), config.model_dump_json()):
         assert "sk-" not in shown
+
+
+def test_the_operators_key_may_not_be_a_clients(tmp_path: Path) -> None:
+    path = tmp_path / "meritorder.toml"
+    path.write_text('[server]\napi_keys = ["sk-same"]\n')
+    with pytest.raises(ConfigError, match=r"MERITORDER_API_KEY is one of server\.api_keys") as raised:
+        load(path, {"MERITORDER_API_KEY": "sk-same"})
+    assert "sk-" not in str(raised.value)
 
 
 def test_a_worker_gets_the_same_configuration_with_its_file(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pydantic_core import PydanticUndefined
 from adapters.dialects import DIALECTS
 from adapters.providers import PROVIDERS
 from proxy.config import (
+    ApiKeyConfig,
     ArmConfig,
     Capability,
     ObjectiveConfig,
@@ -28,6 +29,7 @@ TEXT = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 
 SECTIONS: dict[str, type[BaseModel]] = {
     "[server]": ServerConfig,
+    "[[server.api_keys]]": ApiKeyConfig,
     "[timeouts]": TimeoutConfig,
     "[[arms]]": ArmConfig,
     "[providers.NAME]": ProviderConfig,

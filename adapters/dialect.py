@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 
 from adapters.canonical import Event, Json, Request, Usage
 from adapters.errors import ProviderError
+from adapters.halves import Halves
 
 CostOf = Callable[[Usage], float | None]
 """Dollars of a usage, None where the price is unknown."""
@@ -18,6 +19,9 @@ CostOf = Callable[[Usage], float | None]
 
 class StreamDecoder(Protocol):
     """Upstream stream bytes → events. Fed with any splitting of the bytes, it gives the same events."""
+
+    halves: Halves  # reads its JSON; what it saw of characters in two halves is still to be joined
+    done: bool  # has the dialect's end marker come? What follows it is no part of the answer
 
     def feed(self, data: bytes) -> list[Event]:
         """Returns the events that `data` completed. Raises ProviderError for an in-stream error."""

@@ -100,16 +100,29 @@ class StreamTranslator(_Watcher):
     ) -> None:
         super().__init__()
         self._decoder = decoder
+        self._halves = decoder.halves
         self._encoder = encoder
         self._named = named
 
     def feed(self, data: bytes) -> bytes:
-        return self._encode(self._decoder.feed(data))
+        try:
+            events = self._decoder.feed(data)
+        except ProviderError as error:
+            self._halves.tell(error)
+            raise
+        return self._encode(events)
 
     def close(self) -> bytes:
-        return self._encode(self._decoder.close()) + self._encoder.close()
+        try:
+            events = self._decoder.close()
+        except ProviderError as error:
+            self._halves.tell(error)
+            raise
+        return self._encode(events) + self._encode(self._halves.rest()) + self._encoder.close()
 
     def _encode(self, events: Sequence[Event]) -> bytes:
+        if self._halves.seen:
+            events = self._halves.joined(events)
         if not events:
             return b""
         if self.id is None:

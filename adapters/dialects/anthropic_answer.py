@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 
+from adapters import lenient
 from adapters.canonical import (
     Annotations,
     Event,
@@ -28,18 +30,21 @@ from adapters.dialects.event_tap import whole_pieces
 from adapters.dialects.fields import object_text
 from adapters.dialects.loose import word
 from adapters.errors import ErrorKind, ProviderError, Truncated
+from adapters.halves import Halves
 from adapters.sse import SseSplitter
 
 
 class StreamDecoder:
     """An error that follows good events in one read is raised by the next call, so that those aren't lost."""
 
-    __slots__ = ("_answer", "_failure", "_splitter")
+    __slots__ = ("_answer", "_failure", "_splitter", "done", "halves")
 
     def __init__(self) -> None:
         self._splitter = SseSplitter()
         self._answer = _Answer()
         self._failure: ProviderError | None = None
+        self.halves = Halves()
+        self.done = False
 
     def feed(self, data: bytes) -> list[Event]:
         return self._events(self._splitter.feed(data))
@@ -56,7 +61,10 @@ class StreamDecoder:
         out: list[Event] = []
         try:
             for _, data in pieces:
-                self._answer.event(_parsed(data), out)
+                if self.done:
+                    break
+                self._answer.event(_parsed(data, self.halves.loads), out)
+                self.done = self._answer.ended
         except ProviderError as error:
             self._failure = error
         except (KeyError, TypeError, AttributeError) as error:
@@ -80,9 +88,9 @@ def decode_answer(body: bytes) -> list[Event]:
     return out + answer.close()
 
 
-def _parsed(data: bytes) -> Json:
+def _parsed(data: bytes, loads: Callable[[bytes], Any] = lenient.loads) -> Json:
     try:
-        raw = orjson.loads(data)
+        raw = loads(data)
     except orjson.JSONDecodeError as error:
         raise ProviderError(ErrorKind.UPSTREAM, "The provider sent no valid JSON.", 200) from error
     if not isinstance(raw, dict):
@@ -105,7 +113,7 @@ class _Block:
 
 
 class _Answer:
-    __slots__ = ("_blocks", "_calls", "_counters", "_ended", "_finished", "_length")
+    __slots__ = ("_blocks", "_calls", "_counters", "_finished", "_length", "ended")
 
     def __init__(self) -> None:
         self._counters = Counters()
@@ -113,7 +121,7 @@ class _Answer:
         self._calls = 0
         self._length = 0
         self._finished = False
-        self._ended = False
+        self.ended = False
 
     def event(self, raw: Json, out: list[Event]) -> None:
         match raw.get("type"):
@@ -227,6 +235,6 @@ class _Answer:
 
     def _report(self, out: list[Event]) -> None:
         usage = self._counters.usage()
-        if usage is not None and not self._ended:
+        if usage is not None and not self.ended:
             out.append(UsageReport(usage, self._counters.tier))
-        self._ended = True
+        self.ended = True

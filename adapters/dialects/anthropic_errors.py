@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from adapters import lenient
 from adapters.canonical import Json
 from adapters.errors import ErrorKind, ProviderError, classify, redact, retry_after_s
 
@@ -31,7 +32,7 @@ _SPENT = re.compile(r"reached your specified (?:workspace )?API usage limits", r
 
 def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
     try:
-        raw = orjson.loads(body)
+        raw = lenient.loads(body)
     except orjson.JSONDecodeError:
         raw = None
     error = error_of(raw, status)

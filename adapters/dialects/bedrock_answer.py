@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from adapters import lenient
 from adapters.canonical import (
     Event,
     Finish,
@@ -39,6 +40,7 @@ from adapters.errors import (
     redact,
     retry_after_s,
 )
+from adapters.halves import Halves
 
 FINISH: dict[str, FinishReason] = {
     "end_turn": "stop",
@@ -68,7 +70,7 @@ _EXCEPTION = {
 
 def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
     try:
-        raw = orjson.loads(body)
+        raw = lenient.loads(body)
     except orjson.JSONDecodeError:
         raw = {}
     error = _failure(headers.get("x-amzn-errortype", ""), raw, status)
@@ -115,6 +117,8 @@ class StreamDecoder:
         self._calls: dict[int, int] = {}
         self._empty: set[int] = set()
         self._finished = False
+        self.halves = Halves()
+        self.done = False
 
     def feed(self, data: bytes) -> list[Event]:
         if self._failure is not None:
@@ -122,7 +126,9 @@ class StreamDecoder:
         out: list[Event] = []
         try:
             for kind, name, payload in self._frames.feed(data):
-                raw = orjson.loads(payload)
+                if self.done:
+                    break
+                raw = self.halves.loads(payload)
                 if kind != "event":
                     raise _failure(name, raw, None)
                 self._event(name, raw, out)
@@ -162,6 +168,7 @@ class StreamDecoder:
                 self._finished = True
                 out.append(_finish(raw))
             case "metadata":
+                self.done = self._finished
                 if isinstance(raw.get("usage"), dict):
                     out.append(UsageReport(decode_usage(raw["usage"])))
             case _:

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from adapters import lenient
 from adapters.canonical import (
     BuiltinTool,
     Json,
@@ -357,7 +358,7 @@ def _output_format(body: Json) -> OutputFormat | None:
     match body.get("outputConfig"):
         case {"textFormat": {"structure": {"jsonSchema": {"schema": str(schema)} as wanted}}}:
             try:
-                value = orjson.loads(schema)
+                value = lenient.loads(schema)
                 return OutputFormat(
                     "json_schema", wanted.get("name"), value, description=wanted.get("description")
                 )

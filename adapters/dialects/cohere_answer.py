@@ -26,6 +26,7 @@ from adapters.dialects.openai_chat_tap import parse_answer
 from adapters.dialects.openai_errors import error_of
 from adapters.dialects.openai_usage import details
 from adapters.errors import ErrorKind, ProviderError, Truncated
+from adapters.halves import Halves
 from adapters.sse import SseEvent, SseSplitter
 
 FINISH: dict[Any, FinishReason] = {
@@ -100,7 +101,8 @@ class CohereStreamDecoder:
         self._splitter = SseSplitter()
         self._failure: ProviderError | None = None
         self._calls: dict[int, int] = {}
-        self._done = False
+        self.halves = Halves()
+        self.done = False
 
     def feed(self, data: bytes) -> list[Event]:
         if self._failure is not None:
@@ -113,14 +115,14 @@ class CohereStreamDecoder:
         events = self._read(whole(self._splitter.close()))
         if self._failure is not None:
             raise self._failure
-        if not self._done:
+        if not self.done:
             raise Truncated("The stream ended without its last message.")
         return events
 
     def _read(self, raw: list[SseEvent]) -> list[Event]:
         events: list[Event] = []
         for _, payload in raw:
-            if self._done or payload.startswith(b"[DONE]"):
+            if self.done or payload.startswith(b"[DONE]"):
                 break
             try:
                 events += self._event(payload)
@@ -133,7 +135,7 @@ class CohereStreamDecoder:
 
     def _event(self, payload: bytes) -> list[Event]:
         try:
-            raw = orjson.loads(payload)
+            raw = self.halves.loads(payload)
         except orjson.JSONDecodeError:
             raise ProviderError(ErrorKind.UPSTREAM, "An event of the stream is not JSON.") from None
         if not isinstance(raw, dict):
@@ -153,7 +155,7 @@ class CohereStreamDecoder:
                 return self._call(raw.get("index") or 0, details(message, "tool_calls"))
             case "message-end":
                 events = _finish(delta)
-                self._done = True
+                self.done = True
                 return events
             case None if "error" in raw or "message" in raw:
                 raise error_of(raw, None)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import orjson
 
+from adapters import lenient
 from adapters.canonical import Json, Usage
 from adapters.dialect import CostOf, Ordinary
 from adapters.errors import ErrorKind, ProviderError, Truncated
@@ -157,7 +158,7 @@ class BodyTap(Watch, ABC):
         return b""
 
     def close(self) -> bytes:
-        body = b"".join(self._pieces)
+        body = lenient.utf8(b"".join(self._pieces))
         self._pieces.clear()
         raw = parsed_body(body)
         changed = self.answer(raw)
@@ -168,7 +169,7 @@ class BodyTap(Watch, ABC):
 def parsed_body(body: bytes) -> Json:
     """Raises Truncated for the beginning of a JSON object, ProviderError for anything that is none."""
     try:
-        raw = orjson.loads(body)
+        raw = lenient.loads(body)
     except orjson.JSONDecodeError as error:
         if not body.strip() or body.lstrip().startswith(b"{"):
             raise Truncated("The answer's JSON is not whole.") from error
@@ -199,7 +200,7 @@ def _payload(piece: bytes) -> Json | None:
     if not lines:
         return None
     try:
-        raw = orjson.loads(b"\n".join(lines))
+        raw = lenient.loads(b"\n".join(lines))
     except orjson.JSONDecodeError:
         return None
     return raw if isinstance(raw, dict) else None

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from adapters import lenient
 from adapters.canonical import Json, Request
 from adapters.dialects.openai_fields import LARGEST
 from adapters.errors import Inexpressible, InvalidRequest
@@ -159,7 +160,7 @@ def parsed_arguments(arguments: str) -> Json:
     if not arguments.strip():
         return {}
     try:
-        value = orjson.loads(arguments)
+        value = lenient.loads(arguments)
     except orjson.JSONDecodeError:
         value = None
     if not isinstance(value, dict):

@@ -6,8 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
+from adapters import lenient
 from adapters.canonical import (
     Annotations,
     Event,
@@ -31,6 +30,7 @@ from adapters.dialects.fields import object_text
 from adapters.dialects.gemini_body import NAME
 from adapters.dialects.loose import count, dollars, word
 from adapters.errors import ErrorKind, ProviderError, Truncated
+from adapters.halves import Halves
 from adapters.sse import SseSplitter
 
 _LENGTH = frozenset({"MAX_TOKENS"})
@@ -166,7 +166,10 @@ class StreamDecoder:
     in one read is raised by the next call.
     """
 
+    done = False  # it has no end marker: a chunk with a finish reason may be followed by another
+
     def __init__(self) -> None:
+        self.halves = Halves()
         self._splitter = SseSplitter()
         self._answer = Answer()
         self._failure: ProviderError | None = None
@@ -210,7 +213,7 @@ class StreamDecoder:
         out: list[Event] = []
         try:
             for piece in pieces:
-                self._answer.chunk(orjson.loads(piece), out)
+                self._answer.chunk(self.halves.loads(piece), out)
         except ProviderError as error:
             self._failure = error
         except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -234,7 +237,7 @@ def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> Provid
     error = openai_errors.decode_error(status, headers, body)
     if error.retry_after_s is None:
         try:
-            raw = orjson.loads(body)
+            raw = lenient.loads(body)
             raw = raw[0] if isinstance(raw, list) else raw
             delays = [entry["retryDelay"] for entry in raw["error"]["details"] if "retryDelay" in entry]
             error.retry_after_s = min(3600.0, max(0.0, float(delays[0].removesuffix("s"))))

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import orjson
 
+from adapters import lenient
 from adapters.canonical import (
     Annotations,
     Event,
@@ -30,6 +31,7 @@ from adapters.dialects.openai_errors import error_of
 from adapters.dialects.openai_parts import split_data_url, thoughts_of
 from adapters.dialects.openai_usage import decode_usage
 from adapters.errors import ErrorKind, ProviderError, Truncated
+from adapters.halves import Halves
 from adapters.sse import SseEvent, SseSplitter
 
 
@@ -248,7 +250,8 @@ class ChatStreamDecoder:
         self._splitter = SseSplitter()
         self._reader = ChunkReader()
         self._failure: ProviderError | None = None
-        self._done = False
+        self.halves = Halves()
+        self.done = False
 
     def feed(self, data: bytes) -> list[Event]:
         if self._failure is not None:
@@ -261,7 +264,7 @@ class ChatStreamDecoder:
         events = self._read(whole(self._splitter.close()))
         if self._failure is not None:
             raise self._failure
-        if not self._done:
+        if not self.done:
             if not self._reader.finished:
                 raise Truncated("The stream ended without a finish reason.")
             events += self._reader.end()
@@ -270,14 +273,14 @@ class ChatStreamDecoder:
     def _read(self, raw: list[SseEvent]) -> list[Event]:
         events: list[Event] = []
         for name, payload in raw:
-            if self._done:
+            if self.done:
                 break
             if payload.startswith(b"[DONE]"):
-                self._done = True
+                self.done = True
                 events += self._reader.end()
                 break
             try:
-                events += self._reader.read(_chunk(name, payload))
+                events += self._reader.read(_chunk(name, payload, self.halves))
             except ProviderError as error:
                 if not events:
                     raise
@@ -292,18 +295,18 @@ def whole(left: list[SseEvent]) -> list[SseEvent]:
     for name, payload in left:
         if not payload.startswith(b"[DONE]"):
             try:
-                orjson.loads(payload)
+                lenient.loads(payload)
             except orjson.JSONDecodeError:
                 continue
         kept.append((name, payload))
     return kept
 
 
-def _chunk(name: str, payload: bytes) -> Json:
+def _chunk(name: str, payload: bytes, halves: Halves) -> Json:
     if not payload.strip():
         return {}
     try:
-        obj = orjson.loads(payload)
+        obj = halves.loads(payload)
     except orjson.JSONDecodeError:
         raise ProviderError(ErrorKind.UPSTREAM, "An event of the stream is not JSON.") from None
     if not isinstance(obj, dict):

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from adapters import lenient
 from adapters.canonical import Usage
 from adapters.dialect import CostOf, Ordinary
 from adapters.dialects.loose import word
@@ -235,7 +236,7 @@ class ChatStreamTap(_ChatTap):
             self.done = True
             return False
         try:
-            obj = orjson.loads(payload)
+            obj = lenient.loads(payload)
         except orjson.JSONDecodeError:
             return False
         if not isinstance(obj, dict):
@@ -320,7 +321,7 @@ class ChatBodyTap(_ChatTap):
         return b""
 
     def close(self) -> bytes:
-        body = b"".join(self._pieces)
+        body = lenient.utf8(b"".join(self._pieces))
         self._pieces.clear()
         obj = parse_answer(body)
         self._name(obj)
@@ -338,7 +339,7 @@ def parse_answer(body: bytes) -> dict[str, Any]:
     anything but a JSON object, Truncated for the beginning of one.
     """
     try:
-        obj = orjson.loads(body)
+        obj = lenient.loads(body)
     except orjson.JSONDecodeError:
         if not body.strip() or body.lstrip().startswith(b"{"):
             raise Truncated("The answer's JSON is not whole.") from None

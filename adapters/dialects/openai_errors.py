@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from adapters import lenient
 from adapters.canonical import Json
 from adapters.errors import ErrorKind, ProviderError, classify, redact, retry_after_s
 
@@ -26,7 +27,7 @@ _TYPE = {
 def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
     """Decodes an error answer of whatever shape; never raises."""
     try:
-        raw = orjson.loads(body)
+        raw = lenient.loads(body)
     except orjson.JSONDecodeError:
         raw = body.decode("utf-8", "replace").strip()
     error = error_of(raw, status)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from adapters.canonical import (
     Annotations,
     Event,
@@ -28,6 +26,7 @@ from adapters.dialects.openai_errors import error_of
 from adapters.dialects.openai_usage import decode_usage
 from adapters.dialects.responses_request import NAME, annotation, reasoning
 from adapters.errors import ErrorKind, ProviderError, Truncated
+from adapters.halves import Halves
 from adapters.sse import SseSplitter
 
 _INCOMPLETE: dict[str, FinishReason] = {"max_output_tokens": "length", "content_filter": "content_filter"}
@@ -52,7 +51,7 @@ def check(response: Json) -> None:
 class StreamDecoder:
     """An error that follows good events in one read is raised by the next call, so that those aren't lost."""
 
-    __slots__ = ("_calls", "_ended", "_failure", "_said", "_splitter")
+    __slots__ = ("_calls", "_failure", "_said", "_splitter", "done", "halves")
 
     def __init__(self) -> None:
         self._splitter = SseSplitter()
@@ -60,7 +59,8 @@ class StreamDecoder:
         self._calls: dict[int, int] = {}
         # Output items whose content came in pieces; what didn't is taken from the whole item at its end.
         self._said: set[int] = set()
-        self._ended = False
+        self.halves = Halves()
+        self.done = False
 
     def feed(self, data: bytes) -> list[Event]:
         return self._events(self._splitter.feed(data))
@@ -69,7 +69,7 @@ class StreamDecoder:
         events = self._events(whole_pieces(self._splitter.close()))
         if self._failure is not None:
             raise self._failure
-        if not self._ended:
+        if not self.done:
             raise Truncated("The stream ended before the response did.")
         return events
 
@@ -79,8 +79,10 @@ class StreamDecoder:
         out: list[Event] = []
         try:
             for _, data in pieces:
+                if self.done:
+                    break
                 if not data.startswith(b"[DONE]"):
-                    self._event(orjson.loads(data), out)
+                    self._event(self.halves.loads(data), out)
         except ProviderError as error:
             self._failure = error
         except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -129,7 +131,7 @@ class StreamDecoder:
                 pass
 
     def _end(self, response: Json, out: list[Event]) -> None:
-        self._ended = True
+        self.done = True
         out.append(finish_of(response, calls=bool(self._calls)))
         _report(response, out)
 

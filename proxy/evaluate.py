@@ -223,7 +223,7 @@ def evaluate(
 
 
 async def _ask(db: Path, question: Question) -> Answer:
-    store = await SqliteStore.open(db)
+    store = await SqliteStore.read(db)
     try:
         return await answer(store, question)
     finally:

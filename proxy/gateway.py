@@ -26,6 +26,7 @@ from proxy.routing import Router
 from proxy.sessions import Sessions
 from proxy.tasks import Tasks
 from proxy.upstream import Limits, Pool, Proxies, Timeouts
+from proxy.watch import Watch
 from state.sqlite import SqliteStore
 from state.store import Store
 
@@ -60,7 +61,8 @@ class Gateway:
         self.router = Router(self.arms, self.health, config.routes, self.sessions)
         self.roster = Roster(self.arms, store, environment)
         self.learner = self.roster.learner = Learner(self.roster.prior_of)
-        self.journal = Journal(store, self.learner, shared=config.server.workers > 1)
+        self.journal = Journal(store, self.learner, shared=store.shared)
+        self.watch = Watch(store)
         limits = config.timeouts
         try:
             proxies = Proxies.from_environment()
@@ -94,7 +96,8 @@ class Gateway:
         await self.roster.load(self.config)
         self.journal.start(self.tasks)
         self.tasks.start(self._tick(), name="keep-alive")
-        if self.config.server.workers > 1:
+        self.watch.start(self.tasks)
+        if self.store.shared:
             self.tasks.start(self.roster.follow(), name="prices")
 
     async def close(self) -> None:

@@ -146,7 +146,7 @@ class Roster:
         self._reprice(name)
 
     async def follow(self) -> None:
-        """Takes over prices that other workers were told, until cancelled."""
+        """Takes over prices that other workers and gateways were told, until cancelled."""
         while True:
             await asyncio.sleep(_POLL_S)
             try:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 import time
 from collections.abc import Callable
-from typing import NamedTuple, ParamSpec, Self, TypeVar
+from typing import Literal, ParamSpec, TypeVar
 
 import aiosqlite
 
 from state.failures import store_error
-from state.migrations import applied_to, migrate
+from state.files import address, check_usable, make
+from state.migrations import applied_to, check_newest, migrate
 from state.store import StoreError
 
 P = ParamSpec("P")
@@ -28,30 +28,8 @@ _PAGE_BYTES = 8192
 _CACHE_KIB = 8 * 1024
 _WAL_LIMIT_BYTES = 64 << 20
 
-
-class Place(NamedTuple):
-    """Which file it is that was opened."""
-
-    path: str
-    device: int
-    inode: int
-
-    @classmethod
-    def of(cls, path: str) -> Self:
-        """Looks where the file is now."""
-        found = os.stat(path)  # noqa: PTH116  twice as fast, and once per transaction
-        return cls(path, found.st_dev, found.st_ino)
-
-    def check(self) -> None:
-        """Raises StoreError if another file, or none, is in its place."""
-        try:
-            moved = Place.of(self.path) != self
-        except OSError:
-            moved = True
-        if moved:
-            raise StoreError(
-                f"{self.path} was moved, deleted or replaced while in use: nothing more is written; put it back, or restart"
-            )
+Role = Literal["writer", "reader", "guest"]
+"""A guest reads a file that may be somebody else's: it makes nothing and changes nothing."""
 
 
 class Connection(aiosqlite.Connection):
@@ -63,9 +41,11 @@ class Connection(aiosqlite.Connection):
     """
 
     @classmethod
-    async def to(cls, path: str, *, reader: bool = False) -> Connection:
-        """Opens the file (made if missing, brought to the newest schema) and raises StoreError if it can't."""
-        connection = cls(lambda: _open(path, reader=reader), iter_chunk_size=64)
+    async def to(cls, path: str, role: Role) -> Connection:
+        """Opens the file (a writer makes it if it is missing, and brings it to the newest schema); raises StoreError if
+        it can't.
+        """
+        connection = cls(lambda: opened(path, role), iter_chunk_size=64)
         # A process that ends without close() must not hang on this thread. The queue's owner waits for
         # every acknowledgement it gives, so nothing acknowledged is lost with it.
         connection._thread.daemon = True
@@ -88,6 +68,12 @@ class Connection(aiosqlite.Connection):
         """Closes after everything queued; a second time does nothing."""
         if self._running and self._connection is not None:
             await self.close()
+
+    async def cut(self) -> None:
+        """Closes at once: what it is reading ends with an error."""
+        if self._running and self._connection is not None:
+            self._connection.interrupt()
+        await self.shut()
 
 
 def read(connection: sqlite3.Connection, fn: Callable[[sqlite3.Connection], T]) -> T:
@@ -124,18 +110,26 @@ def _guarded(fn: Callable[[sqlite3.Connection], T], connection: sqlite3.Connecti
         raise store_error(error) from error
 
 
-def _open(path: str, *, reader: bool) -> sqlite3.Connection:
+def opened(path: str, role: Role) -> sqlite3.Connection:
+    """Returns a connection of this thread's own making. Raises StoreError."""
     try:
-        if path != ":memory:":
-            # SQLite would make it readable for everybody, and its -wal and -shm files follow this mode.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        if path == ":memory:":
+            uri = "file::memory:"
+        else:
+            (make if role == "writer" else check_usable)(path)
+            uri = address(path, mode="rw")
         connection = sqlite3.connect(
-            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64
+            uri,
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=64,
         )
     except (OSError, sqlite3.Error) as error:
         raise store_error(error, path) from error
     try:
-        _prepare(connection, reader=reader)
+        _prepare(connection, role)
     except sqlite3.Error as error:
         connection.close()
         raise store_error(error, path) from error
@@ -145,10 +139,12 @@ def _open(path: str, *, reader: bool) -> sqlite3.Connection:
     return connection
 
 
-def _prepare(connection: sqlite3.Connection, *, reader: bool) -> None:
+def _prepare(connection: sqlite3.Connection, role: Role) -> None:
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-    if reader:
+    if role != "writer":
         connection.execute("PRAGMA query_only = ON")
+        if role == "guest":
+            check_newest(connection)
         return
     # Before anything is changed: it may be somebody else's file.
     applied_to(connection)

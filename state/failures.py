@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from state.store import StoreError
+from state.store import DamagedError, StoreError
 
 # The primary name matches its extended ones too (SQLITE_IOERR_WRITE is SQLITE_IOERR).
 _ADVICE = {
@@ -27,9 +27,18 @@ def store_error(error: Exception, path: str | None = None) -> StoreError:
         return StoreError(f"{where}is a directory: name a file in it")
     if isinstance(error, PermissionError):
         return StoreError(f"{where}{_ADVICE['SQLITE_PERM']} ({error.strerror})")
-    name = getattr(error, "sqlite_errorname", None) or ""
-    primary = "_".join(name.split("_")[:2])
-    advice = _ADVICE.get(primary)
+    advice = _ADVICE.get(_primary(error))
     if advice is None:
         return StoreError(f"{where}the store failed: {error}")
-    return StoreError(f"{where}{advice} ({error})")
+    kind = DamagedError if is_damage(error) else StoreError
+    return kind(f"{where}{advice} ({error})")
+
+
+def is_damage(error: Exception) -> bool:
+    """Returns whether SQLite says of the file itself that it is broken."""
+    return _primary(error) in ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+
+
+def _primary(error: Exception) -> str:
+    name = getattr(error, "sqlite_errorname", None) or ""
+    return "_".join(name.split("_")[:2])

@@ -149,6 +149,17 @@ def migrate(connection: sqlite3.Connection, migrations: tuple[Migration, ...] = 
     return [migration.name for migration in pending]
 
 
+def check_newest(connection: sqlite3.Connection) -> None:
+    """Raises StoreError unless the database is ours and has the schema of this version. Reads only."""
+    applied, names = applied_to(connection), [migration.name for migration in MIGRATIONS]
+    if not applied:
+        raise StoreError("the file holds no journal: name the database of a gateway")
+    if applied != names:
+        raise StoreError(
+            "the database was written by another version: start this one on it, which brings it up to date, or use that one"
+        )
+
+
 def applied_to(connection: sqlite3.Connection) -> list[str]:
     """Returns the names of the migrations that the database has, none for an empty one.
 

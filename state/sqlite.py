@@ -16,12 +16,13 @@ import orjson
 
 from state import arms, housekeeping, journal, labels, snapshots
 from state.background import in_background
-from state.connection import Connection, Place, read, write
+from state.connection import Connection, read, write
+from state.files import Files, damaged
 from state.migrations import BLOCK_BITS
 from state.records import ArmChange, Decision, Event, Feedback, FeedbackResult, Label
 from state.rows import dumps, text
 from state.snapshots import Snapshot
-from state.store import Arrays
+from state.store import Arrays, DamagedError, StoreError
 from state.texts import TextIds, Texts
 
 T = TypeVar("T")
@@ -39,10 +40,12 @@ class SqliteStore:
     and ten on a slow one to protect records nobody was promised.
     """
 
-    def __init__(self, writer: Connection, reader: Connection, place: Place | None = None) -> None:
+    def __init__(self, writer: Connection, reader: Connection, files: Files | None = None) -> None:
         self._writer = writer
         self._reader = reader
-        self._place = place
+        self._files = files
+        self._damage: str | None = None
+        self._checked = (0, 0)
         self._text_ids = TextIds()
         self._texts = Texts()
 
@@ -53,15 +56,29 @@ class SqliteStore:
         Raises StoreError, saying what to do, if that can't be.
         """
         where = os.fspath(path)
-        writer = await Connection.to(where)
+        writer = await Connection.to(where, "writer")
         if where == ":memory:":
             return cls(writer, writer)
         try:
-            place = await writer.run(lambda _: Place.of(where))
-            return cls(writer, await Connection.to(where, reader=True), place)
+            reader = await Connection.to(where, "reader")
         except BaseException:
             await writer.shut()
             raise
+        return cls(writer, reader, await in_background(partial(Files, where)))
+
+    @classmethod
+    async def read(cls, path: str | os.PathLike[str]) -> Self:
+        """Opens a file to read it, whoever writes to it meanwhile: makes nothing, migrates nothing, refuses to write.
+
+        Raises StoreError if that can't be.
+        """
+        guest = await Connection.to(os.fspath(path), "guest")
+        return cls(guest, guest)
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes can have it open at the same time."""
+        return self._files is not None
 
     async def append(
         self, decisions: Sequence[Decision], feedback: Sequence[Feedback]
@@ -168,6 +185,10 @@ class SqliteStore:
         rows = await self._read(lambda c: c.execute(query, (len(text(prefix)), text(prefix))).fetchall())
         return {name: orjson.loads(value) for name, value in rows}
 
+    async def drop_value(self, name: str) -> None:
+        statement = 'DELETE FROM "values" WHERE name = ?'
+        await self._write(lambda c: c.execute(statement, (text(name),)).close(), durable=True)
+
     async def prune(self, before: float) -> int:
         """Deletes decisions older than `before` with their feedback, in steps that let appends through.
 
@@ -195,9 +216,37 @@ class SqliteStore:
         await self._writer.run(housekeeping.flush_log)
         return freed
 
-    async def integrity(self) -> list[str]:
-        """Returns what is wrong with the file: nothing, hopefully. Reads all of it."""
-        return await self._read(housekeeping.problems)
+    async def integrity(self, *, quick: bool = False) -> list[str]:
+        """Returns what is wrong with the file: nothing, hopefully. Reads all of it, beside reads and writes.
+
+        What is found ends all writing. `quick` leaves out whether rows and indexes agree.
+        """
+        if self._files is None:
+            return await self._read(partial(housekeeping.problems, quick=quick))
+        version = self._files.version()
+        auditor = await Connection.to(self._files.path, "reader")
+        try:
+            found = await auditor.run(partial(read, fn=partial(housekeeping.problems, quick=quick)))
+        except DamagedError as error:
+            found = [str(error)]
+        finally:
+            await auditor.cut()
+        if found:
+            self._damage = self._damage or str(damaged("; ".join(found[:3])))
+        self._checked = version
+        return found
+
+    async def trouble(self) -> str | None:
+        if self._files is not None and self._damage is None:
+            try:
+                await in_background(self._files.check)
+            except StoreError as error:
+                return self._remembered(error)
+        return self._damage
+
+    async def unchecked(self) -> bool:
+        files = self._files
+        return files is not None and await in_background(files.version) != self._checked
 
     async def close(self) -> None:
         """Ends after everything queued. A second time does nothing."""
@@ -211,16 +260,32 @@ class SqliteStore:
         return deleted
 
     async def _read(self, fn: Callable[[sqlite3.Connection], T]) -> T:
-        return await self._reader.run(partial(read, fn=fn))
+        try:
+            return await self._reader.run(partial(read, fn=fn))
+        except DamagedError as error:
+            self._remembered(error)
+            raise
 
     async def _write(self, fn: Callable[[sqlite3.Connection], T], *, durable: bool) -> T:
         def checked(connection: sqlite3.Connection) -> T:
-            # On a file that was deleted SQLite goes on writing, and all of it is lost at the end.
-            if self._place is not None:
-                self._place.check()
+            # On a file that was deleted or overwritten SQLite goes on writing, and all of it is lost at the end.
+            if self._damage is not None:
+                raise DamagedError(self._damage)
+            if self._files is not None:
+                self._files.check()
             return write(connection, fn, durable=durable)
 
-        return await self._writer.run(checked)
+        try:
+            return await self._writer.run(checked)
+        except DamagedError as error:
+            self._remembered(error)
+            raise
+
+    def _remembered(self, error: StoreError) -> str:
+        # A file that was moved may come back; one that was damaged can't be trusted again.
+        if isinstance(error, DamagedError) and self._damage is None:
+            self._damage = str(error)
+        return str(error)
 
 
 def _save_snapshot(name: str, seq: int, body: bytes, connection: sqlite3.Connection) -> None:

@@ -17,10 +17,19 @@ class StoreError(Exception):
     """The store could not do it: disk full, file locked by a stranger, newer schema. Says what to do."""
 
 
+class DamagedError(StoreError):
+    """What the store holds can't be relied on: SQLite finds it damaged, or no database at all."""
+
+
 class Store(Protocol):
     """Everything returned from a coroutine is committed. Safe for concurrent calls within one process, and
     for several processes on the same store: appends of different processes never interleave in `seq`.
     """
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes can have it open at the same time."""
+        ...
 
     async def append(
         self, decisions: Sequence[Decision], feedback: Sequence[Feedback]
@@ -90,8 +99,26 @@ class Store(Protocol):
 
     async def values(self, prefix: str) -> dict[str, object]: ...
 
+    async def drop_value(self, name: str) -> None: ...
+
     async def prune(self, before: float) -> int:
         """Deletes decisions older than `before` (epoch seconds) with their feedback; returns how many."""
+        ...
+
+    async def trouble(self) -> str | None:
+        """Returns why nothing is taken in any more (moved, replaced, damaged) and what to do; None while all is well.
+        Costs next to nothing, and waits for no request to fail.
+        """
+        ...
+
+    async def integrity(self, *, quick: bool = False) -> list[str]:
+        """Reads all of it and returns what is wrong; from then on nothing is taken in. `quick` leaves out whether rows
+        and indexes agree.
+        """
+        ...
+
+    async def unchecked(self) -> bool:
+        """Returns whether it was written to since `integrity` last read it, as far as a glance tells."""
         ...
 
     async def close(self) -> None: ...

@@ -18,13 +18,15 @@ async def healthz(_gateway: Gateway, _http: Incoming, _principal: Principal, _re
 
 
 async def readyz(gateway: Gateway, _http: Incoming, _principal: Principal, _rest: str) -> Reply:
-    """503 while draining, without arms, or while the journal can't be written."""
+    """503 while draining, without arms, or while the store can't be relied on or the journal can't be written."""
     reasons = []
     if gateway.draining:
         reasons.append("draining")
     if not len(gateway.arms):
         reasons.append("no arms")
-    if gateway.journal.failing:
+    if trouble := await gateway.watch.trouble():
+        reasons.append(f"store: {trouble}")
+    elif gateway.journal.failing:
         reasons.append(f"journal: {gateway.journal.failing}")
     body = {
         "status": "not ready" if reasons else "ready",

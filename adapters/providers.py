@@ -23,7 +23,8 @@ Thinking = Literal["effort", "switch", "openrouter", "qwen", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """One row. `base_url` None: the configuration names it. `prices` is the provider's id in genai-prices.
+    """One row. `base_url` None: the configuration names it; `own_hosts` then is a pattern of the vendor's own, if it has
+    any that nobody else can be served under. `prices` is the provider's id in genai-prices.
 
     `default_models` are served when only the key is known. `renames` are body fields with another name
     there; `rejects` are those that change nothing in the answer and that the server refuses; `refuses` are those
@@ -46,6 +47,7 @@ class Provider:
     refuses: frozenset[str] = frozenset()
     extensions: bool = True
     document_urls: bool = False
+    own_hosts: str | None = None
 
     def headers(self, key: str | None) -> list[tuple[bytes, bytes]]:
         """Returns the headers that carry the key, with those the provider wants on every call."""
@@ -213,9 +215,29 @@ _ROWS = (
         default_models=("gemini-3.1-pro-preview", "gemini-3.5-flash", "gemini-3.5-flash-lite"),
     ),
     # https://LOCATION-aiplatform.googleapis.com/v1/projects/PROJECT/locations/LOCATION/publishers/google
-    Provider("vertex", None, None, dialect="gemini", auth="google", prices="google"),
+    Provider(
+        "vertex",
+        None,
+        None,
+        dialect="gemini",
+        auth="google",
+        prices="google",
+        own_hosts=r"(?:[a-z0-9-]+-)?aiplatform\.googleapis\.com|aiplatform\.[a-z0-9-]+\.rep\.googleapis\.com",
+    ),
     # https://bedrock-runtime.REGION.amazonaws.com
-    Provider("bedrock", "AWS_BEARER_TOKEN_BEDROCK", None, dialect="bedrock", auth="aws", prices="aws"),
+    # Other hosts below amazonaws.com are customers'.
+    Provider(
+        "bedrock",
+        "AWS_BEARER_TOKEN_BEDROCK",
+        None,
+        dialect="bedrock",
+        auth="aws",
+        prices="aws",
+        own_hosts=(
+            r"bedrock-runtime(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|api\.aws)"
+            r"|vpce-[a-z0-9-]+\.bedrock-runtime\.[a-z0-9-]+\.vpce\.amazonaws\.com"
+        ),
+    ),
     Provider(
         "mistral",
         "MISTRAL_API_KEY",

@@ -36,6 +36,9 @@ _CLIP = 3.0
 _TIER = 0.08
 """Quality that a tier of a model's name is worth: a vendor's large model against its middle one."""
 
+_CHEAPEST, _DEAREST = 0.01, 1000.0
+"""US dollars per million tokens between which a price tells of quality. No model has cost more than 600."""
+
 _PARAMETERS = re.compile(r"(?<![a-z0-9.])(?:(\d+)x)?(\d+(?:\.\d+)?)b(?![a-z0-9])")
 _SMALL = re.compile(r"(?<![a-z])(mini|small|tiny|nano|lite|micro|haiku|instant|edge)(?![a-z])")
 _LARGE = re.compile(r"(?<![a-z])(pro|large|ultra|opus|max|sonnet)(?![a-z])|4o(?!-mini)")
@@ -106,7 +109,9 @@ def intercepts(
     are counted from their mean. The model's name is taken if the prior has one, else the arm's.
     """
     logs = [
-        math.log10(max(prior.usd_per_mtok, 0.01)) if prior.usd_per_mtok is not None else None
+        math.log10(min(max(prior.usd_per_mtok, _CHEAPEST), _DEAREST))
+        if prior.usd_per_mtok is not None
+        else None
         for prior in priors
     ]
     known = [value for value in logs if value is not None]

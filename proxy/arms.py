@@ -193,14 +193,14 @@ def configured(config: Config, environment: Mapping[str, str]) -> list[ArmConfig
                 model=model,
                 base_url=entry.base_url,
                 dialect=entry.dialect,
-                api_key=entry.api_key,
+                api_key=entry.api_key or entry.api_key_file,
                 api_key_env=entry.api_key_env,
             )
             for model in models
         ]
     named = {arm.provider for arm in arms} | set(config.providers)
     for row in PROVIDERS.values():
-        if row.name in named or not row.key_env or not environment.get(row.key_env):
+        if row.name in named or not row.key_env or not environment.get(row.key_env, "").strip():
             continue
         arms += [
             ArmConfig(name=f"{row.name}/{model}", provider=row.name, model=model, api_key_env=row.key_env)
@@ -216,7 +216,7 @@ def build(config: ArmConfig, index: int, environment: Mapping[str, str], now: fl
     base_url = config.base_url or row.base_url
     if not base_url:
         raise ConfigError(f"arm {config.name}: provider {config.provider!r} needs a base_url")
-    key = secret(config.api_key, config.api_key_env or row.key_env, environment)
+    key = secret(config, config.api_key_env or row.key_env, environment)
     if key is None and config.api_key_env:
         raise ConfigError(
             f"arm {config.name}: the environment variable {config.api_key_env} is not set", "api_key_env"

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from proxy.config import ConfigError, load
+from proxy.secret_values import of_variable
 
 _DEFAULT_CONFIG = Path("meritorder.toml")
 
@@ -85,7 +86,11 @@ def arms(url: str, by: str | None, as_json: bool, watch: float | None) -> None:
     """Show what each arm does and what is known of it."""
     from proxy.terminal import show_arms  # noqa: PLC0415
 
-    show_arms(url, os.environ.get("MERITORDER_API_KEY"), by=by, as_json=as_json, watch=watch)
+    try:
+        key = of_variable("MERITORDER_API_KEY", os.environ)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    show_arms(url, key, by=by, as_json=as_json, watch=watch)
 
 
 @main.command()

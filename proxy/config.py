@@ -5,24 +5,34 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PrivateAttr,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from bandit import PRESETS, Objective
 from proxy.principal import ALL_SCOPES, CLIENT_SCOPES, Scope
+from proxy.secret_values import cleaned, expanded, of_file, of_variable
 
-_Usd = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+_UsdPerMillion = Annotated[float, Field(ge=0.0, le=1e6, allow_inf_nan=False)]
+"""A dollar per token or character is a thousand times what the dearest model costs; more is a slip, and its sums overflow."""
+
+_UsdPerUse = Annotated[float, Field(ge=0.0, le=1e3, allow_inf_nan=False)]
+"""Likewise of a whole request, and of a minute."""
+
 _Seconds = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
 
@@ -45,6 +55,46 @@ class ConfigError(Exception):
     def __init__(self, message: str, field: str | None = None) -> None:
         super().__init__(message)
         self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What validation of a configuration file may look at, and that of an API's body may not."""
+
+    folder: Path
+    environment: Mapping[str, str]
+
+
+class _OfFile(SecretStr):
+    """A secret that a file holds."""
+
+
+def _own_secret(value: SecretStr, info: ValidationInfo) -> SecretStr:
+    text = value.get_secret_value()
+    if isinstance(value, _OfFile):  # nothing in a file stands for something else
+        return value
+    if isinstance(info.context, _File) and "${" in text:
+        return SecretStr(cleaned(expanded(text, info.context.environment)))
+    return SecretStr(cleaned(text)) if text else value
+
+
+def _secret_of_file(value: object, info: ValidationInfo) -> SecretStr | None:
+    if value is None:
+        return None
+    file = info.context if isinstance(info.context, _File) else None
+    if file is None:
+        raise ValueError("a file can only be named in the configuration file")
+    path = value if isinstance(value, str) else ""
+    if not path:
+        raise ValueError("must be the path of a file")
+    return _OfFile(of_file(file.folder / path))
+
+
+Secret = Annotated[SecretStr, AfterValidator(_own_secret)]
+"""A secret; in the configuration file it may name variables as `${NAME}`."""
+
+SecretFile = Annotated[SecretStr, BeforeValidator(_secret_of_file)]
+"""A secret that is given by the path of its file, from the configuration file's folder on."""
 
 
 class _Strict(BaseModel):
@@ -84,13 +134,13 @@ class PriceConfig(_Strict):
     provider and model.
     """
 
-    input_usd_per_mtok: _Usd | None = None
-    output_usd_per_mtok: _Usd | None = None
-    cached_input_usd_per_mtok: _Usd | None = None
-    cache_write_usd_per_mtok: _Usd | None = None
-    request_usd: _Usd | None = None
-    audio_minute_usd: _Usd | None = None
-    speech_usd_per_mchar: _Usd | None = None
+    input_usd_per_mtok: _UsdPerMillion | None = None
+    output_usd_per_mtok: _UsdPerMillion | None = None
+    cached_input_usd_per_mtok: _UsdPerMillion | None = None
+    cache_write_usd_per_mtok: _UsdPerMillion | None = None
+    request_usd: _UsdPerUse | None = None
+    audio_minute_usd: _UsdPerUse | None = None
+    speech_usd_per_mchar: _UsdPerMillion | None = None
 
 
 class ArmConfig(PriceConfig):
@@ -101,8 +151,9 @@ class ArmConfig(PriceConfig):
     model: Annotated[str, Field(min_length=1, max_length=200)]
     base_url: Annotated[str, Field(pattern=r"^https?://")] | None = None
     dialect: str | None = None
-    api_key: SecretStr | None = None
+    api_key: Secret | None = None
     api_key_env: str | None = None
+    api_key_file: SecretFile | None = None
     family: str = ""
     quality: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
     context_window: Annotated[int, Field(gt=0)] | None = None
@@ -119,8 +170,7 @@ class ArmConfig(PriceConfig):
 
     @model_validator(mode="after")
     def _fields_agree(self) -> ArmConfig:
-        if self.api_key is not None and self.api_key_env is not None:
-            raise ValueError("api_key and api_key_env can't both be given")
+        _one_key(self)
         if (self.input_usd_per_mtok is None) != (self.output_usd_per_mtok is None):
             raise ValueError("input_usd_per_mtok and output_usd_per_mtok must be given together")
         return self
@@ -131,15 +181,21 @@ class ProviderConfig(_Strict):
 
     base_url: Annotated[str, Field(pattern=r"^https?://")] | None = None
     dialect: str | None = None
-    api_key: SecretStr | None = None
+    api_key: Secret | None = None
     api_key_env: str | None = None
+    api_key_file: SecretFile | None = None
     models: tuple[str, ...] = ()
 
     @model_validator(mode="after")
-    def _one_key(self) -> ProviderConfig:
-        if self.api_key is not None and self.api_key_env is not None:
-            raise ValueError("api_key and api_key_env can't both be given")
+    def _fields_agree(self) -> ProviderConfig:
+        _one_key(self)
         return self
+
+
+def _one_key(config: ArmConfig | ProviderConfig) -> None:
+    given = [name for name in ("api_key", "api_key_env", "api_key_file") if getattr(config, name) is not None]
+    if len(given) > 1:
+        raise ValueError(f"{given[0]} and {given[1]} can't both be given")
 
 
 class RouteConfig(_Strict):
@@ -161,29 +217,31 @@ class TimeoutConfig(_Strict):
 class ApiKeyConfig(_Strict):
     """A key of clients and what it may do. A name keeps what the key asked its own when the key itself changes."""
 
-    key: SecretStr
+    key: Secret
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] | None = None
     team: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] | None = None
     scopes: Annotated[tuple[Scope, ...], Field(min_length=1)] = CLIENT_SCOPES
 
     @model_validator(mode="before")
     @classmethod
-    def _a_string_is_a_key(cls, value: object) -> object:
+    def _a_string_is_a_key(cls, value: object, info: ValidationInfo) -> object:
         if isinstance(value, str):
             return {"key": value}
         if not isinstance(value, dict | ApiKeyConfig):
             raise ValueError("must be a key as a string, or a table of key, name, team and scopes")  # noqa: TRY004
+        if isinstance(value, dict) and "key_file" in value:
+            if "key" in value:
+                raise ValueError("key and key_file can't both be given")
+            rest = {name: field for name, field in value.items() if name != "key_file"}
+            return {**rest, "key": _secret_of_file(value["key_file"], info)}
         return value
 
     @field_validator("key")
     @classmethod
     def _can_be_sent(cls, key: SecretStr) -> SecretStr:
-        trimmed = key.get_secret_value().strip()
-        if not trimmed:
+        if not key.get_secret_value():
             raise ValueError("is empty: a key was meant, and without one the gateway would stand open")
-        if any(not character.isprintable() for character in trimmed):
-            raise ValueError("holds a line break or another character that no request can send")
-        return SecretStr(trimmed)
+        return key
 
 
 class ServerConfig(_Strict):
@@ -195,6 +253,8 @@ class ServerConfig(_Strict):
     api_keys: tuple[ApiKeyConfig, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[Annotated[str, Field(pattern=r"^https?://[^/\s]+/?$")], ...] = ()
+    allowed_addresses: tuple[str, ...] = ()
+    arm_key_env: tuple[str, ...] = ()
     max_body_bytes: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     journal: bool = True
@@ -248,16 +308,21 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Conf
     document: dict[str, object] = {}
     if path is not None:
         try:
-            document = tomllib.loads(path.read_text(encoding="utf-8"))
+            # Editors on Windows put a byte order mark in front.
+            document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except OSError as error:
             raise ConfigError(f"{path}: can't be read: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    file = _File(Path() if path is None else path.parent, environment)
     try:
-        config = Config.model_validate(document)
+        key = of_variable(OPERATOR, environment)
+        config = Config.model_validate(document, context=file)
     except ValidationError as error:
         raise ConfigError(f"{path}: {describe(error)}") from None
-    if key := environment.get(OPERATOR, ""):  # an empty variable is one that is not set
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    if key:
         entries = (*config.server.api_keys, _operator(key, config.server.api_keys))
         config = config.model_copy(update={"server": config.server.model_copy(update={"api_keys": entries})})
     config._source = path  # noqa: SLF001  its own class's
@@ -298,9 +363,18 @@ _WORDS = {
 
 
 def secret(
-    key: SecretStr | None, variable: str | None, environment: Mapping[str, str] = os.environ
+    config: ArmConfig, variable: str | None, environment: Mapping[str, str] = os.environ
 ) -> str | None:
-    """Returns the key itself, or the environment variable's value, or None."""
-    if key is not None:
-        return key.get_secret_value()
-    return environment.get(variable) if variable else None
+    """Returns the arm's own key, or the environment variable's value, or None. Raises ConfigError."""
+    own = config.api_key or config.api_key_file
+    if own is not None:
+        return own.get_secret_value()
+    value = environment.get(variable, "") if variable else ""
+    if not value.strip():
+        return None
+    try:
+        return cleaned(value)
+    except ValueError as error:
+        raise ConfigError(
+            f"arm {config.name}: the environment variable {variable} {error}", "api_key_env"
+        ) from None

@@ -1,4 +1,4 @@
-"""Credentials that are made for a call instead of being sent as they are: AWS signatures, Google's tokens.
+"""Credentials: which variables hold them, and those that are made for a call: AWS signatures, Google's tokens.
 
 A signer answers at once with what it holds; only `ready` may wait, and nothing in it blocks the event loop.
 """
@@ -6,6 +6,7 @@ A signer answers at once with what it holds; only `ready` may wait, and nothing 
 from __future__ import annotations
 
 import asyncio
+import fnmatch
 import logging
 import re
 import time
@@ -16,7 +17,9 @@ from typing import Any, Protocol
 
 from adapters.dialects.bedrock_sigv4 import Credentials, sign
 from adapters.errors import ErrorKind, ProviderError
-from proxy.config import ConfigError
+from adapters.providers import PROVIDERS
+from proxy.config import Config, ConfigError
+from proxy.secret_values import resolved
 from proxy.threads import in_own_thread
 from proxy.upstream import Endpoint
 
@@ -41,11 +44,34 @@ _PAUSE_S = 5.0
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
+_AWS_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+
 _REGION = re.compile(r"(?:^|\.)([a-z]{2,4}(?:-[a-z]+)+-\d+)\.(?:vpce\.)?(?:amazonaws\.com|api\.aws)")
 _PLAIN = re.compile(r"[\x21-\x7e]+")
 
 # The words of OAuth 2.0 (RFC 6749, 5.2) say what is wrong; whatever else an error holds may be a secret.
 _OAUTH_WORD = re.compile(r"\b(?:invalid_\w{4,16}|unauthorized_client|unsupported_grant_type|access_denied)\b")
+
+
+def with_secrets(config: Config, environment: Mapping[str, str]) -> dict[str, str]:
+    """Returns the environment with the secrets that files hold (NAME_FILE) under the names of their variables, and all of
+    them trimmed. Raises ConfigError where one can't be read. Blocks.
+    """
+    named = {row.key_env for row in PROVIDERS.values()} | {arm.api_key_env for arm in config.arms}
+    named |= {entry.api_key_env for entry in config.providers.values()}
+    try:
+        found = resolved(environment, sorted({name for name in named if name} | {*_AWS_KEYS}))
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    patterns = config.server.arm_key_env
+    for name in {name.removesuffix("_FILE") for name in environment} - {*found}:
+        # Nobody has asked for it yet, so that it can't be read is no reason not to start.
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
+            try:
+                found = resolved(found, [name])
+            except ValueError as error:
+                log.warning("server.arm_key_env: %s", error)
+    return found
 
 
 class Signer(Protocol):
@@ -163,11 +189,7 @@ def aws_signer(endpoint: Endpoint, environment: Mapping[str, str]) -> AwsSigner:
             "needs a key in AWS_BEARER_TOKEN_BEDROCK or api_key, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         )
     token = environment.get("AWS_SESSION_TOKEN") or None
-    for name, value in (
-        ("AWS_ACCESS_KEY_ID", access_key),
-        ("AWS_SECRET_ACCESS_KEY", secret_key),
-        ("AWS_SESSION_TOKEN", token),
-    ):
+    for name, value in zip(_AWS_KEYS, (access_key, secret_key, token), strict=True):
         if value is not None and not _PLAIN.fullmatch(value):
             raise ConfigError(f"{name} holds characters that no key has")
     in_host = _REGION.search(endpoint.host)

@@ -25,7 +25,7 @@ from proxy.roster import Roster
 from proxy.routing import Router
 from proxy.sessions import Sessions
 from proxy.tasks import Tasks
-from proxy.upstream import Limits, Pool, Proxies, Timeouts
+from proxy.upstream import Addresses, Limits, Pool, Proxies, Timeouts
 from proxy.watch import Watch
 from state.sqlite import SqliteStore
 from state.store import Store
@@ -59,7 +59,11 @@ class Gateway:
         self.health = Health()
         self.sessions = Sessions()
         self.router = Router(self.arms, self.health, config.routes, self.sessions)
-        self.roster = Roster(self.arms, store, environment)
+        try:
+            addresses = Addresses(config.server.allowed_addresses)
+        except ValueError as error:
+            raise ConfigError(f"server.allowed_addresses: {error}") from None
+        self.roster = Roster(self.arms, store, environment, addresses)
         self.learner = self.roster.learner = Learner(self.roster.prior_of)
         self.journal = Journal(store, self.learner, shared=store.shared)
         self.watch = Watch(store)
@@ -74,6 +78,7 @@ class Gateway:
                 connect=limits.connect, first_byte=limits.first_byte, idle=limits.idle, total=limits.total
             ),
             proxies=proxies,
+            addresses=addresses,
         )
         self.calls: dict[str, Call] = {}
         self.random = random.Random().random  # noqa: S311  a draw, not a secret

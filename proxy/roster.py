@@ -11,14 +11,16 @@ import fnmatch
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from pydantic import ValidationError
 
 from bandit import ArmPrior
+from proxy.added_arms import KeyRules
 from proxy.arms import Arm, ArmTable, build, configured, custom_price
 from proxy.config import ArmConfig, Config, ConfigError, PriceConfig, describe, secret
 from proxy.learner import Learner
+from proxy.upstream import Addresses
 from state.records import ArmChange
 from state.store import Store, StoreError
 
@@ -40,10 +42,14 @@ class Roster:
 
     learner: Learner
 
-    def __init__(self, table: ArmTable, store: Store, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, table: ArmTable, store: Store, environment: Mapping[str, str], addresses: Addresses
+    ) -> None:
         self._table = table
         self._store = store
         self._environment = environment
+        self._addresses = addresses
+        self._keys = KeyRules((), (), environment)
         self._configured: dict[str, ArmConfig] = {}
         self._added: dict[str, ArmConfig] = {}
         self._prices: dict[str, object] = {}
@@ -70,26 +76,44 @@ class Roster:
     def _checked(self, config: Config) -> dict[str, ArmConfig]:
         """Returns the configured arms by name. Raises ConfigError where one of them could never answer."""
         found: dict[str, ArmConfig] = {}
-        for arm in configured(config, self._environment):
+        arms = configured(config, self._environment)
+        self._keys = KeyRules(config.server.arm_key_env, arms, self._environment)
+        for arm in arms:
             if arm.name in found:
                 raise ConfigError(f"two arms have the same name: {arm.name}")
             if arm.name in config.routes:
                 raise ConfigError(f"routes.{arm.name}: an arm has this name too")
-            self._check_key(arm, build(arm, -1, self._environment, time.time()))
+            self._check_key(arm, self._built(arm))
             found[arm.name] = arm
         for name, route in config.routes.items():
             if not any(fnmatch.fnmatchcase(arm, pattern) for pattern in route.arms for arm in found):
                 log.warning("routes.%s: no arm fits %s yet", name, ", ".join(route.arms))
         return found
 
+    def _built(self, config: ArmConfig, *, added: bool = False) -> Arm:
+        """Returns the arm of its configuration. Raises ConfigError, also for what none `added` by a request may have."""
+        if added:
+            self._keys.check(config)
+        arm = build(config, -1, self._environment, time.time())
+        if added:
+            self._keys.check_signer(config, arm)
+        refusal = self._addresses.refusal(arm.endpoint.host)
+        if refusal is not None:
+            raise ConfigError(
+                f"arm {config.name}: base_url: {refusal}: no provider lives there; list it in server.allowed_addresses "
+                "if one does",
+                "base_url",
+            )
+        return arm
+
     def _check_key(self, config: ArmConfig, arm: Arm) -> None:
         # A server of one's own may want no key; the vendor's own does.
         if config.base_url is not None or arm.signer is not None:
             return
         variable = config.api_key_env or arm.row.key_env
-        if variable and secret(config.api_key, variable, self._environment) is None:
+        if variable and secret(config, variable, self._environment) is None:
             raise ConfigError(
-                f"arm {arm.name}: no api_key, and the environment variable {variable} is not set"
+                f"arm {arm.name}: no api_key, and the environment variable {variable} is not set, nor {variable}_FILE"
             )
 
     @property
@@ -111,12 +135,7 @@ class Roster:
 
         A key may only be named, not given: the store is no safe.
         """
-        if config.api_key is not None:
-            raise ConfigError(
-                "api_key can't be stored: name an environment variable of the gateway in api_key_env",
-                "api_key",
-            )
-        arm = build(config, -1, self._environment, time.time())
+        arm = self._built(config, added=True)
         change = ArmChange(
             name=config.name,
             at=time.time(),
@@ -180,13 +199,13 @@ class Roster:
             return
         self._added[name] = config
         try:
-            self._install(config)
+            self._install(config, added=True)
         except ConfigError as error:
             # Whoever can't serve it says so and goes on: no row of the journal may keep a gateway from starting.
             log.warning("an arm that was added can't be served here: %s", error)
 
-    def _install(self, config: ArmConfig) -> None:
-        arm = build(config, -1, self._environment, time.time())
+    def _install(self, config: ArmConfig, *, added: bool = False) -> None:
+        arm = self._built(config, added=added)
         bandit = self.learner.bandit
         arm.index = bandit.add_arm(arm.name, arm.prior)  # known already, but for a row passed over
         self._table.put(arm)
@@ -209,5 +228,11 @@ def _parsed(change: ArmChange) -> ArmConfig | None:
     try:
         return ArmConfig.model_validate(change.config)
     except ValidationError as error:
-        log.warning("the arm %s that was added can't be read: %s", change.name, describe(error))
-        return None
+        wrong = {item["loc"][0] if item["loc"] else None for item in error.errors()}
+        if change.config is None or not wrong <= PriceConfig.model_fields.keys():
+            log.warning("the arm %s that was added can't be read: %s", change.name, describe(error))
+            return None
+        # An older version took any number.
+        log.warning("the price of %s that the database holds can't be used: %s", change.name, describe(error))
+    known = {name: value for name, value in change.config.items() if name not in PriceConfig.model_fields}
+    return _parsed(replace(change, config=known))

@@ -18,6 +18,7 @@ from proxy.admission import is_loopback
 from proxy.arms import configured
 from proxy.compiled import plain
 from proxy.config import ArmConfig, Config, ConfigError
+from proxy.credentials import with_secrets
 from proxy.gateway import Gateway, with_market_arms
 from proxy.market import start_market
 from proxy.noise import hush_clients
@@ -37,6 +38,7 @@ def run(config: Config, environment: dict[str, str]) -> None:
             f"refusing to listen on {config.server.host} without an API key: set MERITORDER_API_KEY, or server.api_keys"
         )
     try:
+        environment = with_secrets(config, environment)
         if config.server.workers > 1:
             from proxy.workers import supervise  # noqa: PLC0415  only where it is used
 

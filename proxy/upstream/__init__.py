@@ -5,6 +5,7 @@ A request goes `pool` (origins, time limits) → `origin` (idle connections, wai
 the relay's `Sink`, told by the `exchange`. `failures` is the tree of what can go wrong.
 """
 
+from proxy.upstream.addresses import Addresses
 from proxy.upstream.endpoint import Endpoint, complete_head, head_prefix, request_head
 from proxy.upstream.exchange import Exchange, Sink
 from proxy.upstream.failures import (
@@ -25,6 +26,7 @@ from proxy.upstream.proxies import Proxies
 from proxy.upstream.tls import client_context
 
 __all__ = [
+    "Addresses",
     "ConnectFailed",
     "ConnectTimeout",
     "ConnectionLost",

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from proxy.upstream.addresses import Addresses
 from proxy.upstream.connection import Connection
 from proxy.upstream.endpoint import Endpoint
 from proxy.upstream.failures import ConnectFailed, TlsFailed
@@ -47,11 +48,17 @@ class Route:
 
 class Dialer:
     def __init__(
-        self, limits: Limits, proxies: Proxies, tls: ssl.SSLContext, loop: asyncio.AbstractEventLoop
+        self,
+        limits: Limits,
+        proxies: Proxies,
+        tls: ssl.SSLContext,
+        loop: asyncio.AbstractEventLoop,
+        addresses: Addresses,
     ) -> None:
         self._limits = limits
         self._proxies = proxies
         self._tls = tls
+        self._addresses = addresses
         self._loop = loop
         self._resolver = Resolver(loop, limits.dns_seconds)
 
@@ -62,7 +69,9 @@ class Dialer:
         """Resolve, connect, tunnel, shake hands; ConnectFailed or TlsFailed when one of these does not work."""
         endpoint, proxy = route.endpoint, route.proxy
         host, port = (endpoint.host, endpoint.port) if proxy is None else (proxy.host, proxy.port)
-        addresses = await self._addresses(host, port)
+        addresses = await self._resolver.addresses(host, port)
+        if proxy is None:  # who reaches it, resolves it
+            addresses = self._permitted(endpoint, addresses)
         try:
             sock = await connect_any(
                 addresses,
@@ -94,9 +103,19 @@ class Dialer:
             raise ConnectFailed(f"{route}: {error}") from error
         return connection
 
-    async def _addresses(self, host: str, port: int) -> list[Address]:
-        """Returns what may be connected to: every address of every connection passes here."""
-        return await self._resolver.addresses(host, port)
+    def _permitted(self, endpoint: Endpoint, addresses: list[Address]) -> list[Address]:
+        """Returns the addresses of a name that may be connected to. Raises ConnectFailed where none may."""
+        if self._addresses.vouched(endpoint.host):
+            return addresses
+        refusals = {address: self._addresses.refusal(address.sockaddr[0]) for address in addresses}
+        permitted = [address for address, refusal in refusals.items() if refusal is None]
+        if not permitted:
+            reason = next(iter(refusals.values()))
+            raise ConnectFailed(
+                f"{endpoint.address} leads to an address that no provider has: {reason}; "
+                "server.allowed_addresses can list it"
+            )
+        return permitted
 
     def remember(self, connection: Connection) -> None:
         """Keep what makes the next connection to the same host cheaper."""

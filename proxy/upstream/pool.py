@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 
+from proxy.upstream.addresses import Addresses
 from proxy.upstream.dial import Dialer
 from proxy.upstream.endpoint import Endpoint
 from proxy.upstream.exchange import Exchange, Sink
@@ -29,11 +30,13 @@ class Pool:
         timeouts: Timeouts,
         tls: ssl.SSLContext | None = None,
         proxies: Proxies | None = None,
+        addresses: Addresses | None = None,
     ) -> None:
         self._limits = limits
         self._timeouts = timeouts
         self._tls = tls
         self._proxies = Proxies.from_environment() if proxies is None else proxies
+        self._addresses = addresses or Addresses()
         self._by_endpoint: dict[Endpoint, Origin] = {}
         self._by_origin: dict[tuple[str, str, int], Origin] = {}
         self._dialer: Dialer | None = None
@@ -109,7 +112,9 @@ class Pool:
             raise RuntimeError("the pool is closed")
         if self._dialer is None:
             self._loop = asyncio.get_running_loop()
-            self._dialer = Dialer(self._limits, self._proxies, self._tls or client_context(), self._loop)
+            self._dialer = Dialer(
+                self._limits, self._proxies, self._tls or client_context(), self._loop, self._addresses
+            )
         assert self._loop is not None
         key = (endpoint.scheme, endpoint.host, endpoint.port)
         origin = self._by_origin.get(key)

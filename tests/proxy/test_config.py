@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bandit import PRESETS
-from proxy.config import Config, ConfigError, ObjectiveConfig, load, secret
+from proxy.config import ArmConfig, ConfigError, ObjectiveConfig, load, secret
 from proxy.gateway import Gateway
 from proxy.principal import ALL_SCOPES
 from tests.proxy.provider import Provider
@@ -216,7 +216,8 @@ def test_a_field_of_an_objective_replaces_only_itself() -> None:
 
 
 def test_a_key_is_the_one_given_else_the_variables() -> None:
-    config = Config.model_validate({"arms": [{"name": "x", "model": "m", "api_key": "own"}]})
-    assert secret(config.arms[0].api_key, "VARIABLE", {"VARIABLE": "other"}) == "own"
-    assert secret(None, "VARIABLE", {"VARIABLE": "other"}) == "other"
-    assert secret(None, "VARIABLE", {}) is secret(None, None, {"": "x"}) is None
+    own = ArmConfig.model_validate({"name": "x", "model": "m", "api_key": "own"})
+    none = ArmConfig.model_validate({"name": "x", "model": "m"})
+    assert secret(own, "VARIABLE", {"VARIABLE": "other"}) == "own"
+    assert secret(none, "VARIABLE", {"VARIABLE": "other\n"}) == "other"
+    assert secret(none, "VARIABLE", {}) is secret(none, None, {"": "x"}) is None

@@ -152,7 +152,7 @@ async def test_an_added_arm_whose_key_is_gone_is_said_and_does_not_keep_the_gate
     arms: list[dict[str, Any]],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    server = {"database": str(tmp_path / "a.db")}
+    server = {"database": str(tmp_path / "a.db"), "arm_key_env": ["NEW_*"]}
     arm = newcomer(provider, api_key_env="NEW_KEY")
     first = await launch(*arms, server=server, environment={"NEW_KEY": "sk-very-secret"})
     assert (await first.post("/v1/arms", arm))[0] == 201
@@ -231,7 +231,9 @@ async def test_prices_told_to_another_worker_are_taken_over_also_for_an_arm_not_
     ("change", "param", "words"),
     [
         ({"api_key": "sk-zzz"}, "api_key", "can't be stored"),
-        ({"api_key_env": "NO_SUCH_KEY"}, "api_key_env", "NO_SUCH_KEY is not set"),
+        ({"api_key_env": "NO_SUCH_KEY"}, "api_key_env", "NO_SUCH_KEY sent anywhere"),
+        ({"api_key_env": "NEW_KEY"}, "api_key_env", "NEW_KEY is not set"),
+        ({"api_key_file": "/etc/hostname"}, "api_key_file", "only be named in the configuration file"),
         ({"dialect": "klingon"}, "dialect", "not one of openai_chat"),
         ({"base_url": None}, "base_url", "needs a base_url"),
         ({"base_url": "http://me:sk-zzz@127.0.0.1/v1"}, "base_url", "no user name or password"),
@@ -250,7 +252,7 @@ async def test_an_arm_that_cannot_be_is_refused_with_its_field_and_without_its_v
     param: str | None,
     words: str,
 ) -> None:
-    gateway = await launch(*arms)
+    gateway = await launch(*arms, server={"arm_key_env": ["NEW_*"]})
     status, error, _ = await gateway.post("/v1/arms", {**newcomer(provider), **change})
     assert (status, error["error"]["param"]) == (422, param)
     assert words in error["error"]["message"]

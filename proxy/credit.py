@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bandit import recalled
+from proxy.errors import Refusal
+from proxy.principal import Principal
 from state.records import Decision, Feedback, FeedbackResult
 
 if TYPE_CHECKING:
@@ -31,7 +33,9 @@ class Outcome:
     answers: int = 1
 
 
-async def credit(gateway: Gateway, feedback: list[Feedback], sessions: list[str | None]) -> list[Outcome]:
+async def credit(
+    gateway: Gateway, principal: Principal, feedback: list[Feedback], sessions: list[str | None]
+) -> list[Outcome]:
     """Commits the items, each about its `id` or, where `sessions` has one, about that session.
 
     A session's value is one observation, so each of its n answers gets it with weight 1/n: an episode of
@@ -52,7 +56,7 @@ async def credit(gateway: Gateway, feedback: list[Feedback], sessions: list[str 
             groups.append(await _episode(gateway, item, session))
     rows = [row for group in groups for row in group]
     results = await gateway.journal.judged(rows)
-    results = await _again(gateway, rows, results)
+    results = await _again(gateway, principal, rows, results)
     outcomes, at = [], 0
     for item, group in zip(feedback, groups, strict=True):
         outcomes.append(_outcome(item, results[at : at + len(group)]))
@@ -69,9 +73,21 @@ def _outcome(item: Feedback, results: list[FeedbackResult]) -> Outcome:
 
 async def _episode(gateway: Gateway, item: Feedback, session: str) -> list[Feedback]:
     open_: list[Decision] = []
-    for decision in await gateway.store.session(session):
+    answers = await gateway.store.session(session, viewer=item.by)
+    own, strangers = item.by.owner, set()
+    for decision in answers:
+        if decision.key != own.key and (not own.team or decision.team != own.team):
+            strangers.add(decision.team or decision.key)
+    if len(strangers) > 1:
+        raise Refusal(
+            409,
+            f"Several clients have a session {session!r}: judge its answers by their ids.",
+            code="session_ambiguous",
+            param="session_id",
+        )
+    for decision in answers:
         if decision.status == "ok":
-            given = await gateway.store.feedback_of(decision.request_id or decision.id)
+            given = await gateway.store.feedback_of(decision.request_id or decision.id, item.by)
             if all(f.metric != item.metric or f.source.startswith(EPISODE) for f in given):
                 open_.append(decision)
     source = f"{EPISODE}/{item.source}" if item.source else EPISODE
@@ -89,7 +105,7 @@ async def _weigh(gateway: Gateway, item: Feedback, decision: Decision | None = N
     """Fixes the weight that corrects for who bothers to complain, where a source says who it is."""
     if not item.source:
         return
-    decision = decision or await gateway.store.decision(item.id)
+    decision = decision or await gateway.store.decision(item.id, item.by)
     bandit = gateway.learner.bandit
     if decision is not None and decision.arm in bandit.arms:
         item.weight = bandit.feedback_weight(
@@ -102,7 +118,7 @@ async def _weigh(gateway: Gateway, item: Feedback, decision: Decision | None = N
 
 
 async def _again(
-    gateway: Gateway, feedback: list[Feedback], results: list[FeedbackResult]
+    gateway: Gateway, principal: Principal, feedback: list[Feedback], results: list[FeedbackResult]
 ) -> list[FeedbackResult]:
     """An id may be unknown only because its answer is still under way, here or in another worker."""
     missing = [n for n, result in enumerate(results) if result.status == "unknown"]
@@ -111,6 +127,8 @@ async def _again(
     ids = {feedback[n].id for n in missing}
     waiting = []
     for call in list(gateway.calls.values()):
+        if not principal.sees(call.principal):
+            continue
         if call.id in ids or (call.relay is not None and call.relay.pipe.id in ids):
             call.finished = call.finished or asyncio.Event()
             waiting.append(asyncio.ensure_future(call.finished.wait()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import os
 import random
@@ -16,7 +15,7 @@ import orjson
 from proxy.admission import Admission
 from proxy.arms import Arm, ArmTable
 from proxy.calls import Call
-from proxy.config import ApiKeyConfig, ArmConfig, Config, ConfigError
+from proxy.config import ArmConfig, Config, ConfigError
 from proxy.health import Health
 from proxy.journal import Journal
 from proxy.learner import Learner
@@ -27,6 +26,7 @@ from proxy.sessions import Sessions
 from proxy.tasks import Tasks
 from proxy.upstream import Addresses, Limits, Pool, Proxies, Timeouts
 from proxy.watch import Watch
+from state.records import KeyEntry
 from state.sqlite import SqliteStore
 from state.store import Store
 
@@ -43,18 +43,15 @@ _IDS_AT_ONCE = 256
 class Gateway:
     """Composition of one worker."""
 
+    admission: Admission
+    """There from `open` on: nobody is let in before the store has told whose the keys are."""
+
     def __init__(self, config: Config, store: Store, environment: Mapping[str, str] = os.environ) -> None:
         self.config = config
         self.store = store
         self.loop = asyncio.get_running_loop()
         self.started_at = time.time()
         self.tasks = Tasks()
-        server = config.server
-        self.admission = Admission(
-            [(entry.key.get_secret_value(), _principal(entry)) for entry in server.api_keys],
-            server.allowed_hosts,
-            server.allowed_origins,
-        )
         self.arms = ArmTable()
         self.health = Health()
         self.sessions = Sessions()
@@ -98,6 +95,7 @@ class Gateway:
         return gateway
 
     async def _start(self) -> None:
+        self.admission = await _admission(self.config, self.store)
         await self.roster.load(self.config)
         self.journal.start(self.tasks)
         self.tasks.start(self._tick(), name="keep-alive")
@@ -133,9 +131,15 @@ class Gateway:
                     call.relay.keep_alive(now, KEEP_ALIVE_S)
 
 
-def _principal(entry: ApiKeyConfig) -> Principal:
-    digest = hashlib.sha256(entry.key.get_secret_value().encode()).digest()[:4].hex()
-    return Principal(digest, entry.team or "", frozenset(entry.scopes))
+async def _admission(config: Config, store: Store) -> Admission:
+    server = config.server
+    keys = [(entry.key.get_secret_value(), entry) for entry in server.api_keys]
+    owners = await store.register_keys([KeyEntry(key, entry.name, entry.team) for key, entry in keys])
+    principals = [
+        (key, Principal(owner.key, owner.team, frozenset(entry.scopes)))
+        for (key, entry), owner in zip(keys, owners, strict=True)
+    ]
+    return Admission(principals, server.allowed_hosts, server.allowed_origins)
 
 
 def with_market_arms(config: Config, arms: list[ArmConfig]) -> Config:

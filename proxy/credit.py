@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bandit import recalled
 from proxy.errors import Refusal
+from proxy.peers import AGAIN_S
 from proxy.principal import Principal
 from state.records import Decision, Feedback, FeedbackResult
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
 _UNDER_WAY_S = 10.0
 """How long a feedback waits for the end of the answer that it is about."""
-
-_ELSEWHERE_S = (0.02, 0.06, 0.2)
-"""Pauses before asking again where another worker may hold the answer: group commit takes a few hundredths."""
 
 EPISODE = "episode"
 """Source of the rows that a session's feedback becomes, so that they can be told from an answer's own."""
@@ -43,10 +41,9 @@ async def credit(
     its own keeps it. Raises StoreError.
     """
     if any(session is not None for session in sessions):
-        # The last answers of the episode may be on their way into the journal, here or in another worker.
+        # The last answers of the episode may be on their way into the journal, here or in another gateway.
         await gateway.journal.flush()
-        if gateway.config.server.workers > 1:
-            await asyncio.sleep(_ELSEWHERE_S[1])
+        await gateway.peers.settled()
     groups: list[list[Feedback]] = []
     for item, session in zip(feedback, sessions, strict=True):
         if session is None:
@@ -120,7 +117,7 @@ async def _weigh(gateway: Gateway, item: Feedback, decision: Decision | None = N
 async def _again(
     gateway: Gateway, principal: Principal, feedback: list[Feedback], results: list[FeedbackResult]
 ) -> list[FeedbackResult]:
-    """An id may be unknown only because its answer is still under way, here or in another worker."""
+    """An id may be unknown only because its answer is still under way, here or in another gateway. Raises Refusal."""
     missing = [n for n, result in enumerate(results) if result.status == "unknown"]
     if not missing:
         return results
@@ -140,13 +137,22 @@ async def _again(
                 task.cancel()
         await gateway.journal.flush()
         await _retry(gateway, feedback, results)
-    if gateway.config.server.workers > 1:
-        for pause in _ELSEWHERE_S:
-            if all(result.status != "unknown" for result in results):
-                break
-            await asyncio.sleep(pause)
-            await _retry(gateway, feedback, results)
+    if gateway.store.shared and (unknown := _unknown(feedback, results)):
+        elsewhere = await gateway.peers.settled(unknown)
+        await _retry(gateway, feedback, results)
+        if elsewhere.intersection(_unknown(feedback, results)):
+            raise Refusal(
+                503,
+                "The answer is still under way in another gateway on this database: try again when it has ended.",
+                kind="api_error",
+                code="answer_under_way",
+                retry_after_s=AGAIN_S,
+            )
     return results
+
+
+def _unknown(feedback: list[Feedback], results: list[FeedbackResult]) -> set[str]:
+    return {item.id for item, result in zip(feedback, results, strict=True) if result.status == "unknown"}
 
 
 async def _retry(gateway: Gateway, feedback: list[Feedback], results: list[FeedbackResult]) -> None:

@@ -7,7 +7,7 @@ import logging
 import os
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import orjson
@@ -19,6 +19,7 @@ from proxy.config import ArmConfig, Config, ConfigError
 from proxy.health import Health
 from proxy.journal import Journal
 from proxy.learner import Learner
+from proxy.peers import Peers
 from proxy.principal import Principal
 from proxy.roster import Roster
 from proxy.routing import Router
@@ -64,6 +65,7 @@ class Gateway:
         self.learner = self.roster.learner = Learner(self.roster.prior_of)
         self.journal = Journal(store, self.learner, shared=store.shared)
         self.watch = Watch(store)
+        self.peers = Peers(store, self.journal.flush, self._under_way)
         limits = config.timeouts
         try:
             proxies = Proxies.from_environment()
@@ -100,6 +102,7 @@ class Gateway:
         self.journal.start(self.tasks)
         self.tasks.start(self._tick(), name="keep-alive")
         self.watch.start(self.tasks)
+        await self.peers.start(self.tasks)
         if self.store.shared:
             self.tasks.start(self.roster.follow(), name="prices")
 
@@ -107,8 +110,18 @@ class Gateway:
         """Ends what is under way, then commits what is left."""
         await self.pool.close()
         await self.journal.close()
+        await self.peers.close()
         await self.tasks.close()
         await self.store.close()
+
+    def _under_way(self, ids: Collection[str]) -> list[str]:
+        """Returns those of some ids, ours or the upstream's, whose answers haven't ended."""
+        return [
+            name
+            for call in self.calls.values()
+            for name in (call.id, None if call.relay is None else call.relay.pipe.id)
+            if name is not None and name in ids
+        ]
 
     def new_id(self) -> str:
         """Returns a new generation id, 96 random bits."""

@@ -158,9 +158,15 @@ class Roster:
             # An arm that comes later under this name has its own price.
             await self._keep_price(name, None, by)
 
+    async def knows(self, name: str) -> bool:
+        """Returns whether there is this arm; another gateway may have added it a moment ago. Raises StoreError."""
+        if name not in self._table.by_name:
+            await self.learner.catch_up(self._store)
+        return name in self._table.by_name
+
     async def set_price(self, name: str, price: PriceConfig, by: Owner = NOBODY) -> None:
-        """Sets today's price of an arm durably; the next decision uses it. Raises KeyError."""
-        if name not in self._table.by_name or custom_price(price) is None:
+        """Sets today's price of an arm durably; the next decision uses it. Raises KeyError, StoreError."""
+        if custom_price(price) is None or not await self.knows(name):
             raise KeyError(name)
         await self._keep_price(name, price.model_dump(mode="json", exclude_none=True), by)
         self._reprice(name)

@@ -198,7 +198,7 @@ class SqliteStore:
 
         return await self._read(load)
 
-    async def set_value(self, name: str, value: object, by: Owner = NOBODY) -> None:
+    async def set_value(self, name: str, value: object, by: Owner = NOBODY, *, lasting: bool = True) -> None:
         statement = (
             'INSERT INTO "values" (name, value, principal) VALUES (?, ?, ?) ON CONFLICT DO UPDATE'
             " SET value = excluded.value, principal = excluded.principal"
@@ -208,7 +208,7 @@ class SqliteStore:
             row = (text(name), dumps(value), self._numbers.of(connection, *by))
             connection.execute(statement, row).close()
 
-        await self._write(put, durable=True)
+        await self._write(put, durable=lasting)
 
     async def values(self, prefix: str) -> dict[str, object]:
         query = 'SELECT name, value FROM "values" WHERE substr(name, 1, ?) = ? ORDER BY name'

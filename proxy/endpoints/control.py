@@ -57,7 +57,7 @@ async def remove_arm(gateway: Gateway, _http: Incoming, principal: Principal, re
 async def set_price(gateway: Gateway, http: Incoming, principal: Principal, rest: str) -> Reply:
     """Sets the price of an arm; the next decision uses it."""
     name = unquote(rest)
-    if name not in gateway.arms.by_name:
+    if not await gateway.roster.knows(name):
         raise not_found(f"There is no arm {name!r}.", code="arm_not_found", param="arm")
     _, document = await read_json(http)
     try:

@@ -22,6 +22,9 @@ async def get(gateway: Gateway, http: Incoming, principal: Principal, _rest: str
         raise invalid("Name the generation: /v1/generation?id=…", "id")
     await gateway.journal.flush()
     decision = await gateway.store.decision(found[0], principal.viewer)
+    if decision is None and gateway.store.shared:
+        await gateway.peers.settled()
+        decision = await gateway.store.decision(found[0], principal.viewer)
     if decision is None:
         raise not_found(f"No generation has the id {found[0]!r}.", code="generation_not_found", param="id")
     feedback = await gateway.store.feedback_of(decision.request_id, principal.viewer)

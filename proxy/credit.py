@@ -140,7 +140,11 @@ async def _again(
     if gateway.store.shared and (unknown := _unknown(feedback, results)):
         elsewhere = await gateway.peers.settled(unknown)
         await _retry(gateway, feedback, results)
-        if elsewhere.intersection(_unknown(feedback, results)):
+        unknown = _unknown(feedback, results)
+        if any(
+            name in unknown and principal.sees(Principal(key, team, frozenset()))
+            for name, key, team in elsewhere
+        ):
             raise Refusal(
                 503,
                 "The answer is still under way in another gateway on this database: try again when it has ended.",

@@ -19,7 +19,7 @@ from proxy.config import ArmConfig, Config, ConfigError
 from proxy.health import Health
 from proxy.journal import Journal
 from proxy.learner import Learner
-from proxy.peers import Peers
+from proxy.peers import Peers, UnderWay
 from proxy.principal import Principal
 from proxy.roster import Roster
 from proxy.routing import Router
@@ -114,10 +114,10 @@ class Gateway:
         await self.tasks.close()
         await self.store.close()
 
-    def _under_way(self, ids: Collection[str]) -> list[str]:
-        """Returns those of some ids, ours or the upstream's, whose answers haven't ended."""
+    def _under_way(self, ids: Collection[str]) -> list[UnderWay]:
+        """Returns those of some ids, ours or the upstream's, whose answers haven't ended, and whose they are."""
         return [
-            name
+            (name, *call.principal.owner)
             for call in self.calls.values()
             for name in (call.id, None if call.relay is None else call.relay.pipe.id)
             if name is not None and name in ids

@@ -40,6 +40,9 @@ _MOST_IDS = 1000
 AGAIN_S = 1.0
 """After how many seconds to ask again for what is under way elsewhere."""
 
+UnderWay = tuple[str, str, str]
+"""The id of an answer that hasn't ended, and whose it is: key, team."""
+
 
 class UnsettledError(StoreError):
     """What another gateway on the store holds can't be known now; it is asked anew at the next attempt."""
@@ -49,7 +52,10 @@ class Peers:
     """`flush` commits all that was answered here, `under_way` returns those of some ids that aren't yet."""
 
     def __init__(
-        self, store: Store, flush: Callable[[], Any], under_way: Callable[[Collection[str]], Iterable[str]]
+        self,
+        store: Store,
+        flush: Callable[[], Any],
+        under_way: Callable[[Collection[str]], Iterable[UnderWay]],
     ) -> None:
         self._store = store
         self._flush = flush
@@ -62,7 +68,7 @@ class Peers:
         self._silent: dict[str, float] = {}
         self._lost = False  # its row was taken away by somebody who waited in vain
         self._wanted: set[str] = set()
-        self._next: asyncio.Task[frozenset[str] | StoreError] | None = None
+        self._next: asyncio.Task[list[UnderWay] | StoreError] | None = None
         self._asking = asyncio.Lock()
 
     async def start(self, tasks: Tasks) -> None:
@@ -83,22 +89,22 @@ class Peers:
             except StoreError as error:
                 log.info("the row of this gateway stays: %s", error)
 
-    async def settled(self, ids: Collection[str] = ()) -> frozenset[str]:
+    async def settled(self, ids: Collection[str] = ()) -> list[UnderWay]:
         """Returns when what all others had answered before is committed, with those of `ids` that are still under way
         there. Raises StoreError, UnsettledError.
         """
         if not self._store.shared:
-            return frozenset()
+            return []
         self._wanted.update(ids)
         if self._next is None:
             # Whoever comes while others are waited for is served by the round after it, all of them together.
             self._next = self._tasks.start(self._round(), name="asking peers")
-        found: frozenset[str] | StoreError = await asyncio.shield(self._next)
+        found: list[UnderWay] | StoreError = await asyncio.shield(self._next)
         if isinstance(found, StoreError):
             raise found
-        return found.intersection(ids)
+        return [answer for answer in found if answer[0] in ids]
 
-    async def _round(self) -> frozenset[str] | StoreError:
+    async def _round(self) -> list[UnderWay] | StoreError:
         """Returns the error, and doesn't raise it: there may be nobody left to hear it."""
         async with self._asking:
             self._next = None
@@ -107,11 +113,11 @@ class Peers:
             except StoreError as error:
                 return error
 
-    async def _ask(self) -> frozenset[str]:
+    async def _ask(self) -> list[UnderWay]:
         ids, self._wanted = sorted(self._wanted)[:_MOST_IDS], set()
         others = await self._others()
         if not others:
-            return frozenset()
+            return []
         self._asked += 1
         self._ids = ids
         await self._write()
@@ -122,9 +128,12 @@ class Peers:
             done = {name: row.get("done", {}).get(self._name) for name, row in now.items() if name in others}
             silent = [name for name, told in done.items() if told is None or told["asked"] != self._asked]
             if not silent:
-                return frozenset(
-                    name for told in done.values() if told is not None for name in told["under_way"]
-                )
+                return [
+                    (name, key, team)
+                    for told in done.values()
+                    if told is not None
+                    for name, key, team in told["under_way"]
+                ]
             await self._take_away_ended({name: now[name] for name in silent})
             if asyncio.get_running_loop().time() > deadline:
                 raise UnsettledError(

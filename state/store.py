@@ -113,9 +113,7 @@ class Store(Protocol):
         """Returns (seq, meta, arrays), newest first."""
         ...
 
-    async def set_value(
-        self, name: str, value: object, by: Owner = NOBODY, *, lasting: bool = True
-    ) -> None:
+    async def set_value(self, name: str, value: object, by: Owner = NOBODY, *, lasting: bool = True) -> None:
         """Small durable settings changed at run time (prices), JSON-able, by name. Not `lasting`: a power cut may take it."""
         ...
 

@@ -67,7 +67,17 @@ class Tap(Protocol):
     usage: Usage | None
     finish: str | None
     content: bool  # has the first piece of content (text, reasoning, tool call) passed?
-    done: bool  # has the dialect's end marker passed?
+    done: bool  # has the dialect's end marker passed? What follows it is no part of the answer
+
+    @property
+    def held(self) -> bool:
+        """Is all of the answer held back until its end, so that `close` can judge whatever has come?"""
+        ...
+
+    @property
+    def ended(self) -> int:
+        """How many choices have told how they ended."""
+        ...
 
     @property
     def ordinary(self) -> Ordinary | None:

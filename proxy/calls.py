@@ -186,6 +186,9 @@ class Call:
                 )
         early = b"" if reply is None else self._head(arm)
         relay = Relay(pipe, reply, early, arm.dialect.decode_error, gateway.tasks, gateway.loop)
+        choices = request.document.get("n")
+        if isinstance(choices, int):
+            relay.choices = choices
         self.relay = relay
         self.at, self.started = time.time(), gateway.loop.time()
         gateway.health.dispatched(arm.index, self.started)
@@ -348,7 +351,6 @@ class Call:
             objective=terms(plan.objective),
             price_version=arm.price.version,
             key=self.principal.key_id,
-            team=self.principal.team_id,
             session=request.session,
             user=request.user,
             dialect=self.client.name,
@@ -372,7 +374,7 @@ class Call:
             record.usage_estimated = usage.estimated
         if request.session is not None and status == "ok":
             tokens = (record.input_tokens or 0) + (record.output_tokens or 0)
-            self.gateway.sessions.ended(self.principal.sessions, request.session, arm.name, finished, tokens)
+            self.gateway.sessions.ended(request.session, arm.name, finished, tokens)
         self.gateway.journal.decided(record)
 
 
@@ -406,7 +408,7 @@ def begin(
     kind: type[Call] = Call,
 ) -> Call:
     """Plans, where no plan is given, and decides. Raises Refusal."""
-    plan = plan or gateway.router.plan(request, principal, gateway.loop.time())
+    plan = plan or gateway.router.plan(request, gateway.loop.time())
     context, decision = decide(gateway, request, plan, gateway.random())
     return kind(gateway, http, client, request, canonical, plan, principal, context, decision)
 

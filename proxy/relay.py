@@ -44,6 +44,12 @@ log = logging.getLogger("meritorder.relay")
 _LARGEST_ERROR = 64 * 1024
 _LARGEST_ANSWER = 128 * 1024 * 1024
 
+_END_OF_MESSAGE_S = 1.0
+"""How long a connection may take to end a message whose answer is whole. Servers do it in the same turn."""
+
+_END_OF_ANSWER_S = 2.0
+"""How long counts and end mark may take when all choices have told how they ended, of servers that may have none."""
+
 _CONTENT = (TextDelta, ReasoningDelta, RefusalDelta, ToolCallStart, MediaDelta)
 
 
@@ -55,6 +61,13 @@ class Pipe(Protocol):
     usage: Usage | None
     finish: str | None
     content: bool
+    done: bool
+
+    @property
+    def held(self) -> bool: ...
+
+    @property
+    def ended(self) -> int: ...
 
     @property
     def ordinary(self) -> Ordinary | None: ...
@@ -68,6 +81,7 @@ class _Watcher:
     """Reads the ledger's facts off canonical events."""
 
     ordinary = None
+    held = False
 
     def __init__(self) -> None:
         self.id: str | None = None
@@ -75,6 +89,12 @@ class _Watcher:
         self.usage: Usage | None = None
         self.finish: str | None = None
         self.content = False
+        self.done = False
+        self._ended: set[int] = set()
+
+    @property
+    def ended(self) -> int:
+        return len(self._ended)
 
     def watch(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -85,6 +105,7 @@ class _Watcher:
                 self.model = self.model or event.model
             elif isinstance(event, Finish):
                 self.finish = event.reason
+                self._ended.add(event.choice)
             elif isinstance(event, UsageReport):
                 self.usage = event.usage
 
@@ -110,6 +131,7 @@ class StreamTranslator(_Watcher):
         except ProviderError as error:
             self._halves.tell(error)
             raise
+        self.done = self._decoder.done
         return self._encode(events)
 
     def close(self) -> bytes:
@@ -133,6 +155,8 @@ class StreamTranslator(_Watcher):
 
 class BodyTranslator(_Watcher):
     """A whole answer → events → a whole answer."""
+
+    held = True
 
     def __init__(self, source: Dialect, encode: Callable[[Sequence[Event]], bytes]) -> None:
         super().__init__()
@@ -180,6 +204,7 @@ class Relay:
         "_read",
         "_reply",
         "_tasks",
+        "choices",
         "ended",
         "exchange",
         "first_content_at",
@@ -217,6 +242,7 @@ class Relay:
         self.forwarded = False
         self.last_write_at = loop.time()
         self._read = 0
+        self.choices = 1  # as many as were asked for
 
     @property
     def chunks(self) -> int:
@@ -250,6 +276,11 @@ class Relay:
         self._read += 1
         if self.first_content_at is None and pipe.content:
             self.first_content_at = self._loop.time()
+        if pipe.done:
+            self._whole(out)
+            return
+        if pipe.finish is not None and self.exchange is not None and pipe.ended >= self.choices:
+            self.exchange.ends_by = self._loop.time() + _END_OF_ANSWER_S
         if not out:
             return
         reply = self._reply
@@ -291,27 +322,47 @@ class Relay:
             assert self.status is not None
             self._end(Ending(self._told(self.status, self._error_body)))
             return
-        try:
-            rest = self.pipe.close()
-        except ProviderError as error:
-            self._end(Ending(error))
-        except Truncated as error:
-            self._end(
-                Ending(ProviderError(ErrorKind.UPSTREAM, f"The answer was cut off: {error}", self.status))
-            )
-        except Exception as error:  # noqa: BLE001  whatever an upstream can send
-            self._end(Ending(_unreadable(error)))
-        else:
-            if self._reply is None or not self.forwarded:
-                self._buffer.append(rest)
-                rest = b"".join(self._buffer)
-            self._end(Ending(None, rest))
+        self._end(self._closed(b""))
 
     def on_failure(self, error: UpstreamFailure) -> None:
-        """The connection failed."""
+        """The connection failed. That matters as long as the answer isn't whole."""
+        if self._error_body is not None:
+            assert self.status is not None
+            self._end(Ending(self._told(self.status, self._error_body)))
+            return
+        pipe = self.pipe
+        if self.status == 200 and (pipe.held or (pipe.finish is not None and pipe.ended >= self.choices)):
+            ending = self._closed(b"")
+            if ending.error is None:
+                self._end(ending)
+                return
         timed_out = isinstance(error, (ConnectTimeout, FirstByteTimeout, IdleTimeout, TotalTimeout))
         kind = ErrorKind.TIMEOUT if timed_out else ErrorKind.UPSTREAM
         self._end(Ending(ProviderError(kind, str(error), None, error.kind)))
+
+    def _whole(self, out: bytes) -> None:
+        """The answer's own end has come, with `out`: what the upstream does now is no part of it."""
+        ending = self._closed(out)
+        if ending.error is not None:
+            self._abort(ending.error)
+            return
+        if self.exchange is not None:
+            self.exchange.drain(self._loop.time() + _END_OF_MESSAGE_S)
+        self._end(ending)
+
+    def _closed(self, out: bytes) -> Ending:
+        """Ends the pipe's input. `out` is what it gave last and was not sent yet."""
+        try:
+            rest = self.pipe.close()
+        except ProviderError as error:
+            return Ending(error)
+        except Truncated as error:
+            return Ending(ProviderError(ErrorKind.UPSTREAM, f"The answer was cut off: {error}", self.status))
+        except Exception as error:  # noqa: BLE001  whatever an upstream can send
+            return Ending(_unreadable(error))
+        if self._reply is None or not self.forwarded:
+            return Ending(None, b"".join((*self._buffer, out, rest)))
+        return Ending(None, out + rest)
 
     # -- the client's side -------------------------------------------------------------------------
 

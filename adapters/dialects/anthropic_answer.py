@@ -50,7 +50,7 @@ class StreamDecoder:
         return self._events(self._splitter.feed(data))
 
     def close(self) -> list[Event]:
-        events = self._events(whole_pieces(self._splitter.close()))
+        events = self._events([] if self.done else whole_pieces(self._splitter.close()))
         if self._failure is not None:
             raise self._failure
         return events + self._answer.close()

@@ -13,6 +13,7 @@ from adapters.dialects.loose import word
 
 
 class StreamTap(EventTap):
+    end_mark = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
     deltas = re.compile(rb'event: ?content_block_delta\ndata: ?\{"type": ?"content_block_delta",')
 
     def __init__(self, cost_of: CostOf) -> None:

@@ -32,7 +32,6 @@ def _note(tap: Watch, events: Sequence[Event]) -> None:
                 tap.finish = event.reason
             case UsageReport():
                 tap.usage = event.usage
-                tap.done = True
             case _:
                 pass
 
@@ -46,6 +45,7 @@ class _StreamTap(Watch):
 
     def feed(self, data: bytes) -> bytes:
         _note(self, self._decoder.feed(data))
+        self.done = self._decoder.done
         return data
 
     def close(self) -> bytes:

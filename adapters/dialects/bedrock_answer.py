@@ -126,12 +126,12 @@ class StreamDecoder:
         out: list[Event] = []
         try:
             for kind, name, payload in self._frames.feed(data):
-                if self.done:
-                    break
                 raw = self.halves.loads(payload)
                 if kind != "event":
                     raise _failure(name, raw, None)
                 self._event(name, raw, out)
+                if self.done:
+                    break
         except ProviderError as error:
             self._failure = error
         except (KeyError, TypeError, AttributeError, ValueError) as error:

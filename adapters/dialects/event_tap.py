@@ -39,6 +39,14 @@ class Watch:
     def ordinary(self) -> Ordinary | None:
         return None
 
+    @property
+    def held(self) -> bool:
+        return False
+
+    @property
+    def ended(self) -> int:
+        return 0 if self.finish is None else 1
+
     def price(self, usage: Usage | None, raw: Any) -> bool:
         """Notes `usage`, read from its object `raw`, and adds the cost to `raw`; False if it stays as it is."""
         if usage is None or not isinstance(raw, dict):
@@ -55,6 +63,9 @@ class EventTap(Watch, ABC):
 
     deltas: ClassVar[re.Pattern[bytes] | None] = None
     """How an event of one line of data begins that holds content and nothing else."""
+
+    end_mark: ClassVar[bytes] = b""
+    """What ends a stream for a client, where the upstream's ended without it after the answer was whole."""
 
     def __init__(self, cost_of: CostOf) -> None:
         super().__init__(cost_of)
@@ -85,6 +96,8 @@ class EventTap(Watch, ABC):
         ):
             self._learn(data)
             return data
+        if self.done:
+            return b""
         joined = self._held + data if self._held else data
         cut = _last_boundary(joined)
         if len(joined) - cut > MAX_EVENT_BYTES:
@@ -98,14 +111,16 @@ class EventTap(Watch, ABC):
     def close(self) -> bytes:
         if self._failure is not None:
             raise self._failure
-        # Many servers omit the last blank line.
+        # Many servers omit the last blank line; what is cut within an event is none.
         rest, self._held = self._held, b""
+        if self.done or _payload(rest) is None:
+            rest = b""
         out = self._read(rest) if rest.strip() else rest
         if self._failure is not None:
             raise self._failure
         if not self.done and self.finish is None:
             raise Truncated("The stream ended without a finish reason.")
-        return out
+        return out if self.done else out + (b"\n\n" if out.strip() else b"") + self.end_mark
 
     def _learn(self, data: bytes) -> None:
         """Notes how the last content begins, for what comes is likely more of it."""
@@ -135,6 +150,10 @@ class EventTap(Watch, ABC):
                 self._failure = error
                 return b"".join(out)
             out.append(piece)
+            if self.done:
+                self._held = b""
+                changed = changed or at < len(whole)
+                break
         return b"".join(out) if changed else whole
 
 
@@ -145,6 +164,10 @@ class BodyTap(Watch, ABC):
         super().__init__(cost_of)
         self._pieces: list[bytes] = []
         self._size = 0
+
+    @property
+    def held(self) -> bool:
+        return True
 
     @abstractmethod
     def answer(self, raw: Json) -> bool:

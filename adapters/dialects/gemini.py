@@ -29,12 +29,11 @@ def _note(tap: Watch, raw: Json) -> bool:
             tap.finish = gemini_answer.finish_reason(reason, calls=tap.calls)
     if (raw.get("promptFeedback") or {}).get("blockReason") and not raw.get("candidates"):
         tap.finish = "content_filter"
-    tap.done = tap.finish is not None
     usage = raw.get("usageMetadata")
     if not isinstance(usage, dict):
         return False
     changed = tap.price(gemini_answer.decode_usage(usage), usage)
-    if changed and not tap.done:
+    if changed and tap.finish is None:
         del usage["cost"]  # counts of a chunk in between are not the bill
         return False
     return changed

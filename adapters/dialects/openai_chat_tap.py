@@ -48,6 +48,7 @@ _DELTA = re.compile(rb'"delta": ?\{')
 _RUNNING = re.compile(rb'"finish_reason": ?null')
 _PADDING = re.compile(rb'"(?:obfuscation|p)": ?"(?=[0-9A-Za-z]*("))')
 _ENDS = (b"\n\n", b"\r\n\r\n")
+_END_MARK = b"data: [DONE]\n\n"
 _CR = 13
 
 # Fewer bytes are read event by event as fast as the next that isn't ordinary is looked for: the end of a stream.
@@ -58,9 +59,10 @@ MAX_BODY_BYTES = 128 * 1024 * 1024
 
 
 class _ChatTap:
-    __slots__ = ("_cost_of", "content", "done", "finish", "id", "model", "usage")
+    __slots__ = ("_cost_of", "_ended", "content", "done", "finish", "id", "model", "usage")
 
     def __init__(self, cost_of: CostOf) -> None:
+        self._ended: set[int] = set()
         self.id: str | None = None
         self.model: str | None = None
         self.usage: Usage | None = None
@@ -72,6 +74,14 @@ class _ChatTap:
     @property
     def ordinary(self) -> Ordinary | None:
         return None
+
+    @property
+    def held(self) -> bool:
+        return False
+
+    @property
+    def ended(self) -> int:
+        return len(self._ended)
 
     def _name(self, obj: dict[str, Any]) -> None:
         if self.id is None:
@@ -140,13 +150,13 @@ class ChatStreamTap(_ChatTap):
                 return data
             if data.endswith(_ENDS) and self._ordinary(data):
                 return data
-        return self._feed(data)
+        return b"" if self.done else self._feed(data)
 
     def close(self) -> bytes:
         if self._failure is not None:
             raise self._failure
         out: list[bytes] = []
-        if self._held:
+        if self._held and not self.done:
             # Many servers omit the last blank line.
             tail = bytes(self._held)
             self._held.clear()
@@ -154,6 +164,8 @@ class ChatStreamTap(_ChatTap):
                 self._event(tail, out)
         if not self.done and self.finish is None:
             raise Truncated("The stream ended without a finish reason.")
+        if not self.done:
+            out.append(_END_MARK if not out or out[-1].endswith(_ENDS) else b"\n\n" + _END_MARK)
         return b"".join(out)
 
     def _feed(self, data: bytes) -> bytes:
@@ -202,7 +214,11 @@ class ChatStreamTap(_ChatTap):
                 changed = True
                 break
             at = end
-        self._fast = self.content and self._known and not held and self._failure is None
+            if self.done:
+                held.clear()
+                changed = changed or at < len(whole)
+                break
+        self._fast = self.content and self._known and not held and self._failure is None and not self.done
         return b"".join(out) if changed else whole
 
     def _ordinary(self, data: bytes) -> bool:
@@ -292,6 +308,8 @@ class ChatStreamTap(_ChatTap):
         reason = choice.get("finish_reason")
         if isinstance(reason, str) and reason:
             self.finish = FINISH.get(reason.lower(), "stop")
+            number = choice.get("index")
+            self._ended.add(number if isinstance(number, int) else 0)
         if self.content:
             return
         delta = choice.get("delta")
@@ -312,6 +330,10 @@ class ChatBodyTap(_ChatTap):
         super().__init__(cost_of)
         self._pieces: list[bytes] = []
         self._size = 0
+
+    @property
+    def held(self) -> bool:
+        return True
 
     def feed(self, data: bytes) -> bytes:
         self._pieces.append(data)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _SLICE_BYTES = 65_536
 # A server that announces N seconds may close a moment before our clock says so.
 _KEEP_ALIVE_MARGIN = 1.0
+# What some servers send after the end of an answer is a blank line, a comment or a repeated end.
+_MOST_SURPLUS_BYTES = 4096
 
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"content-encoding", b"keep-alive"})
 _DECODED = frozenset({b"content-length", b"content-encoding"})
@@ -79,6 +81,7 @@ class Connection(asyncio.Protocol):
         self._unframed = 0  # bytes since the parser last gave us something
         self._deliver: Callable[[bytes], None] = _ignore
         self._inflater: Inflater | None = None
+        self._surplus = 0  # bytes after the end of the answer, before that of the message
         self._unsent: memoryview | None = None
         self._blocked = False
         self.served = 0
@@ -147,6 +150,13 @@ class Connection(asyncio.Protocol):
             self._passed = self._passage.chunks
             return True
         return fresh
+
+    def drain(self) -> None:
+        """The answer is whole: what follows is nobody's, and only the end of its message is waited for."""
+        self._surplus = 0
+        self._deliver = self._ignore
+        if not self._keep_alive and not self._complete and self._exchange is not None:
+            self._exchange.cancel()  # its end would only close the connection
 
     def hold(self) -> None:
         """The client is behind with what passed."""
@@ -355,6 +365,11 @@ class Connection(asyncio.Protocol):
                     return
         except InflateError as error:
             self._fail(ProtocolViolation(f"the answer can't be decompressed: {error}"))
+
+    def _ignore(self, data: bytes) -> None:
+        self._surplus += len(data)
+        if self._surplus > _MOST_SURPLUS_BYTES and self._exchange is not None:
+            self._exchange.cancel()
 
     def _finish(self) -> None:
         """The message is complete: hand over the rest, give the connection back, say so."""

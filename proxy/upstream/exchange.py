@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING, Protocol
 
 from proxy.passage import Passage
@@ -45,6 +46,31 @@ class Sink(Protocol):
         """The answer will not be completed."""
 
 
+class _Nobody:
+    """Where an answer goes that is no longer listened to."""
+
+    def on_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        pass
+
+    def on_body(self, data: bytes) -> None:
+        pass
+
+    def passage(self) -> Passage | None:
+        return None
+
+    def hold(self) -> None:
+        pass
+
+    def on_end(self) -> None:
+        pass
+
+    def on_failure(self, error: UpstreamFailure) -> None:
+        pass
+
+
+_NOBODY = _Nobody()
+
+
 class Exchange:
     """A request on its way. Times are the loop's; `first_byte_at` is None until something arrived."""
 
@@ -54,6 +80,7 @@ class Exchange:
         "connection",
         "dial",
         "done",
+        "ends_by",
         "first_byte_at",
         "head",
         "mark",
@@ -80,6 +107,7 @@ class Exchange:
         self.connection: Connection | None = None
         self.dial: asyncio.Task[Connection] | None = None
         self.done = False
+        self.ends_by = math.inf  # when its patience ends, whatever the timeouts say
         self.paused = False
         self.retried = False
 
@@ -88,6 +116,17 @@ class Exchange:
         if not self.done:
             self._origin.settled(self)
             self._origin.withdraw(self)
+
+    def drain(self, by: float) -> None:
+        """Lets go of an answer whose end has come. The sink hears nothing more, and the connection may serve again if
+        the message ends cleanly until `by`.
+        """
+        if not self.done:
+            self.sink = _NOBODY
+            self.ends_by = by
+            self.resume()
+            if self.connection is not None:
+                self.connection.drain()
 
     def pause(self) -> None:
         """Stop reading: the upstream is held back by TCP. One read that is already here may still come."""

@@ -142,6 +142,8 @@ class Origin:
                 f"{where}: no complete answer in {timeouts.total:g} s",
                 retry_safe=exchange.first_byte_at is None,
             )
+        if now > exchange.ends_by:
+            return IdleTimeout(f"{where}: nothing came after the end of the answer")
         connection = exchange.connection
         if connection is None:
             if exchange.dial is None and now - exchange.started_at > timeouts.queue:

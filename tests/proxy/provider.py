@@ -164,7 +164,7 @@ class Provider:
                 )
                 exchange = Exchange(head, await reader.readexactly(length), writer, reader)
                 self.seen.append(exchange)
-                await self.scripts[exchange.json["model"]](exchange)
+                await self.scripts[exchange.json.get("model", "")](exchange)  # some name it in the path
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
         finally:

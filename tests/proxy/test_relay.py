@@ -14,7 +14,7 @@ from adapters.dialects.openai_chat import OPENAI_CHAT
 from benchmarks.cassettes.recordings import exchanges
 from proxy.relay import Relay
 from proxy.reply import StreamReply
-from proxy.upstream import Timeouts
+from proxy.upstream import IdleTimeout, Timeouts
 from proxy.upstream.connection import Connection
 from proxy.upstream.exchange import Exchange
 
@@ -68,13 +68,15 @@ class Stream:
         origin = SimpleNamespace(settled=lambda _: None, withdraw=lambda _: self.connection.close())
         self.exchange = Exchange(origin, b"POST / HTTP/1.1\r\n\r\n", b"", self.relay, Timeouts(), 0.0)
         self.relay.exchange = self.exchange
-        home = SimpleNamespace(released=lambda _: None, dropped=lambda _: None)
+        self.released: list[Connection] = []
+        self.closed = False
+        home = SimpleNamespace(released=self.released.append, dropped=lambda _: None)
         self.connection = self.protocol = Connection(home, header_bytes=10_000, rewrite=None)
         self.connection.connection_made(
             SimpleNamespace(
                 write=lambda _: None,
                 is_closing=lambda: False,
-                abort=lambda: None,
+                abort=self.abort,
                 set_protocol=self.stand_in,
                 pause_reading=self.pause,
                 resume_reading=lambda: None,
@@ -84,6 +86,9 @@ class Stream:
 
     def ended(self, ending) -> None:
         self.endings.append(ending)
+
+    def abort(self) -> None:
+        self.closed = True
 
     def pause(self) -> None:
         self.read_paused = True
@@ -147,6 +152,54 @@ async def test_the_end_and_its_usage_are_learnt_behind_chunks_that_passed_unread
     [ending] = stream.endings
     assert (ending.error, stream.relay.pipe.finish, stream.relay.pipe.usage.output) == (None, "stop", 4)
     assert stream.body + ending.body == FIRST + event("a") + event("b") + event("c") + END + USAGE + DONE
+
+
+async def test_what_follows_the_end_mark_is_not_waited_for_and_reaches_nobody(stream):
+    stream.read(HEAD, *map(framed, [FIRST, event("a"), event("b"), END, USAGE, DONE]))
+    [ending] = stream.endings
+    assert (ending.error, stream.relay.pipe.usage.output) == (None, 4)
+    assert stream.exchange.ends_by == 1.0
+    stream.read(framed(event("c")), framed(event("d")), framed(b'data: {"error":{"message":"late"}}\n\n'))
+    stream.protocol.connection_lost(ConnectionResetError())
+    assert stream.endings == [ending]
+    assert stream.body + ending.body == FIRST + event("a") + event("b") + END + USAGE + DONE
+
+
+async def test_the_end_of_a_message_after_its_answer_gives_the_connection_back(stream):
+    stream.read(HEAD, framed(FIRST), framed(END + DONE), framed(b": bye\n\n"), b"0\r\n\r\n")
+    assert stream.released == [stream.connection]
+    assert len(stream.endings) == 1
+
+
+async def test_a_flood_after_the_end_closes_the_connection(stream):
+    stream.read(HEAD, framed(FIRST), framed(END + DONE), *[framed(b": bye\n\n" * 100)] * 10)
+    assert stream.closed
+    assert [ending.error for ending in stream.endings] == [None]
+
+
+async def test_a_stream_that_told_how_it_ends_has_little_time_left(stream):
+    stream.read(HEAD, framed(FIRST), framed(event("a")))
+    assert stream.exchange.ends_by == float("inf")
+    stream.read(framed(END))
+    assert stream.exchange.ends_by == 2.0
+    stream.exchange.fail(IdleTimeout("nothing came"))
+    [ending] = stream.endings
+    assert ending.error is None
+    assert stream.body + ending.body == FIRST + event("a") + END + DONE
+
+
+async def test_a_stream_of_two_choices_has_all_its_time_until_both_have_ended(stream):
+    stream.relay.choices = 2
+    stream.read(HEAD, framed(FIRST), framed(END))
+    assert stream.exchange.ends_by == float("inf")
+    stream.exchange.fail(IdleTimeout("nothing came"))
+    assert [ending.error.message for ending in stream.endings] == ["nothing came"]
+
+
+async def test_an_error_whose_body_breaks_off_is_the_error_that_its_status_tells(stream):
+    stream.read(b'HTTP/1.1 429 Slow\r\nContent-Length: 99\r\n\r\n{"error": {"message": "too')
+    stream.protocol.connection_lost(ConnectionResetError())
+    assert [ending.error.kind.label for ending in stream.endings] == ["rate_limit"]
 
 
 async def test_an_event_is_not_overtaken_by_the_chunk_behind_it(stream):

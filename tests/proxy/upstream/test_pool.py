@@ -313,6 +313,16 @@ async def test_silence_beyond_a_limit_fails_the_request_and_closes(
     await asyncio.wait_for(server.peers[0].closed_by_client.wait(), 5)
 
 
+async def test_an_answer_that_is_whole_waits_little_for_the_end_of_its_message(pool, serve):
+    server = await serve(half)
+    exchange, sink = ask(pool, server.endpoint)
+    await sink.some_body.wait()
+    exchange.drain(asyncio.get_running_loop().time())
+    await asyncio.wait_for(server.peers[0].closed_by_client.wait(), 5)
+    await until(lambda: places(pool, "open") == 0)
+    assert "failure" not in sink.events
+
+
 async def test_reads_that_keep_coming_hold_off_the_idle_timeout(pool, serve):
     async def steady(peer):
         await peer.request()

@@ -185,7 +185,7 @@ class Call:
                     lambda events: self.client.encode_answer(self._named(events), canonical, cost_of),
                 )
         early = b"" if reply is None else self._head(arm)
-        relay = Relay(pipe, reply, early, arm.dialect.decode_error, gateway.tasks, gateway.loop)
+        relay = Relay(pipe, reply, early, arm.dialect.decode_error, gateway.tasks, gateway.loop, gateway.mask)
         choices = request.document.get("n")
         if isinstance(choices, int):
             relay.choices = choices
@@ -213,7 +213,9 @@ class Call:
             await arm.signer.ready()
         except ProviderError as error:
             unsent = BodyTranslator(arm.dialect, lambda _: b"")
-            relay = Relay(unsent, None, b"", arm.dialect.decode_error, gateway.tasks, gateway.loop)
+            relay = Relay(
+                unsent, None, b"", arm.dialect.decode_error, gateway.tasks, gateway.loop, gateway.mask
+            )
             relay.ended.set_result(Ending(error))
             self.relay = relay
             return relay

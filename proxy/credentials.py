@@ -14,11 +14,13 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 from adapters.dialects.bedrock_sigv4 import Credentials, sign
 from adapters.errors import ErrorKind, ProviderError
 from adapters.providers import PROVIDERS
-from proxy.config import Config, ConfigError
+from proxy.config import ArmConfig, Config, ConfigError, ProviderConfig
+from proxy.masking import Mask
 from proxy.secret_values import resolved
 from proxy.threads import in_own_thread
 from proxy.upstream import Endpoint
@@ -47,6 +49,7 @@ _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _AWS_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 _REGION = re.compile(r"(?:^|\.)([a-z]{2,4}(?:-[a-z]+)+-\d+)\.(?:vpce\.)?(?:amazonaws\.com|api\.aws)")
+_BEARER = re.compile(rb"authorization: Bearer (\S+)", re.IGNORECASE)
 _PLAIN = re.compile(r"[\x21-\x7e]+")
 
 # The words of OAuth 2.0 (RFC 6749, 5.2) say what is wrong; whatever else an error holds may be a secret.
@@ -74,6 +77,24 @@ def with_secrets(config: Config, environment: Mapping[str, str]) -> dict[str, st
     return found
 
 
+def mask_of(config: Config, environment: Mapping[str, str]) -> Mask:
+    """Returns a mask of all secrets that configuration and environment hold, whether they are in use or not."""
+    mask = Mask()
+    mask.add(*(entry.key.get_secret_value() for entry in config.server.api_keys))
+    holders: list[ArmConfig | ProviderConfig] = [*config.arms, *config.providers.values()]
+    for holder in holders:
+        given = holder.api_key or holder.api_key_file
+        mask.add(None if given is None else given.get_secret_value())
+        mask.add(environment.get(holder.api_key_env or ""))
+    mask.add(*(environment.get(row.key_env) for row in PROVIDERS.values() if row.key_env))
+    mask.add(*(environment.get(name) for name in _AWS_KEYS[1:]))
+    for name, value in environment.items():
+        if name.lower().endswith("_proxy"):
+            login = value.rpartition("://")[2].rpartition("@")[0]
+            mask.add(login, unquote(login), login.partition(":")[2], unquote(login.partition(":")[2]))
+    return mask
+
+
 class Signer(Protocol):
     """What authorises the calls of an arm. Arms with the same `account` share one signer."""
 
@@ -85,6 +106,10 @@ class Signer(Protocol):
 
     def headers(self, target: str, body: bytes, now: float) -> bytes:
         """Returns whole header lines for a POST of `body` to `target`, as sent, at `now` (epoch seconds)."""
+        ...
+
+    def hide(self, mask: Mask) -> None:
+        """Makes the mask know the secrets that are used from now on."""
         ...
 
 
@@ -102,6 +127,9 @@ class AwsSigner:
 
     async def ready(self) -> None:
         """The keys are there from the start."""
+
+    def hide(self, mask: Mask) -> None:
+        mask.add(self._credentials.secret_key, self._credentials.session_token)
 
     def headers(self, target: str, body: bytes, now: float) -> bytes:
         signed = sign("POST", self._origin + target, {}, body, self._credentials, self._region, now)
@@ -123,6 +151,16 @@ class GoogleSigner:
         self._renew_at = 0.0
         self._expires_at = 0.0
         self._renewal: asyncio.Task[str | None] | None = None
+        self._mask: Mask | None = None
+
+    def hide(self, mask: Mask) -> None:
+        self._mask = mask
+        self._tell()
+
+    def _tell(self) -> None:
+        token = _BEARER.search(self._headers)
+        if token is not None and self._mask is not None:
+            self._mask.add_passing(token[1].decode())
 
     async def ready(self) -> None:
         now = self._clock()
@@ -157,6 +195,7 @@ class GoogleSigner:
             return failure
         now = self._clock()
         self._headers = headers
+        self._tell()
         self._expires_at = now + _UNKNOWN_LIFETIME_S if expiry is None else expiry
         self._renew_at = self._expires_at - min(RENEW_AHEAD_S, max(0.0, self._expires_at - now) / 4)
         return None

@@ -17,6 +17,7 @@ from proxy.admission import Admission
 from proxy.arms import Arm, ArmTable
 from proxy.calls import Call
 from proxy.config import ApiKeyConfig, ArmConfig, Config, ConfigError
+from proxy.credentials import mask_of
 from proxy.health import Health
 from proxy.journal import Journal
 from proxy.learner import Learner
@@ -63,7 +64,8 @@ class Gateway:
             addresses = Addresses(config.server.allowed_addresses)
         except ValueError as error:
             raise ConfigError(f"server.allowed_addresses: {error}") from None
-        self.roster = Roster(self.arms, store, environment, addresses)
+        self.mask = mask_of(config, environment)
+        self.roster = Roster(self.arms, store, environment, addresses, self.mask)
         self.learner = self.roster.learner = Learner(self.roster.prior_of)
         self.journal = Journal(store, self.learner, shared=store.shared)
         self.watch = Watch(store)

@@ -27,6 +27,7 @@ from adapters.canonical import (
 )
 from adapters.dialect import Dialect, Ordinary, StreamDecoder, StreamEncoder
 from adapters.errors import ErrorKind, ProviderError, Truncated
+from proxy.masking import Mask
 from proxy.passage import Passage
 from proxy.reply import StreamReply
 from proxy.tasks import Tasks
@@ -199,6 +200,7 @@ class Relay:
         "_error_body",
         "_head",
         "_loop",
+        "_mask",
         "_passage",
         "_passed",
         "_read",
@@ -223,6 +225,7 @@ class Relay:
         decode_error: Callable[[int, dict[str, str], bytes], ProviderError],
         tasks: Tasks,
         loop: asyncio.AbstractEventLoop,
+        mask: Mask,
     ) -> None:
         self.pipe = pipe
         self._reply = reply
@@ -230,6 +233,7 @@ class Relay:
         self._decode_error = decode_error
         self._tasks = tasks
         self._loop = loop
+        self._mask = mask
         self._error_body: bytearray | None = None
         self._buffer: list[bytes] = []
         self._passage: Passage | None = None
@@ -410,11 +414,13 @@ class Relay:
     def _told(self, status: int, body: bytearray) -> ProviderError:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers}
         try:
-            return self._decode_error(status, headers, bytes(body))
+            return self._decode_error(status, headers, self._mask.body(bytes(body)))
         except Exception as error:  # noqa: BLE001  whatever an upstream can send
             return _unreadable(error)
 
     def _end(self, ending: Ending) -> None:
+        if ending.error is not None:
+            self._mask.error(ending.error)
         if not self.ended.done():
             self.ended.set_result(ending)
 

@@ -20,6 +20,7 @@ from proxy.added_arms import KeyRules
 from proxy.arms import Arm, ArmTable, build, configured, custom_price
 from proxy.config import ArmConfig, Config, ConfigError, PriceConfig, describe, secret
 from proxy.learner import Learner
+from proxy.masking import Mask
 from proxy.upstream import Addresses
 from state.records import ArmChange
 from state.store import Store, StoreError
@@ -43,12 +44,18 @@ class Roster:
     learner: Learner
 
     def __init__(
-        self, table: ArmTable, store: Store, environment: Mapping[str, str], addresses: Addresses
+        self,
+        table: ArmTable,
+        store: Store,
+        environment: Mapping[str, str],
+        addresses: Addresses,
+        mask: Mask,
     ) -> None:
         self._table = table
         self._store = store
         self._environment = environment
         self._addresses = addresses
+        self._mask = mask
         self._keys = KeyRules((), (), environment)
         self._configured: dict[str, ArmConfig] = {}
         self._added: dict[str, ArmConfig] = {}
@@ -209,6 +216,9 @@ class Roster:
         bandit = self.learner.bandit
         arm.index = bandit.add_arm(arm.name, arm.prior)  # known already, but for a row passed over
         self._table.put(arm)
+        self._mask.add(secret(config, config.api_key_env or arm.row.key_env, self._environment))
+        if arm.signer is not None:
+            arm.signer.hide(self._mask)
         self._reprice(arm.name)
 
     def _reprice(self, name: str) -> None:

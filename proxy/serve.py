@@ -21,6 +21,7 @@ from proxy.config import ArmConfig, Config, ConfigError
 from proxy.credentials import with_secrets
 from proxy.gateway import Gateway, with_market_arms
 from proxy.market import start_market
+from proxy.masking import mask_log
 from proxy.noise import hush_clients
 from proxy.server import Server
 from state.store import StoreError
@@ -96,6 +97,7 @@ async def serve(
             config = await _simulated(config, stack)
         gateway = await Gateway.open(config, environment)
         stack.push_async_callback(gateway.close)
+        mask_log(gateway.mask)
         server = Server(gateway)
 
         def end() -> None:

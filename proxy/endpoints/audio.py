@@ -116,7 +116,9 @@ def seconds_of(raw: bytes, start: int, end: int) -> float:
 
 
 class _Bytes:
-    """Lets everything pass. Usage is read where the answer is JSON that tells it, or an event that does."""
+    """Lets sound pass as it comes, JSON when all of it was read, and events until one may be an error. Usage is read
+    where the answer is JSON that tells it, or an event that does.
+    """
 
     ordinary = None
     held = False  # what is cut off in the middle can't be told from what is whole
@@ -130,14 +132,29 @@ class _Bytes:
         self.finish: str | None = None
         self.content = False
         self.told = False
+        self.events = False
         self._kept = bytearray()
+        self._held: list[bytes] = []
 
     def feed(self, data: bytes) -> bytes:
-        self.content = True
-        if self.told:
-            self._kept += data
-            del self._kept[:-_LARGEST_TOLD]
-        return data
+        if not self.told:
+            self.content = True
+            return data
+        self._kept += data
+        del self._kept[:-_LARGEST_TOLD]
+        if not self.events:
+            return data  # without content, so that the relay holds it until `close` has read it
+        if not self._held:
+            at = data.find(b'"error"')
+            if at < 0:
+                self.content = True
+                return data
+            at = max(data.rfind(b"\n\n", 0, at), 0)
+            self._held.append(data[at:])
+            self.content = self.content or at > 0
+            return data[:at]
+        self._held.append(data)
+        return b""
 
     def close(self) -> bytes:
         """Raises ProviderError for an error under status 200."""
@@ -156,7 +173,7 @@ class _Bytes:
             if isinstance(seconds, int | float) and 0 <= seconds < _LONGEST_S:
                 self.usage = Usage(seconds=float(seconds))
         self.finish = "stop"
-        return b""
+        return b"".join(self._held)
 
 
 class _SoundRelay(Relay):
@@ -171,10 +188,11 @@ class _SoundRelay(Relay):
         kind = next(
             (value for name, value in headers if name == b"content-type"), b"application/octet-stream"
         )
-        self.content_type = kind
+        kind = self.content_type = self._mask.body(kind)
         self._head = b"Content-Type: %s\r\n%s" % (kind, self.named_head)
         assert isinstance(self.pipe, _Bytes)
-        self.pipe.told = b"json" in kind or b"event-stream" in kind
+        self.pipe.events = b"event-stream" in kind
+        self.pipe.told = self.pipe.events or b"json" in kind
 
     def keep_alive(self, now: float, silence: float) -> None:
         """Nothing to send."""
@@ -188,7 +206,9 @@ class _Sound(Call):
     def _dispatch(self, arm: Arm, reply: StreamReply | None) -> Relay:
         gateway = self.gateway
         body = self._body(arm)
-        relay = _SoundRelay(_Bytes(), reply, b"", arm.dialect.decode_error, gateway.tasks, gateway.loop)
+        relay = _SoundRelay(
+            _Bytes(), reply, b"", arm.dialect.decode_error, gateway.tasks, gateway.loop, gateway.mask
+        )
         relay.content_type = b"application/octet-stream"
         relay.named_head = self._names(arm)
         self.relay = relay

@@ -40,7 +40,8 @@ async def get(gateway: Gateway, http: Incoming, _principal: Principal, _rest: st
                 "streamed": decision.streamed,
                 "cancelled": decision.status == "cancelled",
                 "status": decision.status,
-                "error": decision.error,
+                # A row of an older version may hold what a provider repeated.
+                "error": decision.error and gateway.mask.text(decision.error),
                 "finish_reason": decision.finish,
                 "tokens_prompt": decision.input_tokens,
                 "tokens_completion": decision.output_tokens,
@@ -54,7 +55,10 @@ async def get(gateway: Gateway, http: Incoming, _principal: Principal, _rest: st
                 "latency": None if decision.ttft_s is None else round(decision.ttft_s * 1000, 3),
                 "generation_time": round((decision.finished_at - decision.at) * 1000, 3),
                 "session_id": decision.session,
-                "provider_responses": decision.attempts,
+                "provider_responses": [
+                    {**row, "message": gateway.mask.text(str(row.get("message", "")))}
+                    for row in decision.attempts
+                ],
                 "propensity": decision.propensity,
                 "probabilities": {
                     name: float(p) for name, p in zip(decision.arms, decision.probabilities, strict=True)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from adapters.dialects import by_name
 from adapters.dialects.openai_chat import OPENAI_CHAT
 from benchmarks.cassettes.recordings import exchanges
+from proxy.masking import Mask
 from proxy.relay import Relay
 from proxy.reply import StreamReply
 from proxy.upstream import IdleTimeout, Timeouts
@@ -64,7 +65,7 @@ class Stream:
         self.endings: list[object] = []
         tap = dialect.tap(stream=True, keep_usage=True, cost_of=lambda _: None)
         tasks = SimpleNamespace(start=lambda task, name: (self.held.append(name), task.close()))
-        self.relay = Relay(tap, StreamReply(request), b"", dialect.decode_error, tasks, self.loop)
+        self.relay = Relay(tap, StreamReply(request), b"", dialect.decode_error, tasks, self.loop, Mask())
         origin = SimpleNamespace(settled=lambda _: None, withdraw=lambda _: self.connection.close())
         self.exchange = Exchange(origin, b"POST / HTTP/1.1\r\n\r\n", b"", self.relay, Timeouts(), 0.0)
         self.relay.exchange = self.exchange

@@ -14,5 +14,5 @@ reply       bytes to the client
 journal     group commit, then learner and statistics take the committed rows in
 roster      takes arms into service and out of it, as configuration and journal say
 
-gateway holds it all, watch looks after its store; serve and workers run it; cli, terminal and market/ are what a person sees.
+gateway holds it all, watch looks after its store, peers speaks with the others on it; serve and workers run it; cli, terminal and market/ are what a person sees.
 """

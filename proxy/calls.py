@@ -353,6 +353,7 @@ class Call:
             objective=terms(plan.objective),
             price_version=arm.price.version,
             key=self.principal.key_id,
+            team=self.principal.team_id,
             session=request.session,
             user=request.user,
             dialect=self.client.name,
@@ -376,7 +377,7 @@ class Call:
             record.usage_estimated = usage.estimated
         if request.session is not None and status == "ok":
             tokens = (record.input_tokens or 0) + (record.output_tokens or 0)
-            self.gateway.sessions.ended(request.session, arm.name, finished, tokens)
+            self.gateway.sessions.ended(self.principal.sessions, request.session, arm.name, finished, tokens)
         self.gateway.journal.decided(record)
 
 
@@ -410,7 +411,7 @@ def begin(
     kind: type[Call] = Call,
 ) -> Call:
     """Plans, where no plan is given, and decides. Raises Refusal."""
-    plan = plan or gateway.router.plan(request, gateway.loop.time())
+    plan = plan or gateway.router.plan(request, principal, gateway.loop.time())
     context, decision = decide(gateway, request, plan, gateway.random())
     return kind(gateway, http, client, request, canonical, plan, principal, context, decision)
 

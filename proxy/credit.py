@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bandit import recalled
+from proxy.errors import Refusal
+from proxy.peers import AGAIN_S
+from proxy.principal import Principal
 from state.records import Decision, Feedback, FeedbackResult
 
 if TYPE_CHECKING:
@@ -14,9 +17,6 @@ if TYPE_CHECKING:
 
 _UNDER_WAY_S = 10.0
 """How long a feedback waits for the end of the answer that it is about."""
-
-_ELSEWHERE_S = (0.02, 0.06, 0.2)
-"""Pauses before asking again where another worker may hold the answer: group commit takes a few hundredths."""
 
 EPISODE = "episode"
 """Source of the rows that a session's feedback becomes, so that they can be told from an answer's own."""
@@ -31,7 +31,9 @@ class Outcome:
     answers: int = 1
 
 
-async def credit(gateway: Gateway, feedback: list[Feedback], sessions: list[str | None]) -> list[Outcome]:
+async def credit(
+    gateway: Gateway, principal: Principal, feedback: list[Feedback], sessions: list[str | None]
+) -> list[Outcome]:
     """Commits the items, each about its `id` or, where `sessions` has one, about that session.
 
     A session's value is one observation, so each of its n answers gets it with weight 1/n: an episode of
@@ -39,10 +41,9 @@ async def credit(gateway: Gateway, feedback: list[Feedback], sessions: list[str 
     its own keeps it. Raises StoreError.
     """
     if any(session is not None for session in sessions):
-        # The last answers of the episode may be on their way into the journal, here or in another worker.
+        # The last answers of the episode may be on their way into the journal, here or in another gateway.
         await gateway.journal.flush()
-        if gateway.config.server.workers > 1:
-            await asyncio.sleep(_ELSEWHERE_S[1])
+        await gateway.peers.settled()
     groups: list[list[Feedback]] = []
     for item, session in zip(feedback, sessions, strict=True):
         if session is None:
@@ -52,7 +53,7 @@ async def credit(gateway: Gateway, feedback: list[Feedback], sessions: list[str 
             groups.append(await _episode(gateway, item, session))
     rows = [row for group in groups for row in group]
     results = await gateway.journal.judged(rows)
-    results = await _again(gateway, rows, results)
+    results = await _again(gateway, principal, rows, results)
     outcomes, at = [], 0
     for item, group in zip(feedback, groups, strict=True):
         outcomes.append(_outcome(item, results[at : at + len(group)]))
@@ -69,9 +70,21 @@ def _outcome(item: Feedback, results: list[FeedbackResult]) -> Outcome:
 
 async def _episode(gateway: Gateway, item: Feedback, session: str) -> list[Feedback]:
     open_: list[Decision] = []
-    for decision in await gateway.store.session(session):
+    answers = await gateway.store.session(session, viewer=item.by)
+    own, strangers = item.by.owner, set()
+    for decision in answers:
+        if decision.key != own.key and (not own.team or decision.team != own.team):
+            strangers.add(decision.team or decision.key)
+    if len(strangers) > 1:
+        raise Refusal(
+            409,
+            f"Several clients have a session {session!r}: judge its answers by their ids.",
+            code="session_ambiguous",
+            param="session_id",
+        )
+    for decision in answers:
         if decision.status == "ok":
-            given = await gateway.store.feedback_of(decision.request_id or decision.id)
+            given = await gateway.store.feedback_of(decision.request_id or decision.id, item.by)
             if all(f.metric != item.metric or f.source.startswith(EPISODE) for f in given):
                 open_.append(decision)
     source = f"{EPISODE}/{item.source}" if item.source else EPISODE
@@ -89,7 +102,7 @@ async def _weigh(gateway: Gateway, item: Feedback, decision: Decision | None = N
     """Fixes the weight that corrects for who bothers to complain, where a source says who it is."""
     if not item.source:
         return
-    decision = decision or await gateway.store.decision(item.id)
+    decision = decision or await gateway.store.decision(item.id, item.by)
     bandit = gateway.learner.bandit
     if decision is not None and decision.arm in bandit.arms:
         item.weight = bandit.feedback_weight(
@@ -102,15 +115,17 @@ async def _weigh(gateway: Gateway, item: Feedback, decision: Decision | None = N
 
 
 async def _again(
-    gateway: Gateway, feedback: list[Feedback], results: list[FeedbackResult]
+    gateway: Gateway, principal: Principal, feedback: list[Feedback], results: list[FeedbackResult]
 ) -> list[FeedbackResult]:
-    """An id may be unknown only because its answer is still under way, here or in another worker."""
+    """An id may be unknown only because its answer is still under way, here or in another gateway. Raises Refusal."""
     missing = [n for n, result in enumerate(results) if result.status == "unknown"]
     if not missing:
         return results
     ids = {feedback[n].id for n in missing}
     waiting = []
     for call in list(gateway.calls.values()):
+        if not principal.sees(call.principal):
+            continue
         if call.id in ids or (call.relay is not None and call.relay.pipe.id in ids):
             call.finished = call.finished or asyncio.Event()
             waiting.append(asyncio.ensure_future(call.finished.wait()))
@@ -122,13 +137,26 @@ async def _again(
                 task.cancel()
         await gateway.journal.flush()
         await _retry(gateway, feedback, results)
-    if gateway.config.server.workers > 1:
-        for pause in _ELSEWHERE_S:
-            if all(result.status != "unknown" for result in results):
-                break
-            await asyncio.sleep(pause)
-            await _retry(gateway, feedback, results)
+    if gateway.store.shared and (unknown := _unknown(feedback, results)):
+        elsewhere = await gateway.peers.settled(unknown)
+        await _retry(gateway, feedback, results)
+        unknown = _unknown(feedback, results)
+        if any(
+            name in unknown and principal.sees(Principal(key, team, frozenset()))
+            for name, key, team in elsewhere
+        ):
+            raise Refusal(
+                503,
+                "The answer is still under way in another gateway on this database: try again when it has ended.",
+                kind="api_error",
+                code="answer_under_way",
+                retry_after_s=AGAIN_S,
+            )
     return results
+
+
+def _unknown(feedback: list[Feedback], results: list[FeedbackResult]) -> set[str]:
+    return {item.id for item, result in zip(feedback, results, strict=True) if result.status == "unknown"}
 
 
 async def _retry(gateway: Gateway, feedback: list[Feedback], results: list[FeedbackResult]) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import os
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import orjson
@@ -16,11 +15,12 @@ import orjson
 from proxy.admission import Admission
 from proxy.arms import Arm, ArmTable
 from proxy.calls import Call
-from proxy.config import ApiKeyConfig, ArmConfig, Config, ConfigError
+from proxy.config import ArmConfig, Config, ConfigError
 from proxy.credentials import mask_of
 from proxy.health import Health
 from proxy.journal import Journal
 from proxy.learner import Learner
+from proxy.peers import Peers, UnderWay
 from proxy.principal import Principal
 from proxy.roster import Roster
 from proxy.routing import Router
@@ -28,6 +28,7 @@ from proxy.sessions import Sessions
 from proxy.tasks import Tasks
 from proxy.upstream import Addresses, Limits, Pool, Proxies, Timeouts
 from proxy.watch import Watch
+from state.records import KeyEntry
 from state.sqlite import SqliteStore
 from state.store import Store
 
@@ -44,18 +45,15 @@ _IDS_AT_ONCE = 256
 class Gateway:
     """Composition of one worker."""
 
+    admission: Admission
+    """There from `open` on: nobody is let in before the store has told whose the keys are."""
+
     def __init__(self, config: Config, store: Store, environment: Mapping[str, str] = os.environ) -> None:
         self.config = config
         self.store = store
         self.loop = asyncio.get_running_loop()
         self.started_at = time.time()
         self.tasks = Tasks()
-        server = config.server
-        self.admission = Admission(
-            [(entry.key.get_secret_value(), _principal(entry)) for entry in server.api_keys],
-            server.allowed_hosts,
-            server.allowed_origins,
-        )
         self.arms = ArmTable()
         self.health = Health()
         self.sessions = Sessions()
@@ -69,6 +67,7 @@ class Gateway:
         self.learner = self.roster.learner = Learner(self.roster.prior_of)
         self.journal = Journal(store, self.learner, shared=store.shared)
         self.watch = Watch(store)
+        self.peers = Peers(store, self.journal.flush, self._under_way)
         limits = config.timeouts
         try:
             proxies = Proxies.from_environment()
@@ -100,10 +99,12 @@ class Gateway:
         return gateway
 
     async def _start(self) -> None:
+        self.admission = await _admission(self.config, self.store)
         await self.roster.load(self.config)
         self.journal.start(self.tasks)
         self.tasks.start(self._tick(), name="keep-alive")
         self.watch.start(self.tasks)
+        await self.peers.start(self.tasks)
         if self.store.shared:
             self.tasks.start(self.roster.follow(), name="prices")
 
@@ -111,8 +112,18 @@ class Gateway:
         """Ends what is under way, then commits what is left."""
         await self.pool.close()
         await self.journal.close()
+        await self.peers.close()
         await self.tasks.close()
         await self.store.close()
+
+    def _under_way(self, ids: Collection[str]) -> list[UnderWay]:
+        """Returns those of some ids, ours or the upstream's, whose answers haven't ended, and whose they are."""
+        return [
+            (name, *call.principal.owner)
+            for call in self.calls.values()
+            for name in (call.id, None if call.relay is None else call.relay.pipe.id)
+            if name is not None and name in ids
+        ]
 
     def new_id(self) -> str:
         """Returns a new generation id, 96 random bits."""
@@ -135,9 +146,15 @@ class Gateway:
                     call.relay.keep_alive(now, KEEP_ALIVE_S)
 
 
-def _principal(entry: ApiKeyConfig) -> Principal:
-    digest = hashlib.sha256(entry.key.get_secret_value().encode()).digest()[:4].hex()
-    return Principal(digest, entry.team or "", frozenset(entry.scopes))
+async def _admission(config: Config, store: Store) -> Admission:
+    server = config.server
+    keys = [(entry.key.get_secret_value(), entry) for entry in server.api_keys]
+    owners = await store.register_keys([KeyEntry(key, entry.name, entry.team) for key, entry in keys])
+    principals = [
+        (key, Principal(owner.key, owner.team, frozenset(entry.scopes)))
+        for (key, entry), owner in zip(keys, owners, strict=True)
+    ]
+    return Admission(principals, server.allowed_hosts, server.allowed_origins)
 
 
 def with_market_arms(config: Config, arms: list[ArmConfig]) -> Config:

@@ -16,6 +16,7 @@ from bandit import Quote
 from proxy.arms import Arm, CandidateSet
 from proxy.errors import not_found
 from proxy.incoming import Incoming
+from proxy.principal import Principal
 from proxy.request import OWN_FIELDS, ClientRequest, assemble
 from proxy.routing import Plan
 
@@ -52,11 +53,17 @@ class Passing(OpenAIChat):
         return self._offered.search(arm.model) is not None or self.name in (arm.capabilities or ())
 
 
-def plan(gateway: Gateway, request: ClientRequest, wire: Passing, measured: Usage | None = None) -> Plan:
+def plan(
+    gateway: Gateway,
+    request: ClientRequest,
+    principal: Principal,
+    wire: Passing,
+    measured: Usage | None = None,
+) -> Plan:
     """Returns the candidates that offer `wire`, as arms that speak it; the quote holds what is `measured` before
     the call. Raises Refusal.
     """
-    found = gateway.router.plan(request, gateway.loop.time(), chat=False)
+    found = gateway.router.plan(request, principal, gateway.loop.time(), chat=False)
     named = found.route not in gateway.router.routes
     kept = [
         position

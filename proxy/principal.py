@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from state.records import Owner, Viewer
+
 Scope = Literal["data", "feedback", "read", "admin"]
 
 CLIENT_SCOPES: tuple[Scope, ...] = ("data", "feedback", "read")
@@ -15,23 +17,20 @@ ALL_SCOPES: tuple[Scope, ...] = (*CLIENT_SCOPES, "admin")
 class Principal:
     """Whose a request is. Ids survive a change of the key itself; both are "" where no key is configured."""
 
-    __slots__ = ("key_id", "owner", "scopes", "team_id")
+    __slots__ = ("key_id", "owner", "scopes", "sessions", "team_id", "viewer")
 
     def __init__(self, key_id: str, team_id: str, scopes: frozenset[str]) -> None:
         self.key_id = key_id
         self.team_id = team_id
         self.scopes = scopes
-        self.owner = team_id or key_id  # whose sessions are its own
-
-    @property
-    def everywhere(self) -> bool:
-        """True for who may read and judge what is others'."""
-        return "admin" in self.scopes
+        self.owner = Owner(key_id, team_id)
+        self.viewer = Viewer(self.owner, everywhere="admin" in scopes)
+        self.sessions = team_id or key_id  # whose sessions are its own
 
     def sees(self, other: Principal) -> bool:
         """Tells whether a request of `other` is this one's to read and to judge."""
         return (
-            self.everywhere
+            self.viewer.everywhere
             or self.key_id == other.key_id
             or (self.team_id != "" and self.team_id == other.team_id)
         )

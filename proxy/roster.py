@@ -22,7 +22,7 @@ from proxy.config import ArmConfig, Config, ConfigError, PriceConfig, describe, 
 from proxy.learner import Learner
 from proxy.masking import Mask
 from proxy.upstream import Addresses
-from state.records import ArmChange
+from state.records import NOBODY, ArmChange, Owner
 from state.store import Store, StoreError
 
 log = logging.getLogger("meritorder.roster")
@@ -137,7 +137,7 @@ class Roster:
         except ConfigError:
             return None
 
-    async def add(self, config: ArmConfig) -> Arm:
+    async def add(self, config: ArmConfig, by: Owner = NOBODY) -> Arm:
         """Adds an arm durably. Raises ConfigError, ArmExistsError, StoreError.
 
         A key may only be named, not given: the store is no safe.
@@ -148,27 +148,34 @@ class Roster:
             at=time.time(),
             config=config.model_dump(mode="json", exclude_defaults=True),
             prior=asdict(arm.prior),
+            by=by,
         )
         if config.name in self._table.by_name or not await self._store.change_arm(change):
             raise ArmExistsError(config.name)
         await self.learner.catch_up(self._store, until=change.seq)
         return arm
 
-    async def remove(self, name: str) -> None:
+    async def remove(self, name: str, by: Owner = NOBODY) -> None:
         """Takes an arm out of service durably; what was learnt of it stays. Raises KeyError, StoreError."""
-        change = ArmChange(name=name, at=time.time(), config=None)
+        change = ArmChange(name=name, at=time.time(), config=None, by=by)
         if not await self._store.change_arm(change):
             raise KeyError(name)
         await self.learner.catch_up(self._store, until=change.seq)
         if self._prices.get(_PRICE + name) is not None:
             # An arm that comes later under this name has its own price.
-            await self._keep_price(name, None)
+            await self._keep_price(name, None, by)
 
-    async def set_price(self, name: str, price: PriceConfig) -> None:
-        """Sets today's price of an arm durably; the next decision uses it. Raises KeyError."""
-        if name not in self._table.by_name or custom_price(price) is None:
+    async def knows(self, name: str) -> bool:
+        """Returns whether there is this arm; another gateway may have added it a moment ago. Raises StoreError."""
+        if name not in self._table.by_name:
+            await self.learner.catch_up(self._store)
+        return name in self._table.by_name
+
+    async def set_price(self, name: str, price: PriceConfig, by: Owner = NOBODY) -> None:
+        """Sets today's price of an arm durably; the next decision uses it. Raises KeyError, StoreError."""
+        if custom_price(price) is None or not await self.knows(name):
             raise KeyError(name)
-        await self._keep_price(name, price.model_dump(mode="json", exclude_none=True))
+        await self._keep_price(name, price.model_dump(mode="json", exclude_none=True), by)
         self._reprice(name)
 
     async def follow(self) -> None:
@@ -188,8 +195,8 @@ class Roster:
         for name in changed:
             self._reprice(name.removeprefix(_PRICE))
 
-    async def _keep_price(self, name: str, value: object) -> None:
-        await self._store.set_value(_PRICE + name, value)
+    async def _keep_price(self, name: str, value: object, by: Owner) -> None:
+        await self._store.set_value(_PRICE + name, value, by)
         self._prices[_PRICE + name] = value
 
     def _changed(self, change: ArmChange) -> None:

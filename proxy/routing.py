@@ -13,6 +13,7 @@ from proxy.config import ObjectiveConfig, RouteConfig
 from proxy.errors import Refusal, invalid, not_found
 from proxy.expressing import missing_words
 from proxy.health import Health
+from proxy.principal import Principal
 from proxy.request import ClientRequest
 from proxy.sessions import Sessions
 
@@ -58,7 +59,7 @@ class Router:
         self._cache: dict[tuple[object, ...], tuple[str, CandidateSet]] = {}
         self._cached_version = -1
 
-    def plan(self, request: ClientRequest, now: float, *, chat: bool = True) -> Plan:
+    def plan(self, request: ClientRequest, principal: Principal, now: float, *, chat: bool = True) -> Plan:
         """Returns the candidates of `request` with today's quote. Not for `chat`: whatever API the arms offer.
         Raises Refusal.
         """
@@ -74,13 +75,13 @@ class Router:
         if request.require_parameters and chat:
             candidates = _expressing(candidates, request)
         if request.in_tool_loop and request.session is not None:
-            candidates = self._same_arm(candidates, request.session)
+            candidates = self._same_arm(candidates, principal.sessions, request.session)
         objective = self._objectives.get(route) or self._objectives["auto"]
         if suffix is not None:
             objective = SUFFIXES[suffix].over(objective)
         if request.objective is not None:
             objective = request.objective.over(objective)
-        return Plan(route, candidates, objective, self._quote(candidates, request, now))
+        return Plan(route, candidates, objective, self._quote(candidates, request, principal.sessions, now))
 
     def _candidates(self, model: str, request: ClientRequest, *, chat: bool) -> tuple[str, CandidateSet]:
         facts = request.facts
@@ -181,14 +182,14 @@ class Router:
             raise invalid(f"`{field}` is {tokens}; the most that an arm here can write is {most}.", field)
         return CandidateSet(able)
 
-    def _same_arm(self, candidates: CandidateSet, session: str) -> CandidateSet:
-        last = self._sessions.last(session)
+    def _same_arm(self, candidates: CandidateSet, owner: str, session: str) -> CandidateSet:
+        last = self._sessions.last(owner, session)
         if last is None:
             return candidates
         same = [arm for arm in candidates.arms if arm.name == last.arm]
         return CandidateSet(same) if same else candidates
 
-    def _quote(self, candidates: CandidateSet, request: ClientRequest, now: float) -> Quote:
+    def _quote(self, candidates: CandidateSet, request: ClientRequest, owner: str, now: float) -> Quote:
         tokens = request.input_tokens
         if candidates.tiered and tokens > 32_000:
             import numpy as np  # noqa: PLC0415
@@ -201,7 +202,7 @@ class Router:
                 fixed += candidates.request_usd
             output = candidates.output_usd
         if request.session is not None:
-            warm = self._sessions.warm(request.session, now)
+            warm = self._sessions.warm(owner, request.session, now)
             if warm is not None and warm.arm in candidates.names:
                 position = candidates.names.index(warm.arm)
                 cached = min(warm.tokens, tokens)

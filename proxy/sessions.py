@@ -24,25 +24,26 @@ class Turn:
 
 
 class Sessions:
-    """Bounded memory of sessions, the longest unused forgotten first."""
+    """Bounded memory of sessions, the longest unused forgotten first. Each owner has names of its own."""
 
     def __init__(self) -> None:
-        self._turns: OrderedDict[str, Turn] = OrderedDict()
+        self._turns: OrderedDict[tuple[str, str], Turn] = OrderedDict()
 
-    def ended(self, session: str, arm: str, at: float, tokens: int) -> None:
+    def ended(self, owner: str, session: str, arm: str, at: float, tokens: int) -> None:
         """A turn was answered."""
-        self._turns[session] = Turn(arm, at, tokens)
-        self._turns.move_to_end(session)
+        name = (owner, session)
+        self._turns[name] = Turn(arm, at, tokens)
+        self._turns.move_to_end(name)
         if len(self._turns) > _MOST:
             self._turns.popitem(last=False)
 
-    def last(self, session: str) -> Turn | None:
+    def last(self, owner: str, session: str) -> Turn | None:
         """Returns the session's last turn."""
-        return self._turns.get(session)
+        return self._turns.get((owner, session))
 
-    def warm(self, session: str, now: float) -> Turn | None:
+    def warm(self, owner: str, session: str, now: float) -> Turn | None:
         """Returns the last turn if its prompt is probably still cached at `now`."""
-        turn = self._turns.get(session)
+        turn = self._turns.get((owner, session))
         if turn is None or now - turn.at > CACHE_S or turn.tokens < LEAST_CACHED:
             return None
         return turn

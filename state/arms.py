@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from state.owners import Numbers
 from state.records import ArmChange
 from state.rows import dumps, text
 
@@ -18,7 +19,7 @@ _COLUMNS = "seq, name, at, config, prior"
 NEWEST_OF_EACH = "WHERE seq IN (SELECT max(seq) FROM arms GROUP BY name) AND config IS NOT NULL ORDER BY seq"
 
 
-def append(connection: sqlite3.Connection, change: ArmChange) -> int | None:
+def append(connection: sqlite3.Connection, numbers: Numbers, change: ArmChange) -> int | None:
     """Writes a change inside the caller's transaction and returns its seq; None if it would change nothing."""
     name = text(change.name)
     newest = connection.execute(
@@ -29,8 +30,15 @@ def append(connection: sqlite3.Connection, change: ArmChange) -> int | None:
         return None
     (seq,) = connection.execute("SELECT next FROM sequence").fetchone()
     connection.execute(
-        f"INSERT INTO arms ({_COLUMNS}) VALUES (?, ?, ?, ?, ?)",
-        (seq, name, change.at, _packed(change.config), _packed(change.prior)),
+        f"INSERT INTO arms ({_COLUMNS}, principal) VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            seq,
+            name,
+            change.at,
+            _packed(change.config),
+            _packed(change.prior),
+            numbers.of(connection, *change.by),
+        ),
     )
     connection.execute("UPDATE sequence SET next = ?", (seq + 1,))
     return int(seq)

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from operator import attrgetter
 
-from state import arms, labels
+from state import arms, labels, owners
 from state.migrations import BLOCK_BITS
-from state.records import Decision, Event, Feedback, FeedbackResult
+from state.owners import Names, Numbers
+from state.records import EVERYBODY, Decision, Event, Feedback, FeedbackResult, Viewer
 from state.rows import (
     DECISION_COLUMNS,
     FEEDBACK_COLUMNS,
@@ -41,8 +42,8 @@ _INSERT_DECISION = {
 """By the number of values."""
 
 _INSERT_FEEDBACK = (
-    f"INSERT INTO feedback ({FEEDBACK_COLUMNS}, decision, previous)"
-    f" VALUES ({', '.join('?' * (FEEDBACK_COLUMNS.count(',') + 3))})"
+    f"INSERT INTO feedback ({FEEDBACK_COLUMNS}, decision, previous, principal)"
+    f" VALUES ({', '.join('?' * (FEEDBACK_COLUMNS.count(',') + 4))})"
 )
 _SLICE = 16
 _BREATH_S = 1e-6
@@ -58,13 +59,20 @@ _WIDEN_BLOCK = (
 
 
 _IN_BLOCK = f"SELECT max(seq) FROM decisions WHERE seq >> {BLOCK_BITS} = +b.block"
-# Block by block, newest first, until one has the id under either name. The plus takes the integer affinity
-# away, with which SQLite would not use the indexes over an expression.
-_NEWEST = (
-    f"SELECT ifnull(({_IN_BLOCK} AND request_hash = ?1 AND request_id = ?2),"
-    f" ({_IN_BLOCK} AND id_hash = ?1 AND id = ?2)) AS found"
-    " FROM blocks b WHERE found IS NOT NULL ORDER BY b.block DESC LIMIT 1"
-)
+
+
+def _newest(condition: str) -> str:
+    # Block by block, newest first, until one has the id under either name. The plus takes the integer affinity
+    # away, with which SQLite would not use the indexes over an expression.
+    return (
+        f"SELECT ifnull(({_IN_BLOCK} AND request_hash = ?1 AND request_id = ?2{condition}),"
+        f" ({_IN_BLOCK} AND id_hash = ?1 AND id = ?2{condition})) AS found"
+        " FROM blocks b WHERE found IS NOT NULL ORDER BY b.block DESC LIMIT 1"
+    )
+
+
+_NEWEST = _newest("")
+_NEWEST_OWN = _newest(f" AND {owners.own('?3', '?4')}")
 _FEEDBACK_OF = f"SELECT {FEEDBACK_COLUMNS} FROM feedback WHERE decision = ? AND metric = ?"
 _FEEDBACK_WITH_DECISION = (
     "SELECT "
@@ -76,6 +84,7 @@ _FEEDBACK_WITH_DECISION = (
 def append(
     connection: sqlite3.Connection,
     texts: TextIds,
+    numbers: Numbers,
     decisions: Sequence[Decision],
     feedback: Sequence[Feedback],
 ) -> tuple[int, list[FeedbackResult]]:
@@ -85,14 +94,16 @@ def append(
     for start in range(0, len(decisions), _SLICE):
         if start:
             time.sleep(_BREATH_S)
-        _insert(connection, _packed(connection, texts, decisions[start : start + _SLICE], first + start))
+        _insert(
+            connection, _packed(connection, texts, numbers, decisions[start : start + _SLICE], first + start)
+        )
     if decisions:
         _widen_blocks(connection, first, [decision.at for decision in decisions])
     taken = first + len(decisions)
     results: list[FeedbackResult] = []
     fresh: list[tuple[Feedback, Feedback]] = []
     for item in feedback:
-        status, stored = _append_feedback(connection, item, taken)
+        status, stored = _append_feedback(connection, numbers, item, taken)
         if status in ("new", "corrected") and stored is not None:
             fresh.append((item, stored))
             taken += 1
@@ -110,7 +121,11 @@ def append(
 
 
 def _packed(
-    connection: sqlite3.Connection, texts: TextIds, decisions: Sequence[Decision], first: int
+    connection: sqlite3.Connection,
+    texts: TextIds,
+    numbers: Numbers,
+    decisions: Sequence[Decision],
+    first: int,
 ) -> list[Row]:
     """Returns the rows of decisions, numbered from `first` on; texts they are the first to name are stored."""
     rows: list[Row] = []
@@ -126,7 +141,8 @@ def _packed(
         frame = texts.known(body)
         if frame is None:
             frame = texts.store(connection, body, body)
-        rows.append(pack_decision(decision, seq, candidates, frame))
+        principal = numbers.of(connection, decision.key, decision.team)
+        rows.append(pack_decision(decision, seq, candidates, frame, principal))
     return rows
 
 
@@ -151,8 +167,10 @@ def _widen_blocks(connection: sqlite3.Connection, first: int, times: list[float]
         start = end
 
 
-def _append_feedback(connection: sqlite3.Connection, item: Feedback, seq: int) -> tuple[str, Feedback | None]:
-    decision = find(connection, item.id)
+def _append_feedback(
+    connection: sqlite3.Connection, numbers: Numbers, item: Feedback, seq: int
+) -> tuple[str, Feedback | None]:
+    decision = find(connection, item.id, item.by)
     if decision is None:
         return "unknown", None
     arm, task, blob = connection.execute(
@@ -160,9 +178,11 @@ def _append_feedback(connection: sqlite3.Connection, item: Feedback, seq: int) -
     ).fetchone()
     context = unpack_floats(blob)
     of_metric = (decision, text(item.metric))
+    principal = numbers.of(connection, *item.by.owner)
     if item.idempotency_key is not None:
         seen = connection.execute(
-            f"{_FEEDBACK_OF} AND idempotency_key = ? LIMIT 1", (*of_metric, text(item.idempotency_key))
+            f"{_FEEDBACK_OF} AND idempotency_key = ? AND ifnull(principal, ?4) = ?4 LIMIT 1",
+            (*of_metric, text(item.idempotency_key), principal),
         ).fetchone()
         if seen is not None:
             return "repeated", unpack_feedback(seen, arm=arm, task=task, context=context)
@@ -170,7 +190,7 @@ def _append_feedback(connection: sqlite3.Connection, item: Feedback, seq: int) -
     previous = None if in_force is None else unpack_feedback(in_force, arm=arm, task=task, context=context)
     if previous is not None and previous.value == item.value:
         return "repeated", previous
-    row = pack_feedback(item, seq, decision, None if previous is None else previous.seq)
+    row = pack_feedback(item, seq, decision, None if previous is None else previous.seq, principal)
     try:
         connection.execute(_INSERT_FEEDBACK, row)
     except _UNSTORABLE:
@@ -179,27 +199,48 @@ def _append_feedback(connection: sqlite3.Connection, item: Feedback, seq: int) -
     return ("new" if previous is None else "corrected"), stored
 
 
-def find(connection: sqlite3.Connection, id: str) -> int | None:
-    """Returns the seq of the newest decision with this `request_id` or `id`."""
+def find(connection: sqlite3.Connection, id: str, viewer: Viewer = EVERYBODY) -> int | None:
+    """Returns the seq of the newest decision with this `request_id` or `id` that the viewer may see, its own first."""
     wanted = text(id)
-    found = connection.execute(_NEWEST, (hash_of(wanted), wanted)).fetchone()
+    name = (hash_of(wanted), wanted)
+    found = connection.execute(_NEWEST_OWN, (*name, *owners.of(viewer))).fetchone()
+    if found is None and viewer.everywhere:
+        found = connection.execute(_NEWEST, name).fetchone()
     return None if found is None else int(found[0])
 
 
+def session(
+    connection: sqlite3.Connection, texts: Texts, names: Names, session: str, limit: int, viewer: Viewer
+) -> list[Decision]:
+    """Returns the latest decisions of a session, newest first: the viewer's own, else what else it may see."""
+    clause = "WHERE session = ?{} ORDER BY seq DESC LIMIT ?"
+    wanted = text(session)
+    values = (wanted, *owners.of(viewer), limit)
+    found = decisions_where(connection, texts, names, clause.format(f" AND {owners.own()}"), values)
+    if not found and viewer.everywhere:
+        found = decisions_where(connection, texts, names, clause.format(""), (wanted, limit))
+    return found
+
+
 def decisions_where(
-    connection: sqlite3.Connection, texts: Texts, clause: str, parameters: Sequence[object]
+    connection: sqlite3.Connection, texts: Texts, names: Names, clause: str, parameters: Sequence[object]
 ) -> list[Decision]:
     """Returns the decisions that `clause` (everything from WHERE or JOIN on) selects."""
     return [
-        unpack_decision(row, texts.arms(connection, row[9]), texts.frame(connection, row[10]))
+        unpack_decision(
+            row,
+            texts.arms(connection, row[9]),
+            texts.frame(connection, row[10]),
+            names.of(connection, row[21], row[10]),
+        )
         for row in connection.execute(f"SELECT {DECISION_COLUMNS} FROM decisions {clause}", parameters)
     ]
 
 
-def tail(connection: sqlite3.Connection, texts: Texts, after: int, limit: int) -> list[Event]:
+def tail(connection: sqlite3.Connection, texts: Texts, names: Names, after: int, limit: int) -> list[Event]:
     """Reads on inside the caller's transaction: all tables have to be seen at the same commit."""
     found: list[Event] = []
-    found += decisions_where(connection, texts, "WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
+    found += decisions_where(connection, texts, names, "WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
     found += feedback_where(connection, "WHERE f.seq > ? ORDER BY f.seq LIMIT ?", (after, limit))
     found += arms.changes_where(connection, "WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
     found += labels.labels_where(connection, "WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))

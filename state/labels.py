@@ -9,13 +9,14 @@ from collections.abc import Sequence
 
 import orjson
 
+from state.owners import Numbers
 from state.records import Label
 from state.rows import dumps, pack_floats, text, unpack_floats
 
 _COLUMNS = "seq, digest, at, task, context, qualities, output_tokens"
 
 
-def append(connection: sqlite3.Connection, labels: Sequence[Label]) -> None:
+def append(connection: sqlite3.Connection, numbers: Numbers, labels: Sequence[Label]) -> None:
     """Writes labels inside the caller's transaction and sets their seq; one that is there already keeps 0."""
     (seq,) = connection.execute("SELECT next FROM sequence").fetchone()
     for label in labels:
@@ -27,9 +28,10 @@ def append(connection: sqlite3.Connection, labels: Sequence[Label]) -> None:
             pack_floats(label.context),
             dumps(label.qualities),
             dumps(label.output_tokens),
+            numbers.of(connection, *label.by),
         )
         written = connection.execute(
-            f"INSERT INTO labels ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING",
+            f"INSERT INTO labels ({_COLUMNS}, principal) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING",
             row,
         ).rowcount
         if written:

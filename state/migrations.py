@@ -109,6 +109,44 @@ MIGRATIONS: tuple[Migration, ...] = (
         "0004 lengths of labelled answers",
         ("ALTER TABLE labels ADD COLUMN output_tokens TEXT NOT NULL DEFAULT '{}'",),
     ),
+    Migration(
+        "0005 keys and teams",
+        (
+            # A key of the configuration has a name or the digest of the key itself, never both.
+            "CREATE TABLE teams (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at REAL NOT NULL)",
+            (
+                "CREATE TABLE keys (id TEXT PRIMARY KEY, name TEXT UNIQUE, team_id TEXT REFERENCES teams (id),"
+                " digest BLOB UNIQUE, created_at REAL NOT NULL)"
+            ),
+            "CREATE TABLE key_salt (one INTEGER PRIMARY KEY CHECK (one = 1), salt BLOB NOT NULL)",
+            "INSERT INTO key_salt VALUES (1, randomblob(32))",
+            # Who a row belongs to takes a byte or two in it. A number keeps its pair for ever.
+            (
+                "CREATE TABLE principals (number INTEGER PRIMARY KEY, key_id TEXT NOT NULL,"
+                " team_id TEXT NOT NULL)"
+            ),
+            "CREATE INDEX principals_key ON principals (key_id)",
+            "CREATE INDEX principals_team ON principals (team_id)",
+            *(
+                f"ALTER TABLE {table} ADD COLUMN principal INTEGER"
+                for table in ("decisions", "feedback", "labels", "arms", '"values"')
+            ),
+            # Decisions used to name in their frame who asked. There are few frames, and rewriting millions of rows
+            # would take minutes.
+            (
+                "CREATE TABLE former_frames AS SELECT id AS frame, 0 AS principal, CASE WHEN json_valid(body) THEN"
+                " CASE WHEN json_type(body, '$[2]') IN ('true', 'false') THEN json_extract(body, '$[3]') END END AS key_id"
+                " FROM texts"
+            ),
+            "DELETE FROM former_frames WHERE typeof(key_id) <> 'text'",
+            "CREATE UNIQUE INDEX former_frames_frame ON former_frames (frame)",
+            "INSERT INTO principals (key_id, team_id) SELECT DISTINCT key_id, '' FROM former_frames",
+            (
+                "UPDATE former_frames SET principal ="
+                " (SELECT number FROM principals p WHERE p.key_id = former_frames.key_id)"
+            ),
+        ),
+    ),
 )
 
 

@@ -7,13 +7,41 @@ after they are committed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 Vector = npt.NDArray[np.floating]
+
+
+class Owner(NamedTuple):
+    """Whose a row is: the lasting ids of a key and its team, both "" where no key was asked for."""
+
+    key: str = ""
+    team: str = ""
+
+
+class Viewer(NamedTuple):
+    """Whose rows are looked for: the owner's own and its team's; `everywhere`: those first, then everybody's."""
+
+    owner: Owner
+    everywhere: bool
+
+
+NOBODY = Owner()
+EVERYBODY = Viewer(NOBODY, everywhere=True)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEntry:
+    """A key as it was configured; neither is kept as it is but the names."""
+
+    key: str = field(repr=False)
+    name: str | None = None
+    team: str | None = None
 
 
 @dataclass(slots=True, init=False)
@@ -25,6 +53,7 @@ class Decision:
                    an `id` that stands for several rows means the latest
     arms           the candidates, in the order of `probabilities`
     probabilities  shape (k,)
+    key, team      lasting ids of who asked, "" where no key was asked for
     context        shape (d,): exactly what was decided on; its values are those of float32, which is what is stored
     status         "ok", "cancelled" (client left), or an error's label
     attempts       arms that failed before `arm` answered: [{"arm", "error", "status", "seconds"}]
@@ -43,6 +72,7 @@ class Decision:
     objective: dict[str, object]
     price_version: str
     key: str
+    team: str
     session: str | None
     user: str | None
     dialect: str
@@ -78,6 +108,7 @@ class Decision:
         objective: dict[str, object],
         price_version: str,
         key: str = "",
+        team: str = "",
         session: str | None = None,
         user: str | None = None,
         dialect: str = "openai",
@@ -111,6 +142,7 @@ class Decision:
         self.objective = objective
         self.price_version = price_version
         self.key = key
+        self.team = team
         self.session = session
         self.user = user
         self.dialect = dialect
@@ -141,6 +173,7 @@ class Feedback:
     weight       of the observation when learning, fixed when it was taken in
     arm, context of the decision that `id` names
     previous     the feedback that this one replaces, to be taken back exactly
+    by           whose judgement it is, and whose answers may be judged
     """
 
     id: str
@@ -156,6 +189,7 @@ class Feedback:
     task: str = ""
     context: Vector | None = None
     previous: Feedback | None = None
+    by: Viewer = EVERYBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +207,7 @@ class ArmChange:
     config  what the arm is, as its owner described it
     prior   what was believed of it when it was added; None in rows of the first schema, which did not keep it
     at      epoch seconds
+    by      whose doing it is
     """
 
     name: str
@@ -180,6 +215,7 @@ class ArmChange:
     config: dict[str, object] | None
     prior: dict[str, object] | None = None
     seq: int = 0
+    by: Owner = NOBODY
 
 
 @dataclass(slots=True)
@@ -192,6 +228,7 @@ class Label:
     output_tokens
                of these answers, where they are known
     at         when it was taken in, epoch seconds
+    by         whose judgement it is
     """
 
     digest: bytes
@@ -201,6 +238,7 @@ class Label:
     qualities: dict[str, float]
     output_tokens: dict[str, int]
     seq: int = 0
+    by: Owner = NOBODY
 
 
 Event = Decision | Feedback | ArmChange | Label

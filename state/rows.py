@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import orjson
 
-from state.records import Decision, Feedback, Floats, Vector
+from state.records import Decision, Feedback, Floats, Owner, Vector
 
 Row = tuple[Any, ...]
 
 PLAIN_COLUMNS = (
     "seq, id, id_hash, request_id, request_hash, at, task, arm, propensity, candidates, frame, finished_at,"
-    " status, http_status, finish, input_tokens, output_tokens, cost_usd, details, context, probabilities"
+    " status, http_status, finish, input_tokens, output_tokens, cost_usd, details, context, probabilities, principal"
 )
 """Of a decision without session, user and time to the first token: sqlite3 takes longer to bind a None than
 SQLite to store it."""
@@ -45,10 +45,11 @@ def dumps(value: object) -> str:
 
 def frame_of(d: Decision) -> str:
     """Returns what many decisions have in common, as the JSON that is stored once for all of them."""
-    return dumps((d.route, d.dialect, d.streamed, d.key, d.price_version, d.objective))
+    # The empty place is that of the key, which has a column of its own since several keys may share a frame.
+    return dumps((d.route, d.dialect, d.streamed, "", d.price_version, d.objective))
 
 
-def pack_decision(d: Decision, seq: int, candidates: int, frame: int) -> Row:
+def pack_decision(d: Decision, seq: int, candidates: int, frame: int, principal: int) -> Row:
     """Returns the values of DECISION_COLUMNS, those of PLAIN_COLUMNS alone where the rest is None."""
     request_id = d.request_id if d.request_id and d.request_id != d.id else None
     rare = (
@@ -81,15 +82,17 @@ def pack_decision(d: Decision, seq: int, candidates: int, frame: int) -> Row:
         "" if rare == _ORDINARY else dumps(rare),  # sqlite3 binds a None more slowly
         pack_floats(d.context),
         pack_floats(d.probabilities),
+        principal,
     )
     if d.session is None and d.user is None and d.ttft_s is None:
         return row
     return (*row, d.session, d.user, d.ttft_s)
 
 
-def unpack_decision(row: Row, arms: tuple[str, ...], frame: list[Any]) -> Decision:
-    """Takes the values of DECISION_COLUMNS and the parsed texts that it names."""
-    route, dialect, streamed, key, price_version, objective = frame
+def unpack_decision(row: Row, arms: tuple[str, ...], frame: list[Any], owner: Owner | None) -> Decision:
+    """Returns the decision of the values of DECISION_COLUMNS, the parsed texts that it names, and its owner's name."""
+    route, dialect, streamed, former, price_version, objective = frame
+    key, team = owner or (former, "")
     rare = orjson.loads(row[18]) if row[18] else _ORDINARY
     error, cached_tokens, cache_write_tokens, reasoning_tokens, usage_estimated, attempts = rare
     return Decision(
@@ -105,8 +108,9 @@ def unpack_decision(row: Row, arms: tuple[str, ...], frame: list[Any]) -> Decisi
         objective=dict(objective),
         price_version=price_version,
         key=key,
-        session=row[21],
-        user=row[22],
+        team=team,
+        session=row[22],
+        user=row[23],
         dialect=dialect,
         streamed=streamed,
         request_id=row[3] or "",
@@ -122,14 +126,14 @@ def unpack_decision(row: Row, arms: tuple[str, ...], frame: list[Any]) -> Decisi
         reasoning_tokens=reasoning_tokens,
         usage_estimated=usage_estimated,
         cost_usd=row[17],
-        ttft_s=row[23],
+        ttft_s=row[24],
         attempts=list(attempts),
         seq=row[0],
     )
 
 
-def pack_feedback(f: Feedback, seq: int, decision: int, previous: int | None) -> Row:
-    """Returns the values of FEEDBACK_COLUMNS and then decision and previous."""
+def pack_feedback(f: Feedback, seq: int, decision: int, previous: int | None, principal: int) -> Row:
+    """Returns the values of FEEDBACK_COLUMNS and then decision, previous and principal."""
     return (
         seq,
         f.id,
@@ -142,6 +146,7 @@ def pack_feedback(f: Feedback, seq: int, decision: int, previous: int | None) ->
         f.idempotency_key,
         decision,
         previous,
+        principal,
     )
 
 

@@ -14,12 +14,25 @@ from typing import Self, TypeVar
 
 import orjson
 
-from state import arms, housekeeping, journal, labels, snapshots
+from state import arms, housekeeping, journal, keys, labels, snapshots
 from state.background import in_background
 from state.connection import Connection, read, write
 from state.files import Files, damaged
 from state.migrations import BLOCK_BITS
-from state.records import ArmChange, Decision, Event, Feedback, FeedbackResult, Label
+from state.owners import Names, Numbers
+from state.records import (
+    EVERYBODY,
+    NOBODY,
+    ArmChange,
+    Decision,
+    Event,
+    Feedback,
+    FeedbackResult,
+    KeyEntry,
+    Label,
+    Owner,
+    Viewer,
+)
 from state.rows import dumps, text
 from state.snapshots import Snapshot
 from state.store import Arrays, DamagedError, StoreError
@@ -48,6 +61,8 @@ class SqliteStore:
         self._checked = (0, 0)
         self._text_ids = TextIds()
         self._texts = Texts()
+        self._numbers = Numbers()
+        self._names = Names()
 
     @classmethod
     async def open(cls, path: str | os.PathLike[str]) -> Self:
@@ -88,61 +103,69 @@ class SqliteStore:
             if not (math.isfinite(item.value) and math.isfinite(item.weight) and math.isfinite(item.at)):
                 raise ValueError(f"feedback for {item.id!r}: value, weight and at must be finite")
         return await self._write(
-            partial(self._append, decisions=decisions, feedback=feedback), durable=bool(feedback)
+            partial(
+                journal.append,
+                texts=self._text_ids,
+                numbers=self._numbers,
+                decisions=decisions,
+                feedback=feedback,
+            ),
+            durable=bool(feedback),
         )
 
-    def _append(
-        self, connection: sqlite3.Connection, decisions: Sequence[Decision], feedback: Sequence[Feedback]
-    ) -> tuple[int, list[FeedbackResult]]:
-        try:
-            return journal.append(connection, self._text_ids, decisions, feedback)
-        except BaseException:
-            self._text_ids.forget()
-            raise
+    async def register_keys(self, entries: Sequence[KeyEntry]) -> list[Owner]:
+        named = [entry.name for entry in entries if entry.name is not None]
+        salt, known = await self._read(partial(keys.salt, names=named))
+        digests = await in_background(partial(keys.digests, entries, salt, known))
+        return await self._write(partial(keys.register, entries=entries, digests=digests), durable=True)
 
     async def change_arm(self, change: ArmChange) -> bool:
-        seq = await self._write(partial(arms.append, change=change), durable=True)
+        seq = await self._write(partial(arms.append, numbers=self._numbers, change=change), durable=True)
         if seq is None:
             return False
         change.seq = seq
         return True
 
     async def add_labels(self, added: Sequence[Label]) -> None:
-        await self._write(partial(labels.append, labels=added), durable=True)
+        await self._write(partial(labels.append, numbers=self._numbers, labels=added), durable=True)
 
     async def arms(self) -> list[ArmChange]:
         return await self._read(partial(arms.changes_where, clause=arms.NEWEST_OF_EACH))
 
     async def tail(self, after: int, limit: int = 1000) -> list[Event]:
-        return await self._read(partial(journal.tail, texts=self._texts, after=after, limit=limit))
+        return await self._read(
+            partial(journal.tail, texts=self._texts, names=self._names, after=after, limit=limit)
+        )
 
     async def last_seq(self) -> int:
         return await self._read(lambda c: int(c.execute("SELECT next FROM sequence").fetchone()[0]) - 1)
 
-    async def decision(self, id: str) -> Decision | None:
+    async def decision(self, id: str, viewer: Viewer = EVERYBODY) -> Decision | None:
         def look(connection: sqlite3.Connection) -> Decision | None:
-            seq = journal.find(connection, id)
-            if seq is None:
-                return None
-            return journal.decisions_where(connection, self._texts, "WHERE seq = ?", (seq,))[0]
+            seq = journal.find(connection, id, viewer)
+            return None if seq is None else self._decisions(connection, "WHERE seq = ?", (seq,))[0]
 
         return await self._read(look)
 
-    async def feedback_of(self, id: str) -> list[Feedback]:
+    async def feedback_of(self, id: str, viewer: Viewer = EVERYBODY) -> list[Feedback]:
         def look(connection: sqlite3.Connection) -> list[Feedback]:
             every = journal.feedback_where(
-                connection, "WHERE f.decision = ? ORDER BY f.seq", (journal.find(connection, id),)
+                connection, "WHERE f.decision = ? ORDER BY f.seq", (journal.find(connection, id, viewer),)
             )
             return list({feedback.metric: feedback for feedback in every}.values())
 
         return await self._read(look)
 
-    async def session(self, session: str, limit: int = 200) -> list[Decision]:
-        clause = "WHERE session = ? ORDER BY seq DESC LIMIT ?"
-        latest = await self._read(
-            lambda c: journal.decisions_where(c, self._texts, clause, (text(session), limit))
-        )
-        return latest[::-1]
+    async def session(self, session: str, limit: int = 200, viewer: Viewer = EVERYBODY) -> list[Decision]:
+        def look(connection: sqlite3.Connection) -> list[Decision]:
+            return journal.session(connection, self._texts, self._names, session, limit, viewer)[::-1]
+
+        return await self._read(look)
+
+    def _decisions(
+        self, connection: sqlite3.Connection, clause: str, parameters: Sequence[object]
+    ) -> list[Decision]:
+        return journal.decisions_where(connection, self._texts, self._names, clause, parameters)
 
     async def decisions_between(
         self, start: float, end: float, *, after: int = 0, limit: int = 1000
@@ -153,7 +176,7 @@ class SqliteStore:
             " WHERE seq > ? AND at >= ? AND at < ? ORDER BY b.block, seq LIMIT ?"
         )
         values = (after >> BLOCK_BITS, start, end, after, start, end, limit)
-        return await self._read(lambda c: journal.decisions_where(c, self._texts, clause, values))
+        return await self._read(lambda c: self._decisions(c, clause, values))
 
     async def save_snapshot(self, name: str, seq: int, meta: Mapping[str, object], arrays: Arrays) -> None:
         # Before the transaction: megabytes take a tenth of a second to compress, in which no worker could commit.
@@ -175,10 +198,17 @@ class SqliteStore:
 
         return await self._read(load)
 
-    async def set_value(self, name: str, value: object) -> None:
-        statement = 'INSERT INTO "values" VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value'
-        row = (text(name), dumps(value))
-        await self._write(lambda c: c.execute(statement, row).close(), durable=True)
+    async def set_value(self, name: str, value: object, by: Owner = NOBODY, *, lasting: bool = True) -> None:
+        statement = (
+            'INSERT INTO "values" (name, value, principal) VALUES (?, ?, ?) ON CONFLICT DO UPDATE'
+            " SET value = excluded.value, principal = excluded.principal"
+        )
+
+        def put(connection: sqlite3.Connection) -> None:
+            row = (text(name), dumps(value), self._numbers.of(connection, *by))
+            connection.execute(statement, row).close()
+
+        await self._write(put, durable=lasting)
 
     async def values(self, prefix: str) -> dict[str, object]:
         query = 'SELECT name, value FROM "values" WHERE substr(name, 1, ?) = ? ORDER BY name'
@@ -273,7 +303,13 @@ class SqliteStore:
                 raise DamagedError(self._damage)
             if self._files is not None:
                 self._files.check()
-            return write(connection, fn, durable=durable)
+            try:
+                return write(connection, fn, durable=durable)
+            except BaseException:
+                # What was given an id is gone, by an error before the commit as by one of the commit itself.
+                self._text_ids.forget()
+                self._numbers.forget()
+                raise
 
         try:
             return await self._writer.run(checked)

@@ -8,7 +8,19 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from state.records import ArmChange, Decision, Event, Feedback, FeedbackResult, Label
+from state.records import (
+    EVERYBODY,
+    NOBODY,
+    ArmChange,
+    Decision,
+    Event,
+    Feedback,
+    FeedbackResult,
+    KeyEntry,
+    Label,
+    Owner,
+    Viewer,
+)
 
 Arrays = Mapping[str, npt.NDArray[np.float64]]
 
@@ -42,6 +54,14 @@ class Store(Protocol):
         """
         ...
 
+    async def register_keys(self, entries: Sequence[KeyEntry]) -> list[Owner]:
+        """Returns the lasting ids of configured keys and their teams, the same in every process.
+
+        A key is the one that had its name before; without a name, the one that was the same key. What an earlier
+        schema holds of it is its own from then on. Neither keys nor what they could be found by cheaply are stored.
+        """
+        ...
+
     async def change_arm(self, change: ArmChange) -> bool:
         """Commits an arm's coming or going and sets its `seq`, in the same order as everything else.
 
@@ -63,16 +83,16 @@ class Store(Protocol):
 
     async def last_seq(self) -> int: ...
 
-    async def decision(self, id: str) -> Decision | None:
-        """Looks up by `request_id` or by `id` (then the latest row that has it)."""
+    async def decision(self, id: str, viewer: Viewer = EVERYBODY) -> Decision | None:
+        """Looks up by `request_id` or by `id` (then the latest row that has it) what the viewer may see, its own first."""
         ...
 
-    async def feedback_of(self, id: str) -> list[Feedback]:
+    async def feedback_of(self, id: str, viewer: Viewer = EVERYBODY) -> list[Feedback]:
         """Returns the feedback in force for a decision, one per metric."""
         ...
 
-    async def session(self, session: str, limit: int = 200) -> list[Decision]:
-        """Returns the latest decisions of a session, oldest first."""
+    async def session(self, session: str, limit: int = 200, viewer: Viewer = EVERYBODY) -> list[Decision]:
+        """Returns the latest decisions of a session, oldest first: the viewer's own, else what else it may see."""
         ...
 
     async def decisions_between(
@@ -93,8 +113,8 @@ class Store(Protocol):
         """Returns (seq, meta, arrays), newest first."""
         ...
 
-    async def set_value(self, name: str, value: object) -> None:
-        """Small durable settings changed at run time (prices), JSON-able, by name."""
+    async def set_value(self, name: str, value: object, by: Owner = NOBODY, *, lasting: bool = True) -> None:
+        """Small durable settings changed at run time (prices), JSON-able, by name. Not `lasting`: a power cut may take it."""
         ...
 
     async def values(self, prefix: str) -> dict[str, object]: ...

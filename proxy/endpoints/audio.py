@@ -65,7 +65,7 @@ async def transcribe(
         http, raw, {}, model=model, task="transcription", stream=raw[at:until].lower() == b"true"
     )
     measured = Usage(estimated=True, seconds=seconds_of(raw, *fields["file"]))
-    found = plan(gateway, request, _TRANSCRIPTIONS, measured)
+    found = plan(gateway, request, principal, _TRANSCRIPTIONS, measured)
     call = begin(gateway, http, _TRANSCRIPTIONS, request, None, principal, plan=found, kind=_Form)
     assert isinstance(call, _Form)
     call.model_at = (start, end)
@@ -82,7 +82,7 @@ async def speak(gateway: Gateway, http: Incoming, principal: Principal, _rest: s
         raise invalid("`input` must be a text that isn't empty.", "input")
     request = plain_request(http, raw, document, model=model, task="speech", text=text, stream=True)
     measured = Usage(estimated=True, characters=len(text))
-    found = plan(gateway, request, _SPEECH, measured)
+    found = plan(gateway, request, principal, _SPEECH, measured)
     call = begin(gateway, http, _SPEECH, request, None, principal, plan=found, kind=_Sound)
     assert isinstance(call, _Sound)
     call.measured = measured

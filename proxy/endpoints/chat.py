@@ -27,11 +27,11 @@ async def completions(
     return await answer(gateway, http, _OPENAI_CHAT, chat_request(http, raw, document), None, principal)
 
 
-async def explain(gateway: Gateway, http: Incoming, _principal: Principal, _rest: str) -> Reply:
+async def explain(gateway: Gateway, http: Incoming, principal: Principal, _rest: str) -> Reply:
     """Every candidate with its estimates and its probability; nothing is called."""
     raw, document = await read_json(http)
     request = chat_request(http, raw, document)
-    plan = gateway.router.plan(request, gateway.loop.time())
+    plan = gateway.router.plan(request, principal, gateway.loop.time())
     context, decision = decide(gateway, request, plan, 0.0)
     rows = [
         {

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from proxy.gateway import Gateway
 
 
-async def add_arm(gateway: Gateway, http: Incoming, _principal: Principal, _rest: str) -> Reply:
+async def add_arm(gateway: Gateway, http: Incoming, principal: Principal, _rest: str) -> Reply:
     """Adds an arm; it takes part in the next decision."""
     _, document = await read_json(http)
     try:
@@ -27,7 +27,7 @@ async def add_arm(gateway: Gateway, http: Incoming, _principal: Principal, _rest
     except ValidationError as error:
         raise _wrong(error) from None
     try:
-        arm = await gateway.roster.add(config)
+        arm = await gateway.roster.add(config, principal.owner)
     except ArmExistsError:
         raise Refusal(
             409, f"There is an arm {config.name!r} already.", param="name", code="arm_exists"
@@ -37,7 +37,7 @@ async def add_arm(gateway: Gateway, http: Incoming, _principal: Principal, _rest
     return json_reply({"arm": arm.name, "model": arm.model, "provider": arm.provider}, 201)
 
 
-async def remove_arm(gateway: Gateway, _http: Incoming, _principal: Principal, rest: str) -> Reply:
+async def remove_arm(gateway: Gateway, _http: Incoming, principal: Principal, rest: str) -> Reply:
     """Takes an arm that was added through the API out of service; calls under way end as they would."""
     name = unquote(rest)
     if name in gateway.roster.configured:
@@ -48,16 +48,16 @@ async def remove_arm(gateway: Gateway, _http: Incoming, _principal: Principal, r
             code="arm_configured",
         )
     try:
-        await gateway.roster.remove(name)
+        await gateway.roster.remove(name, principal.owner)
     except KeyError:
         raise not_found(f"There is no arm {name!r}.", code="arm_not_found", param="arm") from None
     return json_reply({"arm": name, "removed": True})
 
 
-async def set_price(gateway: Gateway, http: Incoming, _principal: Principal, rest: str) -> Reply:
+async def set_price(gateway: Gateway, http: Incoming, principal: Principal, rest: str) -> Reply:
     """Sets the price of an arm; the next decision uses it."""
     name = unquote(rest)
-    if name not in gateway.arms.by_name:
+    if not await gateway.roster.knows(name):
         raise not_found(f"There is no arm {name!r}.", code="arm_not_found", param="arm")
     _, document = await read_json(http)
     try:
@@ -67,7 +67,7 @@ async def set_price(gateway: Gateway, http: Incoming, _principal: Principal, res
     for field in ("input_usd_per_mtok", "output_usd_per_mtok"):
         if getattr(price, field) is None:
             raise unprocessable(f"`{field}` is missing.", field)
-    await gateway.roster.set_price(name, price)
+    await gateway.roster.set_price(name, price, principal.owner)
     return json_reply({"arm": name, "price_version": gateway.arms.by_name[name].price.version})
 
 

@@ -31,5 +31,5 @@ async def create(gateway: Gateway, http: Incoming, principal: Principal, _rest: 
     text = "\n".join(item for item in inputs if isinstance(item, str))
     request = plain_request(http, raw, document, model=model, task="embeddings", text=text)
     request.input_tokens += sum(len(item) for item in inputs if not isinstance(item, str))
-    found = plan(gateway, request, _EMBEDDINGS)
+    found = plan(gateway, request, principal, _EMBEDDINGS)
     return await begin(gateway, http, _EMBEDDINGS, request, None, principal, plan=found).run()

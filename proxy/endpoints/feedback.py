@@ -26,7 +26,7 @@ _METRICS = frozenset({"quality"})
 _NAMES = ("id", "generation_id", "session_id")
 
 
-async def post(gateway: Gateway, http: Incoming, _principal: Principal, _rest: str) -> Reply:
+async def post(gateway: Gateway, http: Incoming, principal: Principal, _rest: str) -> Reply:
     """200 when all of it counts; 404 for a single unknown id; a list says so item by item."""
     document = await _document(http)
     many = isinstance(document, list)
@@ -45,9 +45,10 @@ async def post(gateway: Gateway, http: Incoming, _principal: Principal, _rest: s
     for n, item in enumerate(items):
         prefix = f"[{n}]." if many else ""
         row, of_session = _read(item, prefix, now, key and f"{key}/{n}")
+        row.by = principal.viewer
         feedback.append(row)
         sessions.append(row.id if of_session else None)
-    outcomes = await credit(gateway, feedback, sessions)
+    outcomes = await credit(gateway, principal, feedback, sessions)
     rows: list[dict[str, object]] = []
     for row, session, outcome in zip(feedback, sessions, outcomes, strict=True):
         named: dict[str, object] = {"id": row.id} if session is None else {"session_id": session}

@@ -15,16 +15,19 @@ if TYPE_CHECKING:
     from proxy.gateway import Gateway
 
 
-async def get(gateway: Gateway, http: Incoming, _principal: Principal, _rest: str) -> Reply:
+async def get(gateway: Gateway, http: Incoming, principal: Principal, _rest: str) -> Reply:
     """Looks up by the answer's id or the X-Generation-Id."""
     found = parse_qs(http.raw_path.partition("?")[2]).get("id")
     if not found:
         raise invalid("Name the generation: /v1/generation?id=…", "id")
     await gateway.journal.flush()
-    decision = await gateway.store.decision(found[0])
+    decision = await gateway.store.decision(found[0], principal.viewer)
+    if decision is None and gateway.store.shared:
+        await gateway.peers.settled()
+        decision = await gateway.store.decision(found[0], principal.viewer)
     if decision is None:
         raise not_found(f"No generation has the id {found[0]!r}.", code="generation_not_found", param="id")
-    feedback = await gateway.store.feedback_of(decision.request_id)
+    feedback = await gateway.store.feedback_of(decision.request_id, principal.viewer)
     arm = gateway.arms.by_name.get(decision.arm)
     return json_reply(
         {
@@ -55,6 +58,8 @@ async def get(gateway: Gateway, http: Incoming, _principal: Principal, _rest: st
                 "latency": None if decision.ttft_s is None else round(decision.ttft_s * 1000, 3),
                 "generation_time": round((decision.finished_at - decision.at) * 1000, 3),
                 "session_id": decision.session,
+                "key_id": decision.key or None,
+                "team_id": decision.team or None,
                 "provider_responses": [
                     {**row, "message": gateway.mask.text(str(row.get("message", "")))}
                     for row in decision.attempts

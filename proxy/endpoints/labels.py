@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MOST = 1000
 
 
-async def post(gateway: Gateway, http: Incoming, _principal: Principal, _rest: str) -> Reply:
+async def post(gateway: Gateway, http: Incoming, principal: Principal, _rest: str) -> Reply:
     """Takes `labels`: chat requests as clients would send them, each with `qualities`, arm → value, and perhaps
     `output_tokens`, arm → count. All of it, or nothing and the field at fault.
     """
@@ -33,6 +33,8 @@ async def post(gateway: Gateway, http: Incoming, _principal: Principal, _rest: s
         raise Refusal(413, f"At most {_MOST} labels at once, not {len(items)}.", code="too_many_items")
     now = time.time()
     labels = [_read(gateway, http, raw, item, f"labels[{n}]", now) for n, item in enumerate(items)]
+    for label in labels:
+        label.by = principal.owner
     await gateway.store.add_labels(labels)
     last = max(label.seq for label in labels)
     if last:

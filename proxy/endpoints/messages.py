@@ -24,10 +24,10 @@ async def create(gateway: Gateway, http: Incoming, principal: Principal, _rest: 
     return await answer(gateway, http, dialect, request, canonical, principal)
 
 
-async def count_tokens(gateway: Gateway, http: Incoming, _principal: Principal, _rest: str) -> Reply:
+async def count_tokens(gateway: Gateway, http: Incoming, principal: Principal, _rest: str) -> Reply:
     """An estimate: which model will answer is not decided yet, and each counts differently."""
     raw, document = await read_json(http)
     document.setdefault("max_tokens", 1)
     request, _ = decoded_request(http, raw, document, by_name("anthropic_messages"))
-    gateway.router.plan(request, gateway.loop.time())
+    gateway.router.plan(request, principal, gateway.loop.time())
     return json_reply({"input_tokens": request.input_tokens}, head=JSON + b"X-Meritorder-Estimated: true\r\n")

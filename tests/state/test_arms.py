@@ -6,6 +6,7 @@ import sqlite3
 
 from state.journal import tail
 from state.migrations import MIGRATIONS, migrate
+from state.owners import Names
 from state.records import ArmChange, Feedback
 from state.sqlite import SqliteStore
 from state.texts import Texts
@@ -85,7 +86,7 @@ def test_arms_of_the_first_schema_follow_the_rows_that_were_there(tmp_path):
     for name in ("arm/z", "arm/a/x", "price/z", "armoured"):
         connection.execute('INSERT INTO "values" VALUES (?, ?)', (name, json.dumps({"name": name})))
     assert migrate(connection) == [migration.name for migration in MIGRATIONS[1:]]
-    rows = tail(connection, Texts(), 0, 10)
+    rows = tail(connection, Texts(), Names(), 0, 10)
     assert [(row.seq, row.name, row.config, row.prior) for row in rows] == [
         (8, "a/x", {"name": "arm/a/x"}, None),
         (9, "z", {"name": "arm/z"}, None),

@@ -17,6 +17,7 @@ RELEASED = {
     "0002 arms in the journal": "031bf49d7e453961",
     "0003 labels": "06c158d4be7dae9e",
     "0004 lengths of labelled answers": "3a5c19030a8e6574",
+    "0005 keys and teams": "336e76df571bace4",
 }
 
 

@@ -17,6 +17,8 @@ _DEFAULT_CONFIG = Path("meritorder.toml")
 
 
 _ELSEWHERE = {
+    "backup": ("proxy.database", "backup"),
+    "check-db": ("proxy.database", "check_db"),
     "demo": ("proxy.market.demo", "demo"),
     "evaluate": ("proxy.evaluate", "evaluate"),
 }

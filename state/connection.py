@@ -12,7 +12,7 @@ import aiosqlite
 
 from state.failures import store_error
 from state.files import address, check_usable, make
-from state.migrations import applied_to, check_newest, migrate
+from state.migrations import applied_to, check_ours, migrate
 from state.store import StoreError
 
 P = ParamSpec("P")
@@ -126,6 +126,10 @@ def opened(path: str, role: Role) -> sqlite3.Connection:
             check_same_thread=False,
             cached_statements=64,
         )
+    except FileNotFoundError as error:
+        if role == "guest":
+            raise StoreError(f"{path}: there is no such file: name the database of a gateway") from None
+        raise store_error(error, path) from error
     except (OSError, sqlite3.Error) as error:
         raise store_error(error, path) from error
     try:
@@ -144,7 +148,7 @@ def _prepare(connection: sqlite3.Connection, role: Role) -> None:
     if role != "writer":
         connection.execute("PRAGMA query_only = ON")
         if role == "guest":
-            check_newest(connection)
+            check_ours(connection)
         return
     # Before anything is changed: it may be somebody else's file.
     applied_to(connection)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+from state.failures import is_damage
 from state.migrations import BLOCK_BITS
 
 _STEP_ROWS = 500
@@ -90,6 +91,16 @@ def problems(connection: sqlite3.Connection, *, quick: bool = False) -> list[str
 
     `quick` leaves out whether indexes and references agree with the rows, which takes several times as long.
     """
+    try:
+        return _problems(connection, quick=quick)
+    except sqlite3.DatabaseError as error:
+        # Some damage ends the check itself.
+        if is_damage(error):
+            return [str(error)]
+        raise
+
+
+def _problems(connection: sqlite3.Connection, *, quick: bool) -> list[str]:
     check = "PRAGMA quick_check(20)" if quick else "PRAGMA integrity_check(20)"
     found = [row[0] for row in connection.execute(check) if row[0] != "ok"]
     if not quick:
@@ -97,10 +108,16 @@ def problems(connection: sqlite3.Connection, *, quick: bool = False) -> list[str
             f"{row[0]} row {row[1]} refers to nothing"
             for row in connection.execute("PRAGMA foreign_key_check")
         ]
-    (beyond,) = connection.execute(
-        "SELECT max((SELECT ifnull(max(seq), 0) FROM decisions), (SELECT ifnull(max(seq), 0) FROM feedback),"
-        " (SELECT ifnull(max(seq), 0) FROM arms), (SELECT ifnull(max(seq), 0) FROM labels)) >= next FROM sequence"
-    ).fetchone()
+    if found:
+        return found
+    # A database of an older version has fewer of them.
+    rows = [
+        f"(SELECT ifnull(max(seq), 0) FROM {name})"
+        for (name,) in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('decisions', 'feedback', 'arms', 'labels')"
+        )
+    ]
+    (beyond,) = connection.execute(f"SELECT max({', '.join(rows)}, 0) >= next FROM sequence").fetchone()
     if beyond:
         found.append("the journal holds rows beyond its own sequence")
     return found

@@ -187,12 +187,15 @@ def migrate(connection: sqlite3.Connection, migrations: tuple[Migration, ...] = 
     return [migration.name for migration in pending]
 
 
-def check_newest(connection: sqlite3.Connection) -> None:
-    """Raises StoreError unless the database is ours and has the schema of this version. Reads only."""
-    applied, names = applied_to(connection), [migration.name for migration in MIGRATIONS]
-    if not applied:
+def check_ours(connection: sqlite3.Connection) -> None:
+    """Raises StoreError unless the database holds a journal, of any version. Reads only."""
+    if not applied_to(connection):
         raise StoreError("the file holds no journal: name the database of a gateway")
-    if applied != names:
+
+
+def check_newest(connection: sqlite3.Connection) -> None:
+    """Raises StoreError unless the database has the schema of this version. Reads only."""
+    if applied_to(connection) != [migration.name for migration in MIGRATIONS]:
         raise StoreError(
             "the database was written by another version: start this one on it, which brings it up to date, or use that one"
         )

@@ -18,7 +18,7 @@ from state import arms, housekeeping, journal, keys, labels, snapshots
 from state.background import in_background
 from state.connection import Connection, read, write
 from state.files import Files, damaged
-from state.migrations import BLOCK_BITS
+from state.migrations import BLOCK_BITS, check_newest
 from state.owners import Names, Numbers
 from state.records import (
     EVERYBODY,
@@ -88,6 +88,11 @@ class SqliteStore:
         Raises StoreError if that can't be.
         """
         guest = await Connection.to(os.fspath(path), "guest")
+        try:
+            await guest.run(check_newest)
+        except BaseException:
+            await guest.shut()
+            raise
         return cls(guest, guest)
 
     @property
@@ -257,8 +262,6 @@ class SqliteStore:
         auditor = await Connection.to(self._files.path, "reader")
         try:
             found = await auditor.run(partial(read, fn=partial(housekeeping.problems, quick=quick)))
-        except DamagedError as error:
-            found = [str(error)]
         finally:
             await auditor.cut()
         if found:

@@ -3,7 +3,7 @@
 The way of a request, by file:
 
 server      dispatch by path, errors in the client's dialect; idlers lets silent clients go
-admission   who may come in
+admission   who asks (principal), and whether they may
 endpoints/  one module per API
 request     body limits and the facts of a chat body; facts does it for decoded dialects
 routing     a model name becomes eligible arms (arms, health, sessions) with today's prices

@@ -156,6 +156,7 @@ async def test_feedback_on_an_answer_of_another_that_is_under_way_does_not_wait_
     await asked_for.wait()
     [name] = gateway.gateway.calls
     assert (await judge(gateway, {"id": name, "value": 0}, EVE))[0] == 404
+    assert gateway.gateway.calls[name].finished is None  # nobody waited for it
     judging = asyncio.create_task(judge(gateway, {"id": name, "value": 1}, BEN))
     while gateway.gateway.calls[name].finished is None:
         await asyncio.sleep(0)

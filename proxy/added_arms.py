@@ -1,4 +1,6 @@
-"""What an arm that is added through the API may be given: keys of the gateway go where the operator sends them only.
+"""What an arm that is added through the API may be given, and what of its own words is believed.
+
+Keys of the gateway go where the operator sends them only.
 
 A request can name a variable and an address. So that it can't have the one sent to the other, a variable that a
 provider's row or the configuration uses goes to that provider's address alone, and any other must be listed in
@@ -10,14 +12,47 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
+from adapters.pricing import price_of
 from adapters.providers import PROVIDERS, Provider
-from proxy.arms import Arm
+from bandit import ArmPrior
+from proxy.arms import Arm, custom_price
 from proxy.config import ArmConfig, ConfigError
 from proxy.upstream import Endpoint
 
 _NEVER = ("MERITORDER_*", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 """No provider's keys: who calls the gateway, and what only ever signs. A pattern doesn't list them, their name does."""
+
+
+_WEAK = 4.0
+"""Feedbacks that a claimed quality counts as. The operator's own counts some 15, so this one is contradicted soon."""
+
+
+def doubted(config: ArmConfig, arm: Arm, now: float) -> Arm:
+    """Returns an arm whose price nobody but a request vouches for, marked so unless it is the catalogue's own."""
+    if custom_price(config) is None and arm.priced:
+        return arm
+    return replace(arm, claimed=True, listed=price_of(arm.row.prices, arm.model, now))
+
+
+def weak_prior(config: ArmConfig, arm: Arm, shown: float | None) -> ArmPrior:
+    """Returns what is believed of an arm that describes itself. `shown` is the mean quality that the configured arms are
+    known by, None where there are none: better than that is believed of nobody who only says so. What its price and its
+    model's name would tell counts where the catalogue and the provider's own address vouch for them.
+    """
+    prior, listed = arm.prior, arm.listed
+    usd_per_mtok = prior.usd_per_mtok
+    if arm.claimed:
+        usd_per_mtok = None if listed is None else (0.25 * listed.output + 0.75 * listed.input) * 1e6
+    worse = prior.quality is not None and shown is not None and prior.quality < shown
+    return replace(
+        prior,
+        quality=prior.quality if worse else None,
+        strength=_WEAK if worse else None,
+        model=prior.model if config.base_url is None else "",
+        usd_per_mtok=usd_per_mtok,
+    )
 
 
 class KeyRules:

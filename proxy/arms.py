@@ -35,6 +35,8 @@ _FREE = Price(input=0.0, output=0.0)
 class Arm:
     """One model at one provider. `index` is the bandit's; `capabilities` None means nothing is known;
     `query` stands behind every path; `chats` False is an arm for embeddings or audio alone; `watched` are the body fields that can't pass to this provider as they are.
+    `claimed` says that nobody but a request vouches for `price`; decisions then count it as `least` or more, by the
+    catalogue's price, `listed`, or else those of the other arms.
     """
 
     index: int
@@ -57,6 +59,9 @@ class Arm:
     watched: frozenset[str] = frozenset()
     signer: Signer | None = None
     query: str = ""
+    claimed: bool = False
+    listed: Price | None = None
+    least: Price | None = None
     _heads: dict[str, bytes] = field(default_factory=dict)
 
     def path(self, *, stream: bool) -> str:
@@ -79,6 +84,11 @@ class Arm:
         if self.signer is None:
             return b""
         return self.signer.headers(self.endpoint.base_path + self.path(stream=stream), body, now)
+
+    @property
+    def quoted(self) -> Price:
+        """What decisions count."""
+        return self.price if self.least is None else self.least
 
     @property
     def prior(self) -> ArmPrior:
@@ -115,12 +125,12 @@ class CandidateSet:
         self.names = tuple(arm.name for arm in arms)
         self.indices: IntArray = np.array([arm.index for arm in arms], dtype=np.intp)
         self.input_usd: FloatArray = np.array(
-            [arm.price.fixed_usd(1, 0) - arm.price.fixed_usd(0, 0) for arm in arms]
+            [arm.quoted.fixed_usd(1, 0) - arm.quoted.fixed_usd(0, 0) for arm in arms]
         )
-        self.output_usd: FloatArray = np.array([arm.price.output_usd(1) for arm in arms])
-        self.request_usd: FloatArray = np.array([arm.price.fixed_usd(0, 0) for arm in arms])
+        self.output_usd: FloatArray = np.array([arm.quoted.output_usd(1) for arm in arms])
+        self.request_usd: FloatArray = np.array([arm.quoted.fixed_usd(0, 0) for arm in arms])
         self.per_request = bool(self.request_usd.any())
-        self.tiered = any(arm.price.tiers for arm in arms)
+        self.tiered = any(arm.quoted.tiers for arm in arms)
         windows = [arm.context_window for arm in arms if arm.context_window is not None]
         self.smallest_window = min(windows, default=1 << 60)
         limits = [arm.max_output for arm in arms if arm.max_output is not None]
@@ -149,21 +159,32 @@ class ArmTable:
             arm.signer = self._signers.setdefault(arm.signer.account, arm.signer)
         self.by_index[arm.index] = arm
         self.by_name[arm.name] = arm
-        self.version += 1
+        self._changed()
 
     def drop(self, name: str) -> None:
         """Takes an arm out, if it is there; calls under way go on."""
         arm = self.by_name.pop(name, None)
         if arm is not None:
             del self.by_index[arm.index]
-            self.version += 1
+            self._changed()
 
     def reprice(self, name: str, price: Price) -> None:
         """Acts on the very next decision. Raises KeyError."""
         arm = self.by_name[name]
         arm.price = price
         arm.priced = True
+        arm.claimed, arm.least = False, None
+        self._changed()
+
+    def _changed(self) -> None:
         self.version += 1
+        claimed = [arm for arm in self.by_name.values() if arm.claimed]
+        if claimed:
+            sure = [
+                arm.price for arm in self.by_name.values() if arm.priced and arm.chats and not arm.claimed
+            ]
+            for arm in claimed:
+                arm.least = _at_least(arm.price, arm.listed, sure)
 
     def matching(self, patterns: Sequence[str]) -> list[Arm]:
         """Returns the arms whose name fits one of the shell patterns."""
@@ -174,6 +195,18 @@ class ArmTable:
     def of_model(self, model: str) -> list[Arm]:
         """Returns the arms that serve `model`, at whatever provider."""
         return [arm for arm in self.by_name.values() if arm.model == model]
+
+
+def _at_least(price: Price, listed: Price | None, sure: Sequence[Price]) -> Price:
+    """Returns a price that only a request vouches for as no less than what is `listed`, or else the least of the others."""
+    others = sure if listed is None else (listed,)
+    if not others or price.second or price.character:
+        return price
+    return replace(
+        price,
+        input=max(price.input, min(other.input for other in others)),
+        output=max(price.output, min(other.output for other in others)),
+    )
 
 
 def configured(config: Config, environment: Mapping[str, str]) -> list[ArmConfig]:

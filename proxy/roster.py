@@ -16,7 +16,7 @@ from dataclasses import asdict, replace
 from pydantic import ValidationError
 
 from bandit import ArmPrior
-from proxy.added_arms import KeyRules
+from proxy.added_arms import KeyRules, doubted, weak_prior
 from proxy.arms import Arm, ArmTable, build, configured, custom_price
 from proxy.config import ArmConfig, Config, ConfigError, PriceConfig, describe, secret
 from proxy.learner import Learner
@@ -101,9 +101,11 @@ class Roster:
         """Returns the arm of its configuration. Raises ConfigError, also for what none `added` by a request may have."""
         if added:
             self._keys.check(config)
-        arm = build(config, -1, self._environment, time.time())
+        now = time.time()
+        arm = build(config, -1, self._environment, now)
         if added:
             self._keys.check_signer(config, arm)
+            arm = doubted(config, arm, now)
         refusal = self._addresses.refusal(arm.endpoint.host)
         if refusal is not None:
             raise ConfigError(
@@ -143,17 +145,24 @@ class Roster:
         A key may only be named, not given: the store is no safe.
         """
         arm = self._built(config, added=True)
+        shown = self._shown() if config.quality is not None else None
         change = ArmChange(
             name=config.name,
             at=time.time(),
             config=config.model_dump(mode="json", exclude_defaults=True),
-            prior=asdict(arm.prior),
+            prior=asdict(weak_prior(config, arm, shown)),
             by=by,
         )
         if config.name in self._table.by_name or not await self._store.change_arm(change):
             raise ArmExistsError(config.name)
         await self.learner.catch_up(self._store, until=change.seq)
         return arm
+
+    def _shown(self) -> float | None:
+        """Returns the mean quality of the configured arms as of now."""
+        now, bandit = time.time(), self.learner.bandit
+        known = [bandit.quality_estimate(bandit.index(name), now).mean for name in self._configured]
+        return sum(known) / len(known) if known else None
 
     async def remove(self, name: str, by: Owner = NOBODY) -> None:
         """Takes an arm out of service durably; what was learnt of it stays. Raises KeyError, StoreError."""

@@ -194,8 +194,8 @@ class Router:
         if candidates.tiered and tokens > 32_000:
             import numpy as np  # noqa: PLC0415
 
-            fixed = np.array([arm.price.fixed_usd(tokens, 0) for arm in candidates.arms])
-            output = np.array([arm.price.output_usd(tokens) for arm in candidates.arms])
+            fixed = np.array([arm.quoted.fixed_usd(tokens, 0) for arm in candidates.arms])
+            output = np.array([arm.quoted.output_usd(tokens) for arm in candidates.arms])
         else:
             fixed = candidates.input_usd * float(tokens)
             if candidates.per_request:
@@ -206,7 +206,7 @@ class Router:
             if warm is not None and warm.arm in candidates.names:
                 position = candidates.names.index(warm.arm)
                 cached = min(warm.tokens, tokens)
-                fixed[position] = candidates.arms[position].price.fixed_usd(tokens, cached)
+                fixed[position] = candidates.arms[position].quoted.fixed_usd(tokens, cached)
         return Quote(fixed, output)
 
 

@@ -2,6 +2,7 @@
 
 The way of a request, by file:
 
+lane        a client's connection: reading finds heads, framing bodies, buffers bounds what is kept
 server      dispatch by path, errors in the client's dialect; idlers lets silent clients go
 admission   who asks (principal), and whether they may
 endpoints/  one module per API

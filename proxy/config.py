@@ -256,6 +256,7 @@ class ServerConfig(_Strict):
     allowed_addresses: tuple[str, ...] = ()
     arm_key_env: tuple[str, ...] = ()
     max_body_bytes: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
+    max_buffered_bytes: Annotated[int, Field(ge=1024)] = 512 * 1024 * 1024
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     journal: bool = True
 

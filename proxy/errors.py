@@ -40,7 +40,7 @@ class Refusal(Exception):  # noqa: N818  not every refusal is an error of ours
             return orjson.dumps(
                 {
                     "type": "error",
-                    "error": {"type": _ANTHROPIC.get(self.status, "api_error"), "message": self.message},
+                    "error": {"type": self._anthropic_type(), "message": self.message},
                 }
             )
         return orjson.dumps(
@@ -54,14 +54,16 @@ class Refusal(Exception):  # noqa: N818  not every refusal is an error of ours
             }
         )
 
+    def _anthropic_type(self) -> str:
+        usual = "invalid_request_error" if self.status < 500 else "api_error"
+        return _ANTHROPIC.get(self.status, usual)
+
 
 _ANTHROPIC = {
-    400: "invalid_request_error",
     401: "authentication_error",
     403: "permission_error",
     404: "not_found_error",
     413: "request_too_large",
-    422: "invalid_request_error",
     429: "rate_limit_error",
     503: "overloaded_error",
 }

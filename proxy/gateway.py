@@ -14,6 +14,7 @@ import orjson
 
 from proxy.admission import Admission
 from proxy.arms import Arm, ArmTable
+from proxy.buffers import Buffers
 from proxy.calls import Call
 from proxy.config import ArmConfig, Config, ConfigError
 from proxy.credentials import mask_of
@@ -81,6 +82,7 @@ class Gateway:
             proxies=proxies,
             addresses=addresses,
         )
+        self.buffers = Buffers(config.server.max_buffered_bytes)
         self.calls: dict[str, Call] = {}
         self.random = random.Random().random  # noqa: S311  a draw, not a secret
         self.draining = False

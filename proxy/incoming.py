@@ -6,12 +6,33 @@ import asyncio
 from collections.abc import Mapping
 from typing import Protocol
 
-from aiohttp import HttpVersion, HttpVersion11
-from aiohttp.web import RequestHandler
+from proxy.buffers import Account
+
+
+class Client(Protocol):
+    """The connection a request came on."""
+
+    paused: bool
+    """The client reads more slowly than we write."""
+
+    transport: asyncio.Transport | None
+    """None when the client has left."""
+
+    account: Account
+    """What it makes us keep."""
+
+    async def drained(self) -> None:
+        """Returns when the client has read enough. Raises ConnectionError if it left."""
+
+    async def receive(self, request: Incoming) -> bytes:
+        """Returns the body of `request` that is still to come. Raises Refusal."""
+
+    def keep(self, count: int) -> None:
+        """Counts a body that is here. Raises Refusal."""
 
 
 class Incoming(Protocol):
-    """What is asked of a request: aiohttp's has it all, `Whole` has no more."""
+    """What is asked of a request."""
 
     @property
     def method(self) -> str:
@@ -22,8 +43,8 @@ class Incoming(Protocol):
         """As it stands in the first line, query included."""
 
     @property
-    def version(self) -> HttpVersion:
-        """Of HTTP, as the client speaks it."""
+    def chunks(self) -> bool:
+        """Whether the client understands answers in chunks."""
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -38,47 +59,58 @@ class Incoming(Protocol):
         """The client's address."""
 
     @property
-    def protocol(self) -> RequestHandler:
+    def client(self) -> Client:
         """The connection it came on."""
 
     @property
-    def transport(self) -> asyncio.Transport | None:
-        """The socket, while it is open."""
+    def body(self) -> bytes | None:
+        """As far as it is here without being asked for."""
 
     async def read(self) -> bytes:
-        """Returns the body. Raises HTTPRequestEntityTooLarge, RequestPayloadError."""
+        """Returns the body. Raises Refusal."""
 
 
-class Whole:
-    """A request that is here to its last byte, of a client that keeps its connection open."""
+class HttpRequest:
+    """A request whose head is here. `body` is None while it is to come: it comes when it is asked for, by `read`.
 
-    __slots__ = ("body", "headers", "method", "protocol", "raw_path", "transport")
+    `stays`: the client wants to keep its connection; it can while no body is left unread.
+    """
 
-    version = HttpVersion11
-    keep_alive = True
+    __slots__ = ("body", "chunks", "client", "headers", "keep_alive", "method", "raw_path", "stays")
 
     def __init__(
         self,
         method: str,
         raw_path: str,
         headers: Mapping[str, str],
-        body: bytes,
-        protocol: RequestHandler,
-        transport: asyncio.Transport,
+        body: bytes | None,
+        client: Client,
+        *,
+        chunks: bool = True,
+        stays: bool = True,
     ) -> None:
         self.method = method
         self.raw_path = raw_path
         self.headers = headers
         self.body = body
-        self.protocol = protocol
-        self.transport: asyncio.Transport | None = transport
+        self.client = client
+        self.chunks = chunks
+        self.stays = stays
+        self.keep_alive = stays and body is not None
 
     @property
     def remote(self) -> str | None:
         """The client's address."""
-        peer = self.protocol.peername
+        transport = self.client.transport
+        peer = None if transport is None else transport.get_extra_info("peername")
         return str(peer[0]) if isinstance(peer, tuple) else peer
 
     async def read(self) -> bytes:
-        """Returns the body."""
-        return self.body
+        """Returns the body. Raises Refusal."""
+        body = self.body
+        if body is not None:
+            self.client.keep(len(body))
+            return body
+        body = self.body = await self.client.receive(self)
+        self.keep_alive = self.stays
+        return body

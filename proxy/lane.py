@@ -1,163 +1,306 @@
-"""The short way in: an ordinary request is read, served and answered without aiohttp.
+"""One client's connection, from its first byte to its last.
 
-aiohttp makes a message, a URL, a stream for the body, a writer and a request of what it reads, and wakes a task with
-it. Requests to a gateway are all alike, so that little of this is ever asked for. Whatever is out of the
-ordinary, rubbish included, is aiohttp's, and so is all that comes after it on that connection.
+A request is served in one task, begun when its head is here. Its body comes when the handler asks for it: until then no more
+of it is read off the socket than one read and a little. So a request that is refused for its head costs no memory.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import socket
 from collections.abc import Awaitable, Callable
-from typing import Any
 
-from aiohttp.web import RequestHandler, Server
+from proxy.buffers import Account, Buffers, overloaded
+from proxy.errors import Refusal
+from proxy.framing import Body, Counted, too_large
+from proxy.incoming import HttpRequest, Incoming
+from proxy.reading import Found, Reader, coding_of
+from proxy.reply import Reply, StreamReply, refused
 
-from proxy.incoming import Incoming, Whole
-from proxy.reading import Found, Reader
-from proxy.reply import Reply, StreamReply
+log = logging.getLogger("meritorder.lane")
 
 Handle = Callable[[Incoming], Awaitable[Reply | StreamReply]]
 
 _MOST_HELD = 64 * 1024
-"""Bytes that are taken of further requests while one is served."""
+"""Bytes that are taken of what is not wanted yet: of a body, or of further requests."""
+
+_MOST_DISCARDED = 128 * 1024 * 1024
+"""Bytes that are read over for a client to find its answer: one that only sends reads it when it has sent all."""
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class Lanes(Server):
-    """aiohttp's server, whose connections are lanes. Bodies over `largest` bytes are left to aiohttp."""
+class Lanes:
+    """Makes lanes, and knows the open ones. Bodies of more than `largest` bytes are refused."""
 
     def __init__(
-        self, handle: Handle, *, largest: int, loop: asyncio.AbstractEventLoop, **options: Any
+        self, handle: Handle, *, largest: int, buffers: Buffers, loop: asyncio.AbstractEventLoop
     ) -> None:
-        super().__init__(handle, loop=loop, **options)  # type: ignore[arg-type]
-        self._handle = handle
-        self._largest = largest
-
-    @property
-    def lanes(self) -> list[Lane]:
-        """The open connections."""
-        return [lane for lane in self.connections if isinstance(lane, Lane)]
+        self.handle = handle
+        self.largest = largest
+        self.buffers = buffers
+        self.loop = loop
+        self.lanes: set[Lane] = set()
 
     def __call__(self) -> Lane:
-        return Lane(self, self._handle, self._largest, loop=self._loop, **self._kwargs)
+        return Lane(self)
+
+    def close(self) -> None:
+        """Ends every connection, after the answer that is under way."""
+        for lane in list(self.lanes):
+            lane.close()
+
+    async def shutdown(self, patience_s: float) -> None:
+        """Ends every connection; answers that are under way get `patience_s`."""
+        serving = [lane.serving for lane in self.lanes if lane.serving is not None]
+        if serving:
+            await asyncio.wait(serving, timeout=patience_s)
+        for lane in list(self.lanes):
+            lane.cut()
 
 
-class Lane(RequestHandler):
-    """One client's connection. While `_reader` is there, aiohttp has seen nothing of what came."""
+class Lane(asyncio.Protocol):
+    """A connection reads heads, or serves a request, or lingers: it said its last, and its client may still be sending."""
 
-    __slots__ = ("_ending", "_handle", "_held", "_reader", "_serving")
-
-    def __init__(self, server: Lanes, handle: Handle, largest: int, **options: Any) -> None:
-        super().__init__(server, **options)
-        self._handle = handle
-        self._reader: Reader | None = Reader(largest)
-        self._serving: asyncio.Task[None] | None = None
-        self._held = b""
+    def __init__(self, lanes: Lanes) -> None:
+        self._lanes = lanes
+        self._reader = Reader()
+        self.account = Account(lanes.buffers)
+        self.transport: asyncio.Transport | None = None
+        self.paused = False
+        self._waiting: list[asyncio.Future[None]] = []  # for the client to read
+        self.serving: asyncio.Task[None] | None = None
+        self._held = b""  # what came and is not wanted yet
+        self._stopped = False  # reading
+        self._body: Body | None = None  # on its way
+        self._arrived: asyncio.Future[bytes] | None = None
+        self._discarding = -1  # bytes that may still come of a client that is not listened to any more
         self._ending = False  # no further request is wanted
+        self.requests = 0
 
     # --- asyncio's side ----------------------------------------------------------------------------------
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]  # uvloop's are no subclass
+        self._lanes.lanes.add(self)
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
     def data_received(self, data: bytes) -> None:
-        reader = self._reader
-        if reader is None or self._close or self._force_close:
-            super().data_received(data)
-        elif self._serving is not None:
-            self._held += data
-            if len(self._held) > _MOST_HELD:
-                self._pause_transport_reading()
+        if self.serving is not None:
+            body = self._body
+            if body is not None:
+                self._take_in(body, data)
+            else:
+                self._held += data
+                if len(self._held) > _MOST_HELD:
+                    self._stop_reading()
+        elif self._discarding >= 0:
+            self._discarding -= len(data)
+            if self._discarding < 0 and self.transport is not None:
+                self.transport.abort()
         else:
-            self._read(reader, data)
+            self._read(data)
 
-    def connection_lost(self, exc: BaseException | None) -> None:
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
-        if self._serving is not None:
-            self._serving.cancel()
-        super().connection_lost(exc)
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  however it was lost
+        self.transport = None
+        self._lanes.lanes.discard(self)
+        self._reader.close()
+        self._held = b""
+        if self.serving is not None:
+            self.serving.cancel()
+        self._wake(ConnectionResetError("the client has left"))
 
-    # --- aiohttp's server's side -------------------------------------------------------------------------
+    def pause_writing(self) -> None:
+        self.paused = True
+
+    def resume_writing(self) -> None:
+        self.paused = False
+        self._wake(None)
+
+    # --- the server's side -------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Ends the connection, after the answer that is under way."""
-        if self._serving is not None:
+        if self.serving is not None:
             self._ending = True
-            return
-        # aiohttp's task would wait for a first request that `close` has just told it to ignore.
-        untouched = self._waiter is None and self._current_request is None and not self._messages
-        super().close()
-        if untouched and self.transport is not None:
+        elif self.transport is not None and self._discarding < 0:
             self.transport.close()
 
-    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109  aiohttp's signature
-        """Ends the connection; an answer that is under way gets `timeout` seconds."""
-        if self._serving is not None:
-            await asyncio.wait([self._serving], timeout=timeout)
-        if self._serving is not None:
-            self._serving.cancel()
-        await super().shutdown(timeout)
+    def cut(self) -> None:
+        """Ends the connection."""
+        if self.serving is not None:
+            self.serving.cancel()
+        if self.transport is not None:
+            self.transport.close()
 
     @property
-    def owed(self) -> int | None:
-        """Bytes got so far of what the client owes us; None if it owes nothing.
+    def owes(self) -> tuple[str, int, int] | None:
+        """What we wait for, in which of its requests, and how many bytes of it are here; None if for nothing.
 
-        Bytes of a first head count for nothing: a head that takes a minute is no client's.
+        Bytes of a head count for nothing: a head that takes a minute is no client's.
         """
-        request = self._current_request
-        if request is not None:
-            body = request._payload  # noqa: SLF001  aiohttp has no public way to tell
-            return None if body.is_eof() else body.total_bytes
-        if self._serving is not None:
-            return None
-        if self._reader is not None and self._reader.owed is not None:
-            return self._reader.owed
-        return 0 if self._request_count == 0 else None
+        if self.serving is not None:
+            body = self._body
+            return None if body is None else ("body", self.requests, body.received)
+        if self._discarding >= 0:
+            transport = self.transport
+            return ("end", self.requests, 0 if transport is None else transport.get_write_buffer_size())
+        return ("head" if self.requests == 0 else "next", self.requests, 0)
 
-    def _process_keepalive(self) -> None:
-        if self._serving is not None or (self._reader is not None and self._reader.owed is not None):
-            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
-        super()._process_keepalive()
+    # --- the request's side ------------------------------------------------------------------------------
+
+    def keep(self, count: int) -> None:
+        """Counts a body that is here. Raises Refusal."""
+        if count > self._lanes.largest:
+            raise too_large(self._lanes.largest)
+        if not self.account.take(count):
+            raise overloaded()
+
+    async def receive(self, request: Incoming) -> bytes:
+        """Returns the body of `request` that is still to come. Raises Refusal."""
+        lanes, framing, headers = self._lanes, self._reader.framing, request.headers
+        assert framing is not None
+        coding, reserved = coding_of(headers), 0
+        if isinstance(framing, Counted):
+            if framing.left > lanes.largest:
+                raise too_large(lanes.largest)
+            if not coding:  # what is packed is counted when it is unpacked
+                reserved = framing.left
+                self.keep(reserved)
+        body = Body(framing, coding, lanes.largest, self.account, reserved)
+        held, self._held = self._held, b""
+        rest = body.feed(held)
+        if rest is not None:
+            self._held = rest
+            return body.whole()
+        if "Expect" in headers and request.chunks and self.transport is not None:
+            self.transport.write(_CONTINUE)
+        self._body = body
+        arrived: asyncio.Future[bytes] = lanes.loop.create_future()
+        self._arrived = arrived
+        self._go_on_reading()
+        try:
+            return await arrived
+        finally:
+            self._body = self._arrived = None
+
+    async def drained(self) -> None:
+        """Returns when the client has read enough. Raises ConnectionError if it left."""
+        if self.transport is None:
+            raise ConnectionResetError("the client has left")
+        if self.paused:
+            waiting = self._lanes.loop.create_future()
+            self._waiting.append(waiting)
+            await waiting
 
     # --- one request -------------------------------------------------------------------------------------
 
-    def _read(self, reader: Reader, data: bytes) -> None:
+    def _read(self, data: bytes) -> None:
+        reader = self._reader
         found = reader.feed(data)
-        if found is Found.WHOLE:
+        if found is Found.HEAD:
+            self._begin(reader)
+        elif found is Found.REFUSED:
+            refusal = reader.refusal
             transport = self.transport
-            assert transport is not None
-            self._request_count += 1
-            request = Whole(*reader.take(), self, transport)
-            self._serving = self._loop.create_task(self._serve(request))
-        elif found is Found.UNUSUAL:
-            self._reader = None
-            super().data_received(reader.rest())
+            assert refusal is not None
+            # Of what it sent nothing is told: it may hold a key.
+            log.info("a request is refused before it is one: %s", refusal.message)
+            if transport is not None:
+                refused(refusal, reader.path()).write(transport, last=True)
+            self._hang_up()
 
-    async def _serve(self, request: Whole) -> None:
+    def _begin(self, reader: Reader) -> None:
+        request = reader.take(self)
+        self.requests += 1
+        rest = reader.rest
+        if rest:
+            reader.rest = b""
+            self._held = rest
+            if len(rest) > _MOST_HELD:
+                self._stop_reading()
+        self.serving = self._lanes.loop.create_task(self._serve(request))
+
+    def _take_in(self, body: Body, data: bytes) -> None:
+        """Takes what came of a body that is wanted."""
+        arrived = self._arrived
+        if arrived is None or arrived.done():
+            return
         try:
-            reply = await self._handle(request)
-            await reply.prepare(request)
+            rest = body.feed(data)
+        except Refusal as refusal:
+            self._body = None
+            arrived.set_exception(refusal)
+            return
+        if rest is not None:
+            self._body = None
+            self._held = rest
+            arrived.set_result(body.whole())
+
+    async def _serve(self, request: HttpRequest) -> None:
+        try:
+            reply = await self._lanes.handle(request)
+            await reply.send(request)
         except asyncio.CancelledError:
-            self.force_close()
+            self._leave()
             raise
         except ConnectionError:
-            self.force_close()
+            self._leave()
             return
-        self._serving = None
+        finally:
+            self.serving = None
+            self.account.settle()
         if self._ending or not reply.keep_alive:
-            self.force_close()
-            return
-        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
-        reader = self._reader
-        if reader is not None and (reader.more or self._held):
-            self._go_on(reader)
+            self._hang_up()
+        elif self._held:
+            held, self._held = self._held, b""
+            self._go_on_reading()
+            self._read(held)
 
-    def _go_on(self, reader: Reader) -> None:
-        """Takes up what came while a request was served."""
-        held, self._held = self._held, b""
-        if len(held) > _MOST_HELD:
-            self._resume_transport_reading()
-        if reader.more:
-            self._reader = None
-            super().data_received(reader.rest() + held)
-        else:
-            self._read(reader, held)
+    # --- the end -----------------------------------------------------------------------------------------
+
+    def _hang_up(self) -> None:
+        """Says that nothing more comes, and reads over what the client still sends.
+
+        To close at once would answer it with a reset, which makes it lose what it hasn't read of the answer.
+        """
+        transport = self.transport
+        self._held = b""
+        self._reader.close()
+        if transport is None or transport.is_closing():
+            return
+        self._discarding = _MOST_DISCARDED
+        self._go_on_reading()
+        try:
+            transport.write_eof()
+        except OSError:  # it is gone already
+            transport.abort()
+
+    def _leave(self) -> None:
+        if self.transport is not None:
+            self.transport.close()
+
+    def _stop_reading(self) -> None:
+        transport = self.transport
+        if not self._stopped and transport is not None and not transport.is_closing():
+            self._stopped = True
+            transport.pause_reading()
+
+    def _go_on_reading(self) -> None:
+        transport = self.transport
+        if self._stopped and transport is not None and not transport.is_closing():
+            self._stopped = False
+            transport.resume_reading()
+
+    def _wake(self, error: ConnectionError | None) -> None:
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            if one.done():
+                continue
+            if error is None:
+                one.set_result(None)
+            else:
+                one.set_exception(error)

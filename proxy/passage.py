@@ -71,7 +71,7 @@ class Passage:
     """Lets a connection's reads through to a client: the protocol of its transport while it is `open`, and after.
 
     What it doesn't let through goes to the connection, which then parses what comes until it `expect`s again.
-    `client.transport` is None when the client has left, `client._paused` says that it is slow.
+    `client.transport` is None when the client has left, `client.paused` says that it is slow.
     """
 
     def __init__(self, client: Any, transport: asyncio.Transport) -> None:
@@ -149,4 +149,4 @@ class Passage:
             if sent > 0:
                 read = read[sent:]
         self._transport.write(read)
-        return _SLOW if self._client._paused else _PASSED  # noqa: SLF001  aiohttp's property costs a call per chunk
+        return _SLOW if self._client.paused else _PASSED

@@ -1,17 +1,14 @@
-"""Answers to clients, written straight to the transport.
-
-aiohttp's response objects build, copy and serialise a header dictionary for every answer; ours differ in
-five headers. aiohttp's protocol only needs `prepare`, `write_eof` and `keep_alive` of what a handler returns.
-"""
+"""Answers to clients, written straight to the transport; their heads differ in a few lines."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from http import HTTPStatus
 
 import orjson
-from aiohttp import HttpVersion11
 
+from proxy.errors import Refusal
 from proxy.incoming import Incoming
 from proxy.passage import Passage
 
@@ -43,44 +40,42 @@ def header_lines(headers: Mapping[str, str]) -> bytes:
 
 
 class Reply:
-    """A whole answer: written when aiohttp asks for it."""
+    """A whole answer."""
 
     __slots__ = ("_body", "_head", "keep_alive")
 
     def __init__(self, status: int, body: bytes, head: bytes = JSON) -> None:
         self._head = b"%sContent-Length: %d\r\n%s" % (status_line(status), len(body), head)
         self._body = body
-        self.keep_alive: bool | None = True
+        self.keep_alive = True
 
-    async def prepare(self, request: Incoming) -> None:
-        """Writes head and body in one go."""
-        transport = request.transport
+    async def send(self, request: Incoming) -> None:
+        """Writes head and body in one go, and returns when the client has read enough. Raises ConnectionError."""
+        client = request.client
+        transport = client.transport
         if transport is None:
             return
-        if not _keeps_alive(request):
-            self.keep_alive = False
-            self._head += b"Connection: close\r\n"
-        if request.method == "HEAD":
-            transport.write(self._head + b"\r\n")
-        else:
-            transport.write(b"%s\r\n%s" % (self._head, self._body))
-        if request.protocol._paused:  # noqa: SLF001  `writing_paused` says the same at the cost of a call
-            await request.protocol._drain_helper()  # noqa: SLF001  what aiohttp's own writer awaits
+        self.keep_alive = request.keep_alive
+        self.write(transport, last=not request.keep_alive, bodiless=request.method == "HEAD")
+        if client.paused:
+            await client.drained()
 
-    async def write_eof(self) -> None:
-        """All of it is written already."""
+    def write(self, transport: asyncio.Transport, *, last: bool, bodiless: bool = False) -> None:
+        """Writes it; `last`: the connection ends with it, and the client is told."""
+        head = self._head + b"Connection: close\r\n" if last else self._head
+        transport.write(b"%s\r\n%s" % (head, b"" if bodiless else self._body))
 
 
 class StreamReply:
     """A streamed answer: `start`, then `write` from any callback, then `end`. Nothing here awaits."""
 
-    __slots__ = ("_chunked", "_protocol", "_transport", "keep_alive", "started")
+    __slots__ = ("_chunked", "_client", "_transport", "keep_alive", "started")
 
     def __init__(self, request: Incoming) -> None:
-        self._transport = request.transport
-        self._protocol = request.protocol
-        self._chunked = request.version >= HttpVersion11
-        self.keep_alive: bool | None = self._chunked and _keeps_alive(request)
+        self._client = request.client
+        self._transport = self._client.transport
+        self._chunked = request.chunks
+        self.keep_alive = self._chunked and request.keep_alive
         self.started = False
 
     def start(self, head: bytes, first: bytes = b"") -> None:
@@ -104,13 +99,13 @@ class StreamReply:
         if transport is None:
             return True
         transport.write(b"%x\r\n%s\r\n" % (len(data), data) if self._chunked else data)
-        return not self._protocol._paused  # noqa: SLF001
+        return not self._client.paused
 
     def passage(self) -> Passage | None:
         """Returns what sends HTTP chunks that are framed already; None for an answer without chunks."""
         if not self._chunked or self._transport is None:
             return None
-        return Passage(self._protocol, self._transport)
+        return Passage(self._client, self._transport)
 
     def end(self, last: bytes = b"") -> None:
         """Sends `last` and ends the answer."""
@@ -126,19 +121,23 @@ class StreamReply:
 
     async def drained(self) -> None:
         """Returns when the client has read enough. Raises ConnectionError if it left."""
-        await self._protocol._drain_helper()  # noqa: SLF001  what aiohttp's own writer awaits
+        await self._client.drained()
 
-    async def prepare(self, request: Incoming) -> None:
+    async def send(self, request: Incoming) -> None:
         """The relay has written everything."""
-
-    async def write_eof(self) -> None:
-        """The relay has written everything."""
-
-
-def _keeps_alive(request: Incoming) -> bool:
-    return bool(request.keep_alive)
 
 
 def json_reply(value: object, status: int = 200, head: bytes = JSON) -> Reply:
     """Returns `value` as JSON."""
     return Reply(status, orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY), head)
+
+
+def refused(refusal: Refusal, path: str) -> Reply:
+    """Returns a refusal in the dialect that is spoken at `path`."""
+    dialect = "anthropic" if path.startswith("/v1/messages") else "openai_chat"
+    head = JSON
+    if refusal.retry_after_s is not None:
+        head += b"Retry-After: %d\r\n" % max(1, round(refusal.retry_after_s))
+    if refusal.status == 401:
+        head += b"WWW-Authenticate: Bearer\r\n"
+    return Reply(refusal.status, refusal.body(dialect), head)

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from aiohttp.web import HTTPRequestEntityTooLarge
 from pydantic import ValidationError
 
 from adapters.canonical import Request
 from bandit import RequestFacts
 from proxy.config import ObjectiveConfig, describe
-from proxy.errors import Refusal, invalid
+from proxy.errors import invalid
 from proxy.incoming import Incoming
 
 _LONGEST_NAME = 256
@@ -95,12 +94,7 @@ def travelling(document: dict[str, Any]) -> dict[str, Any]:
 
 async def read_json(request: Incoming) -> tuple[bytes, dict[str, Any]]:
     """Returns the body and the object it holds. Raises Refusal."""
-    try:
-        raw = await request.read()
-    except HTTPRequestEntityTooLarge as error:
-        raise Refusal(
-            413, f"The body is larger than {error.headers.get('X-Limit', 'allowed')}.", code="too_large"
-        ) from None
+    raw = await request.read()
     return raw, parse_object(raw)
 
 

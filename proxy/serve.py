@@ -22,7 +22,6 @@ from proxy.credentials import with_secrets
 from proxy.gateway import Gateway, with_market_arms
 from proxy.market import start_market
 from proxy.masking import mask_log
-from proxy.noise import hush_clients
 from proxy.server import Server
 from state.store import StoreError
 
@@ -91,7 +90,6 @@ async def serve(
     stop = asyncio.Event()
     for number in signals:
         loop.add_signal_handler(number, stop.set)  # while it starts; what follows tells more
-    hush_clients()
     async with AsyncExitStack() as stack:
         if not configured(config, environment):
             config = await _simulated(config, stack)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
-from typing import Any
-
-from aiohttp import HttpVersion11
-from aiohttp.web import BaseRequest, RequestPayloadError
 
 from proxy.endpoints import EXACT, PREFIXES, Endpoint
 from proxy.errors import Refusal, invalid, not_found
@@ -17,44 +14,32 @@ from proxy.idlers import SWEEP_S, Idlers
 from proxy.incoming import Incoming
 from proxy.lane import Lanes
 from proxy.principal import LOCAL
-from proxy.reply import JSON, Reply, StreamReply
+from proxy.reply import Reply, StreamReply, refused
 from state.store import StoreError
 
 log = logging.getLogger("meritorder.server")
 
-_MAX_HEADER = 32 * 1024
-"""Longest header line and field, as much as common proxies take; the sum is bounded by aiohttp's parser."""
+_NO_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
 class Server:
-    """Serves lanes, and what is out of the ordinary by aiohttp's low-level server: no router, no middleware."""
+    """Serves lanes: no router, no middleware."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._max_body = gateway.config.server.max_body_bytes
-        self._server = Lanes(
+        self._lanes = Lanes(
             self._handle,
-            largest=self._max_body,
+            largest=gateway.config.server.max_body_bytes,
+            buffers=gateway.buffers,
             loop=gateway.loop,
-            request_factory=self._request,
-            handler_cancellation=True,
-            access_log=None,
-            max_line_size=_MAX_HEADER,
-            max_field_size=_MAX_HEADER,
-            keepalive_timeout=75.0,
         )
         self._listening: asyncio.Server | None = None
         self._hurried = False
         self._idlers = Idlers()
 
-    def _request(self, message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> BaseRequest:
-        return BaseRequest(
-            message, payload, protocol, writer, task, self._gateway.loop, client_max_size=self._max_body
-        )
-
     async def listen(self, sock: socket.socket) -> None:
         """Begins to accept on a bound socket."""
-        self._listening = await self._gateway.loop.create_server(self._server, sock=sock, backlog=2048)
+        self._listening = await self._gateway.loop.create_server(self._lanes, sock=sock, backlog=2048)
         self._gateway.tasks.start(self._sweep(), name="idle clients")
 
     async def _sweep(self) -> None:
@@ -64,7 +49,7 @@ class Server:
 
     def sweep(self, now: float) -> int:
         """Lets clients go that have sent nothing for too long as of `now`; returns how many."""
-        return self._idlers.sweep(self._server.lanes, now)
+        return self._idlers.sweep(self._lanes.lanes, now)
 
     def hurry(self) -> None:
         """Ends the patience of `close`."""
@@ -75,14 +60,14 @@ class Server:
         self._gateway.draining = True
         if self._listening is not None:
             self._listening.close()
-        self._server.pre_shutdown()
+        self._lanes.close()
         deadline = self._gateway.loop.time() + grace_s
         loop, calls = self._gateway.loop, self._gateway.calls
         while calls and not self._hurried and loop.time() < deadline:  # noqa: ASYNC110  no event per call for this
             await asyncio.sleep(0.05)
         for call in list(calls.values()):
             call.cut("The gateway is shutting down.")
-        await self._server.shutdown(1.0)
+        await self._lanes.shutdown(1.0)
 
     async def _handle(self, request: Incoming) -> Reply | StreamReply:
         path = request.raw_path.partition("?")[0]
@@ -93,13 +78,13 @@ class Server:
                 endpoint, rest = _by_prefix(request.method, path)
             scopes = endpoint.scopes
             principal = LOCAL if scopes is None else self._gateway.admission.admit(request, scopes)
-            if "Expect" in request.headers and isinstance(request, BaseRequest):
-                self._expected(request)
+            if request.body is None:
+                _check_expectation(request)
             return await endpoint.handler(self._gateway, request, principal, rest)
         except Refusal as refusal:
-            return _refused(refusal, path)
+            return refused(refusal, path)
         except StoreError as error:
-            return _refused(
+            return refused(
                 Refusal(
                     503,
                     f"The store can't be used: {error}",
@@ -109,39 +94,28 @@ class Server:
                 ),
                 path,
             )
-        except RequestPayloadError as error:
-            reason = " ".join(str(error).split()) or "it broke off"
-            return _refused(invalid(f"The body can't be read: {reason}"), path)
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception:
-            log.exception("%s %s failed", request.method, path)
+            # The path may end in a client's words.
+            log.exception(
+                "%s %s failed", request.method, path if (request.method, path) in EXACT else "request"
+            )
             failed = Refusal(
                 500, "The gateway failed; its log says why.", kind="api_error", code="internal_error"
             )
-            return _refused(failed, path)
-
-    def _expected(self, request: BaseRequest) -> None:
-        """Lets a client that asks first send its body, or spares it the sending. Raises Refusal."""
-        if request.headers["Expect"].lower() != "100-continue":
-            raise Refusal(417, "The only expectation met here is 100-continue.", param="Expect")
-        if (request.content_length or 0) > self._max_body:
-            raise Refusal(413, f"The body is larger than {self._max_body} bytes.", code="too_large")
-        if request.version >= HttpVersion11 and request.transport is not None:
-            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            return refused(failed, path)
 
 
-def _refused(refusal: Refusal, path: str) -> Reply:
-    dialect = "anthropic" if path.startswith("/v1/messages") else "openai_chat"
-    head = JSON
-    if refusal.retry_after_s is not None:
-        head += b"Retry-After: %d\r\n" % max(1, round(refusal.retry_after_s))
-    if refusal.status == 401:
-        head += b"WWW-Authenticate: Bearer\r\n"
-    return Reply(refusal.status, refusal.body(dialect), head)
+def _check_expectation(request: Incoming) -> None:
+    expected = request.headers.get("Expect")
+    if expected is not None and expected.lower() != "100-continue" and request.chunks:
+        raise Refusal(417, "The only expectation met here is 100-continue.", param="Expect")
 
 
 def _by_prefix(method: str, path: str) -> tuple[Endpoint, str]:
+    if _NO_ESCAPE.search(path):
+        raise invalid("The path has a % without two hexadecimal digits: write %25 for the sign itself.")
     if method == "HEAD":
         method = "GET"  # the reply leaves its body out
         exact: Endpoint | None = EXACT.get((method, path))
@@ -152,8 +126,9 @@ def _by_prefix(method: str, path: str) -> tuple[Endpoint, str]:
             return endpoint, path[len(prefix) :]
     known = {m for (m, p) in EXACT if p == path}
     known |= {m for (m, p) in PREFIXES if path.startswith(p) and len(path) > len(p)}
+    # A path is not repeated: who mixes up path and header may have sent a key.
     if known:
         raise Refusal(
-            405, f"{path} takes {' or '.join(sorted(known))}, not {method}.", code="method_not_allowed"
+            405, f"This path takes {' or '.join(sorted(known))}, not {method}.", code="method_not_allowed"
         )
-    raise not_found(f"There is no {path} here.", code="path_not_found")
+    raise not_found("There is no such path here.", code="path_not_found")

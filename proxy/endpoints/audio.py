@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import orjson
-from aiohttp.web import HTTPRequestEntityTooLarge
 
 from adapters.canonical import Usage
 from adapters.dialects.openai_errors import error_of
@@ -17,7 +16,7 @@ from adapters.dialects.openai_usage import decode_usage
 from adapters.errors import ProviderError
 from proxy.arms import Arm
 from proxy.calls import Call, begin
-from proxy.errors import Refusal, invalid
+from proxy.errors import invalid
 from proxy.incoming import Incoming
 from proxy.passing import Passing, plain_request, plan
 from proxy.principal import Principal
@@ -48,10 +47,7 @@ async def transcribe(
     gateway: Gateway, http: Incoming, principal: Principal, _rest: str
 ) -> Reply | StreamReply:
     """OpenAI's transcriptions, `multipart/form-data`."""
-    try:
-        raw = await http.read()
-    except HTTPRequestEntityTooLarge:
-        raise Refusal(413, "The file is larger than allowed.", code="too_large") from None
+    raw = await http.read()
     boundary = _BOUNDARY.search(http.headers.get("Content-Type", ""))
     if boundary is None:
         raise invalid("The body must be multipart/form-data with a boundary.")
@@ -245,8 +241,9 @@ class _Sound(Call):
         if reply is None or not reply.started:
             return super()._fail(reply, error)
         # Bytes have no words for an error; a cut connection is the only honest end of half an answer.
-        if self.http.transport is not None:
-            self.http.transport.abort()
+        transport = self.http.client.transport
+        if transport is not None:
+            transport.abort()
         return reply
 
     def _record(self, arm: Arm, relay: Relay, status: str, error: ProviderError | None) -> None:

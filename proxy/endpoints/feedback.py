@@ -7,7 +7,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from aiohttp.web import HTTPRequestEntityTooLarge
 
 from proxy.credit import credit
 from proxy.errors import Refusal, invalid, unprocessable
@@ -72,12 +71,7 @@ async def post(gateway: Gateway, http: Incoming, principal: Principal, _rest: st
 
 
 async def _document(http: Incoming) -> object:
-    try:
-        raw = await http.read()
-    except HTTPRequestEntityTooLarge as error:
-        raise Refusal(
-            413, f"The body is larger than {error.headers.get('X-Limit', 'allowed')}.", code="too_large"
-        ) from None
+    raw = await http.read()
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError as error:

@@ -16,6 +16,10 @@ class InflateError(Exception):
     """The compressed body is broken, cut or absurd."""
 
 
+class BombError(InflateError):
+    """It grows beyond what anything honest does."""
+
+
 class Inflater:
     """Streaming gzip and deflate, bounded per piece and in its ratio."""
 
@@ -53,7 +57,7 @@ class Inflater:
             data = self._decoder.unconsumed_tail or self._decoder.unused_data
             self._given += len(piece)
             if self._given > _SUSPECT_BYTES and self._given > _SUSPECT_RATIO * self._taken:
-                raise InflateError(f"{self._taken} compressed bytes became {self._given}")
+                raise BombError(f"{self._taken} compressed bytes became {self._given}")
             if piece:
                 yield piece
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from proxy.idlers import PATIENCE_S
+from proxy.idlers import BODY_S, KEEP_ALIVE_S, LINGER_S, PATIENCE_S
 from tests.proxy.provider import Exchange, Provider, chunk
 from tests.proxy.running import Launch, Running
 
@@ -36,13 +36,14 @@ class Client:
                 await asyncio.sleep(0)
 
     def seen(self) -> int:
-        return len(self.gateway.server._server.connections)
+        return len(self.gateway.server._lanes.lanes)
 
     def got(self, first: bytes) -> bool:
         """Says whether the gateway has read what makes a difference to it."""
-        if b"\r\n\r\n" not in first:
+        if not first.startswith(b"POST") or b"\r\n\r\n" not in first:
             return True
-        return any(lane.owed or lane._serving is not None for lane in self.gateway.server._server.lanes)
+        owed = [lane.owes for lane in self.gateway.server._lanes.lanes]
+        return bool(self.gateway.gateway.calls) or any(owes and owes[0] == "body" for owes in owed)
 
     def after(self, seconds: float) -> int:
         """Sweeps as if that much time had passed; returns how many were let go."""
@@ -76,10 +77,10 @@ async def test_a_body_that_goes_on_coming_may_take_its_time(client: Client) -> N
     await client.open(HEAD + b"Content-Length: 100\r\n\r\n" + BODY[:20])
     client.after(0.0)
     client.writer.write(BODY[20:30])
-    [lane] = client.gateway.server._server.lanes
-    began = lane.owed
+    [lane] = client.gateway.server._lanes.lanes
+    began = lane.owes
     async with asyncio.timeout(30):
-        while lane.owed == began:
+        while lane.owes == began:
             await asyncio.sleep(0)
     assert client.after(PATIENCE_S + 1.0) == 0
     assert client.after(2.0 * PATIENCE_S + 2.0) == 1
@@ -106,4 +107,42 @@ async def test_who_waits_for_an_answer_or_between_two_requests_may_stay(
     go.set()
     async with asyncio.timeout(30):
         await client.reader.readuntil(b"0\r\n\r\n")
-    assert [client.after(seconds) for seconds in (20.0 * PATIENCE_S, 30.0 * PATIENCE_S)] == [0, 0]
+    later = 20.0 * PATIENCE_S
+    assert [client.after(seconds) for seconds in (later, later + KEEP_ALIVE_S - 1.0)] == [0, 0]
+    assert client.seen() == 1
+
+
+async def test_who_sends_no_further_request_is_hung_up_and_owed_nothing(client: Client) -> None:
+    await client.open(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    async with asyncio.timeout(30):
+        await client.reader.readuntil(b'"ok"}')
+    assert [client.after(seconds) for seconds in (0.0, KEEP_ALIVE_S + 1.0)] == [0, 0]
+    assert await client.gone()
+
+
+async def test_a_body_that_comes_in_drops_is_ended(client: Client) -> None:
+    await client.open(HEAD + b"Content-Length: 100000\r\n\r\n" + BODY[:1])
+    [lane] = client.gateway.server._lanes.lanes
+    seconds, closed = 0.0, 0
+    async with asyncio.timeout(30):
+        while not closed:
+            began = lane.owes
+            client.writer.write(b"x")
+            while lane.owes == began:
+                await asyncio.sleep(0)
+            closed = client.after(seconds)
+            seconds += PATIENCE_S / 2
+    assert BODY_S < seconds < BODY_S + 2 * PATIENCE_S
+    assert await client.gone()
+
+
+async def test_who_was_told_that_the_connection_ends_and_goes_on_is_cut(client: Client) -> None:
+    await client.open(b"rubbish\r\n\r\n")
+    async with asyncio.timeout(30):
+        assert b" 400 " in await client.reader.read()
+    assert [client.after(seconds) for seconds in (0.0, LINGER_S - 1.0)] == [0, 0]
+    assert client.seen() == 1
+    client.after(LINGER_S + 1.0)
+    async with asyncio.timeout(30):
+        while client.seen():
+            await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""One client's connection: ordinary requests by the short way, all else by aiohttp's, in the order they came."""
+"""One client's connection: requests of every kind, in the order they came."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from proxy.idlers import KEEP_ALIVE_S
 from tests.proxy.provider import Exchange, Provider, chunk
 from tests.proxy.running import Launch, Running
 from tests.proxy.test_server import CHAT, Wire
@@ -22,6 +23,16 @@ def post(body: bytes, *headers: str) -> bytes:
         f"Content-Length: {len(body)}",
     ]
     return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def chunked(body: bytes, *headers: str) -> bytes:
+    lines = [
+        "POST /v1/chat/completions HTTP/1.1",
+        "Host: 127.0.0.1",
+        *headers,
+        "Transfer-Encoding: chunked",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
 
 
 @pytest.fixture
@@ -67,27 +78,24 @@ async def statuses(wire: Wire, count: int) -> list[int]:
     return found
 
 
-async def test_one_connection_serves_the_short_way_and_then_aiohttps(gateway: Running, wire: Wire) -> None:
+async def test_one_connection_serves_requests_of_every_kind(wire: Wire) -> None:
     wire.writer.write(post(CHAT))
     assert await statuses(wire, 1) == [200]
-    [lane] = gateway.server._server.lanes
-    assert lane._reader is not None
     wire.writer.write(post(CHAT, "Content-Encoding: identity"))
     assert await statuses(wire, 1) == [200]
-    assert lane._reader is None
+    wire.writer.write(chunked(CHAT))
+    assert await statuses(wire, 1) == [200]
     wire.writer.write(post(CHAT))
     assert await statuses(wire, 1) == [200]
 
 
-async def test_a_body_in_pieces_is_served_the_short_way(gateway: Running, wire: Wire) -> None:
+async def test_a_body_may_come_in_pieces(wire: Wire) -> None:
     long = CHAT.replace(b"Hi", b"Hi " * 60_000)
     data = post(long)
     for start in range(0, len(data), 50_000):
         wire.writer.write(data[start : start + 50_000])
         await wire.writer.drain()
     assert await statuses(wire, 1) == [200]
-    [lane] = gateway.server._server.lanes
-    assert lane._reader is not None
 
 
 async def test_requests_sent_without_waiting_are_answered_in_order(wire: Wire) -> None:
@@ -119,7 +127,7 @@ async def test_a_flood_of_requests_waits_outside(gateway: Running, provider: Pro
     wire.writer.write(post(STREAM))
     async with asyncio.timeout(30):
         await wire.reader.readuntil(b"one")
-        [lane] = gateway.server._server.lanes
+        [lane] = gateway.server._lanes.lanes
         bad = post(b"{" + b" " * 10_000)
         wire.writer.write(bad * 1000)  # far more than both sockets' buffers hold
         while len(lane._held) < 64 * 1024:
@@ -178,7 +186,7 @@ class Accepted(asyncio.Transport):
 
 
 async def test_a_connection_made_as_the_drain_begins_is_hung_up(gateway: Running) -> None:
-    lane, transport = gateway.server._server(), Accepted()
+    lane, transport = gateway.server._lanes(), Accepted()
     lane.connection_made(transport)
     lane.close()
     for _ in range(10):
@@ -191,14 +199,14 @@ async def test_an_idle_connection_is_kept_while_it_is_served(
     gateway: Running, provider: Provider, wire: Wire
 ) -> None:
     slow = Slow(provider)
+    now = gateway.gateway.loop.time()
     wire.writer.write(post(STREAM))
     async with asyncio.timeout(30):
         await wire.reader.readuntil(b"one")
-        [lane] = gateway.server._server.lanes
-        lane._next_keepalive_close_time = 0.0
-        lane._process_keepalive()  # as if 75 s had passed
+        gateway.server.sweep(now)
+        gateway.server.sweep(now + 10.0 * KEEP_ALIVE_S)
         slow.go.set()
         await wire.reader.readuntil(b"0\r\n\r\n")
-        lane._next_keepalive_close_time = 0.0
-        lane._process_keepalive()
+        gateway.server.sweep(now + 11.0 * KEEP_ALIVE_S)
+        gateway.server.sweep(now + 12.0 * KEEP_ALIVE_S + 1.0)
         assert await wire.rest() == b""

@@ -36,7 +36,7 @@ class Client:
     def __init__(self, kind=Passage, socket=None):
         self.got = []
         self.buffered = 0
-        self._paused = False
+        self.paused = False
         self.transport = self
         self._socket = socket
         self.write = self.got.append
@@ -93,7 +93,7 @@ def test_an_ordinary_event_goes_on_as_it_came_and_is_counted():
 
 def test_a_client_that_is_behind_is_told_of_with_the_read_that_went_on():
     client = Client()
-    client._paused = True
+    client.paused = True
     assert client.passage.let(chunk(event(b"x"))) == SLOW
     assert len(client.got) == 1
 
@@ -150,7 +150,7 @@ def test_after_a_read_that_it_leaves_the_connection_has_all_until_it_expects_aga
 def test_whatever_else_the_transport_tells_reaches_the_connection(kind):
     client = Client(kind)
     connection = Connection(client.passage)
-    client._paused = True
+    client.paused = True
     error = ConnectionResetError()
     connection.protocol.data_received(chunk(event(b"x")))
     connection.protocol.pause_writing()

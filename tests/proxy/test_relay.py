@@ -5,7 +5,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from aiohttp import HttpVersion10, HttpVersion11
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,15 +49,13 @@ DONE = b"data: [DONE]\n\n"
 class Stream:
     """An answer under way. `read` is what the upstream's socket brings, `written` what the client's gets of it."""
 
-    def __init__(self, *, version=HttpVersion11, dialect=OPENAI_CHAT) -> None:
+    def __init__(self, *, chunks=True, dialect=OPENAI_CHAT) -> None:
         self.writes: list[bytes] = []
         self.read_paused = False
         self.held: list[object] = []
         transport = SimpleNamespace(write=self.writes.append, get_extra_info=lambda _: None)
-        self.client = SimpleNamespace(_paused=False, writing_paused=False)
-        request = SimpleNamespace(
-            transport=transport, protocol=self.client, version=version, keep_alive=version == HttpVersion11
-        )
+        self.client = SimpleNamespace(paused=False, transport=transport)
+        request = SimpleNamespace(client=self.client, chunks=chunks, keep_alive=chunks)
         self.loop = SimpleNamespace(
             time=lambda: 0.0, create_future=lambda: SimpleNamespace(done=lambda: False, set_result=self.ended)
         )
@@ -290,14 +287,14 @@ async def test_nothing_goes_on_after_the_call_is_cancelled(stream):
 async def test_a_slow_client_holds_back_the_upstream(stream):
     stream.read(HEAD, *map(framed, [FIRST, event("a")]))
     assert not stream.read_paused
-    stream.client._paused = stream.client.writing_paused = True
+    stream.client.paused = True
     stream.read(framed(event("b")))
     assert stream.read_paused
     assert stream.held == ["slow client"]
 
 
 async def test_a_client_without_chunks_gets_none():
-    stream = Stream(version=HttpVersion10)
+    stream = Stream(chunks=False)
     stream.read(HEAD, *map(framed, [FIRST, event("a"), event("b")]))
     assert b"".join(stream.writes).endswith(b"\r\n\r\n" + FIRST + event("a") + event("b"))
 

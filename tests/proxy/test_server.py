@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from proxy.noise import hush_clients
 from tests.proxy.provider import Provider
 from tests.proxy.running import Launch, Running
 
@@ -156,11 +155,10 @@ async def test_a_path_that_lacks_its_name_is_not_there(
 async def test_what_is_no_request_leaves_a_line_without_traceback_or_content(
     gateway: Running, rubbish: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    hush_clients()
     wire = await Wire.to(gateway)
     with caplog.at_level(logging.INFO):
         wire.writer.write(rubbish)
-        assert b" 400 " in await wire.rest()
+        assert (await wire.rest()).startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 431 "))
     await wire.close()
     assert "Traceback" not in caplog.text
     assert "sk-very-secret" not in caplog.text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from importlib import import_module
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import click
 
 from proxy.config import ConfigError, load
+from proxy.log_lines import start_log
 from proxy.secret_values import of_variable
 
 _DEFAULT_CONFIG = Path("meritorder.toml")
@@ -65,7 +65,7 @@ def serve(
     """Start the gateway."""
     from proxy.serve import run  # noqa: PLC0415  the other commands start faster without a server
 
-    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    start_log(log_level.upper())
     if path is None and _DEFAULT_CONFIG.exists():
         path = _DEFAULT_CONFIG
     try:

@@ -21,6 +21,7 @@ import click
 import uvloop
 
 from proxy.config import Config, ConfigError
+from proxy.log_lines import start_log
 from state.store import StoreError
 
 log = logging.getLogger("meritorder.workers")
@@ -116,10 +117,7 @@ def _work(config: Config, environment: dict[str, str], number: int, quiet: bool,
 
     for sent_to_group in (signal.SIGINT, signal.SIGHUP):  # by a terminal; the parent passes it on
         signal.signal(sent_to_group, signal.SIG_IGN)
-    logging.basicConfig(
-        level=level,
-        format=f"%(asctime)s %(levelname)s worker {number} %(name)s: %(message)s",
-    )
+    start_log(level, number)
     # A parent that was killed can't tell its workers to end, and they would hold the port for ever.
     threading.Thread(target=_follow_parent, name="parent", daemon=True).start()
     try:

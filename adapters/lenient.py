@@ -20,6 +20,8 @@ _WHOLE = re.compile(
 )
 """JSON up to an escape that is half a character. Possessive, so that it is linear."""
 
+_ENCODED_HALF = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _HALF = re.compile(rb"\\u([dD][89a-fA-F][0-9a-fA-F]{2})")
 
 
@@ -37,7 +39,17 @@ def loads(data: bytes | str) -> Any:
 
 def mended(raw: bytes) -> bytes:
     """Returns JSON with U+FFFD in place of lone surrogates and of bytes that are no UTF-8."""
-    return with_whole_escapes(utf8(raw))
+    return utf8(without_halves(raw))
+
+
+def without_halves(raw: bytes) -> bytes:
+    """Returns JSON with U+FFFD in place of lone surrogates, as escapes or as the bytes that some write for them."""
+    return with_whole_escapes(_ENCODED_HALF.sub(b"\xef\xbf\xbd", raw))
+
+
+def text(value: str) -> str:
+    """Returns a text with U+FFFD in place of what UTF-8 has no bytes for; nearly always `value` itself."""
+    return value if value.isascii() else _SURROGATE.sub("\ufffd", value)
 
 
 def utf8(raw: bytes) -> bytes:

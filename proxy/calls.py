@@ -22,7 +22,7 @@ from proxy.errors import Refusal, invalid
 from proxy.incoming import Incoming
 from proxy.principal import Principal
 from proxy.relay import BodyTranslator, Ending, Pipe, Relay, StreamTranslator
-from proxy.reply import EVENT_STREAM, JSON, Reply, StreamReply
+from proxy.reply import EVENT_STREAM, JSON, Reply, StreamReply, in_header
 from proxy.request import ClientRequest, travelling
 from proxy.rewrite import rewrite
 from proxy.routing import Plan, terms
@@ -268,9 +268,9 @@ class Call:
             % (
                 EVENT_STREAM if self.request.stream else JSON,
                 self.id.encode(),
-                arm.name.encode("ascii", "replace"),
+                in_header(arm.name),
                 self.probabilities[self.chosen],
-                self.plan.route.encode("ascii", "replace"),
+                in_header(self.plan.route),
             )
         )
 
@@ -291,7 +291,7 @@ class Call:
         head = b"%sX-Generation-Id: %s\r\nX-Meritorder-Arm: %s\r\n" % (
             JSON,
             self.id.encode(),
-            arm.name.encode("ascii", "replace"),
+            in_header(arm.name),
         )
         if error.retry_after_s is not None and error.kind.status in (429, 503):
             head += b"Retry-After: %d\r\n" % max(1, round(error.retry_after_s))

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import orjson
 
+from adapters import lenient
+
 _LONGEST = 1000
 """Characters of a message: it may quote what the client sent, and that may be a whole book."""
 
@@ -28,7 +30,7 @@ class Refusal(Exception):  # noqa: N818  not every refusal is an error of ours
             message = f"{message[: _LONGEST * 3 // 4]} … {message[-_LONGEST // 4 :]}"
         super().__init__(message)
         self.status = status
-        self.message = message
+        self.message = lenient.text(message)  # what it quotes of a header may be no UTF-8
         self.kind = kind
         self.param = param
         self.code = code

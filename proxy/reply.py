@@ -12,6 +12,8 @@ from proxy.errors import Refusal
 from proxy.incoming import Incoming
 from proxy.passage import Passage
 
+_VISIBLE = bytes(byte if 0x20 <= byte < 0x7F else ord("?") for byte in range(256))
+
 JSON = b"Content-Type: application/json\r\n"
 EVENT_STREAM = (
     b"Content-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-cache\r\nX-Accel-Buffering: no\r\n"
@@ -29,14 +31,12 @@ def status_line(status: int) -> bytes:
 
 def header_lines(headers: Mapping[str, str]) -> bytes:
     """Encodes headers; a line break in a value can't start a header of its own."""
-    return b"".join(
-        f"{name}: {value}\r\n".encode("latin-1", "replace")
-        .replace(b"\r\n", b"\n")
-        .replace(b"\r", b" ")
-        .replace(b"\n", b" ")[:-1]
-        + b"\r\n"
-        for name, value in headers.items()
-    )
+    return b"".join(b"%b: %b\r\n" % (name.encode(), in_header(value)) for name, value in headers.items())
+
+
+def in_header(value: str) -> bytes:
+    """Returns a text as a header's value: ASCII, with `?` in place of all else and of control characters."""
+    return value.encode("ascii", "replace").translate(_VISIBLE)
 
 
 class Reply:

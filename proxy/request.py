@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
+from adapters import lenient
 from adapters.canonical import Request
 from bandit import RequestFacts
 from proxy.config import ObjectiveConfig, describe
@@ -94,21 +95,25 @@ def travelling(document: dict[str, Any]) -> dict[str, Any]:
 
 async def read_json(request: Incoming) -> tuple[bytes, dict[str, Any]]:
     """Returns the body and the object it holds. Raises Refusal."""
-    raw = await request.read()
-    return raw, parse_object(raw)
+    return parse_object(await request.read())
 
 
-def parse_object(raw: bytes) -> dict[str, Any]:
-    """Parses a JSON object. Raises Refusal: not JSON, nested deeper than 1,024, not an object."""
+def parse_object(raw: bytes) -> tuple[bytes, dict[str, Any]]:
+    """Parses a JSON object, and returns its text too, in which half a character is replaced. Raises Refusal: not JSON,
+    nested deeper than 1,024, not an object.
+    """
     if not raw:
         raise invalid("The body is empty; a JSON object was expected.")
     try:
         document = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise invalid(f"The body is not valid JSON: {error}") from None
+        whole = lenient.without_halves(raw)
+        if whole == raw:
+            raise invalid(f"The body is not valid JSON: {error}") from None
+        raw, document = parse_object(whole)
     if not isinstance(document, dict):
         raise invalid("The body must be a JSON object.")
-    return document
+    return raw, document
 
 
 def name_field(value: object, field: str) -> str:
@@ -117,7 +122,7 @@ def name_field(value: object, field: str) -> str:
         raise invalid(f"`{field}` must be a non-empty string.", field)
     if len(value) > _LONGEST_NAME:
         raise invalid(f"`{field}` must have at most {_LONGEST_NAME} characters, not {len(value)}.", field)
-    return value
+    return lenient.text(value)  # a header's may be no UTF-8
 
 
 def chat_request(request: Incoming, raw: bytes, document: dict[str, Any]) -> ClientRequest:

@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import math
 
+LONGEST_NAME = 256
+"""Characters of ids and models, as many as the id of an answer may have in feedback."""
+
 MOST_TOKENS = 2**40
 MOST_USD = 1e6
 
 
 def word(value: object) -> str | None:
-    """Returns a text that isn't empty."""
-    return value if isinstance(value, str) and value else None
+    """Returns a name that isn't empty: of at most 256 characters, with U+FFFD in place of what isn't for the eye."""
+    if not isinstance(value, str) or not value:
+        return None
+    if len(value) <= LONGEST_NAME and value.isprintable():
+        return value
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in value[:LONGEST_NAME])
 
 
 def count(value: object) -> int | None:

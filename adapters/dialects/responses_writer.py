@@ -27,12 +27,13 @@ from adapters.canonical import (
 )
 from adapters.dialect import CostOf
 from adapters.dialects import responses_body, signatures
+from adapters.dialects.loose import word
 from adapters.dialects.openai_errors import error_object
 from adapters.dialects.responses_request import NAME
 from adapters.errors import Inexpressible, ProviderError
 
 _DELTA = (
-    b'event: %b\ndata: {"type":"%b","sequence_number":%d,"item_id":"%b","output_index":%d,'
+    b'event: %b\ndata: {"type":"%b","sequence_number":%d,"item_id":%b,"output_index":%d,'
     b'"%b":0,"delta":%b%b}\n\n'
 )
 _TEXT = b"response.output_text.delta"
@@ -40,7 +41,7 @@ _REFUSAL = b"response.refusal.delta"
 _SUMMARY = b"response.reasoning_summary_text.delta"
 _ARGUMENTS = (
     b'event: response.function_call_arguments.delta\ndata: {"type":"response.function_call_arguments.delta",'
-    b'"sequence_number":%d,"item_id":"%b","output_index":%d,"delta":%b}\n\n'
+    b'"sequence_number":%d,"item_id":%b,"output_index":%d,"delta":%b}\n\n'
 )
 
 
@@ -102,8 +103,8 @@ class StreamEncoder:
             case ToolCallDelta():
                 index, pieces = self._calls[event.index]
                 pieces.append(event.arguments)
-                name = self._output[index]["id"].encode()
-                out.append(_ARGUMENTS % (self._next(), name, index, orjson.dumps(event.arguments)))
+                item_id = orjson.dumps(self._output[index]["id"])
+                out.append(_ARGUMENTS % (self._next(), item_id, index, orjson.dumps(event.arguments)))
             case ToolCallStart():
                 self._close_open(out)
                 item = {
@@ -152,7 +153,7 @@ class StreamEncoder:
             self._open_part(kind, out)
         assert self._open is not None
         self._pieces.append(text)
-        item = self._open["id"].encode()
+        item = orjson.dumps(self._open["id"])
         more = b',"logprobs":' + logprobs if kind == "output_text" else b""
         where = (self._next(), item, len(self._output) - 1, b"content_index")
         out.append(_DELTA % (name, name, *where, orjson.dumps(text), more))
@@ -169,13 +170,14 @@ class StreamEncoder:
         self._emit("response.content_part.added", self._at(index, self._open, part=self._part), out)
 
     def _think(self, event: ReasoningDelta, out: list[bytes]) -> None:
+        thought_id = word(event.id)
         if (
             self._open is None
             or self._open["type"] != "reasoning"
-            or event.id not in (None, self._open["id"])
+            or thought_id not in (None, self._open["id"])
         ):
             self._close_items(out)
-            self._open = {"type": "reasoning", "id": event.id or self._id("rs"), "summary": []}
+            self._open = {"type": "reasoning", "id": thought_id or self._id("rs"), "summary": []}
             self._add(self._open, out)
         index = len(self._output) - 1
         if event.text:
@@ -184,7 +186,7 @@ class StreamEncoder:
                 where = self._at(index, self._open, key="summary_index", part=self._part)
                 self._emit("response.reasoning_summary_part.added", where, out)
             self._pieces.append(event.text)
-            where_raw = (self._next(), self._open["id"].encode(), index, b"summary_index")
+            where_raw = (self._next(), orjson.dumps(self._open["id"]), index, b"summary_index")
             out.append(_DELTA % (_SUMMARY, _SUMMARY, *where_raw, orjson.dumps(event.text), b""))
         seal = event.signature or event.redacted
         if seal:

@@ -51,7 +51,7 @@ async def transcribe(
     boundary = _BOUNDARY.search(http.headers.get("Content-Type", ""))
     if boundary is None:
         raise invalid("The body must be multipart/form-data with a boundary.")
-    fields = _fields(raw, boundary[1].encode("latin-1"))
+    fields = _fields(raw, boundary[1].encode("utf-8", "surrogateescape"))
     if "file" not in fields:
         raise invalid("`file` is missing.", "file")
     start, end = fields.get("model", (0, 0))
@@ -226,9 +226,9 @@ class _Sound(Call):
         return header_lines(
             {
                 "X-Generation-Id": self.id,
-                "X-Meritorder-Arm": arm.name.encode("ascii", "replace").decode(),
+                "X-Meritorder-Arm": arm.name,
                 "X-Meritorder-Propensity": f"{self.probabilities[self.chosen]:.6g}",
-                "X-Meritorder-Route": self.plan.route.encode("ascii", "replace").decode(),
+                "X-Meritorder-Route": self.plan.route,
             }
         )
 
@@ -272,6 +272,6 @@ class _Form(_Sound):
         return b"%s%s%s" % (raw[:start], arm.model.encode(), raw[end:])
 
     def _headers(self, arm: Arm) -> Sequence[tuple[bytes, bytes]]:
-        kind = self.http.headers["Content-Type"].encode("latin-1")
+        kind = self.http.headers["Content-Type"].encode("utf-8", "surrogateescape")
         rest = (pair for pair in arm.headers if pair[0] != b"content-type")
         return ((b"content-type", kind), *rest)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from adapters import lenient
+from adapters.dialects.loose import word
 from proxy.credit import credit
 from proxy.errors import Refusal, invalid, unprocessable
 from proxy.incoming import Incoming
@@ -37,6 +39,8 @@ async def post(gateway: Gateway, http: Incoming, principal: Principal, _rest: st
     if len(items) > _MOST:
         raise Refusal(413, f"At most {_MOST} items in one list, not {len(items)}.", code="too_many_items")
     key = http.headers.get("Idempotency-Key")
+    if key is not None:
+        key = lenient.text(key)
     if key is not None and not 0 < len(key) <= _LONGEST_NAME:
         raise invalid("`Idempotency-Key` must have 1 to 256 characters.", "Idempotency-Key")
     now = time.time()
@@ -75,10 +79,12 @@ async def _document(http: Incoming) -> object:
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError as error:
+        whole = lenient.without_halves(raw)
         # Python's own encoder writes NaN, which is no JSON; but the field at fault is worth naming.
-        if b"NaN" in raw or b"Infinity" in raw:
+        loads = json.loads if b"NaN" in raw or b"Infinity" in raw else orjson.loads
+        if whole != raw or loads is json.loads:
             try:
-                return json.loads(raw)
+                return loads(whole)
             except (ValueError, RecursionError):
                 pass
         raise invalid(f"The body is not valid JSON: {error}") from None
@@ -95,7 +101,7 @@ def _read(item: object, prefix: str, now: float, key: str | None) -> tuple[Feedb
         raise unprocessable(f"`{given[0]}` and `{given[1]}` can't both be given.", prefix + given[1])
     field = given[0] if given else "id"
     name = item.get(field)
-    if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME or not _encodable(name):
+    if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME:
         raise unprocessable(
             f"`{field}` must be the {'session' if field == 'session_id' else 'answer'}'s id,"
             " a string of 1 to 256 characters.",
@@ -110,7 +116,7 @@ def _read(item: object, prefix: str, now: float, key: str | None) -> tuple[Feedb
     if not isinstance(value, int | float) or not 0.0 <= value <= 1.0:  # neither is NaN
         raise unprocessable("`value` must be true, false or a number from 0 to 1.", prefix + "value")
     row = Feedback(
-        id=name,
+        id=name if field == "session_id" else word(name) or name,  # as the record was written
         metric=metric,
         value=float(value),
         at=now,
@@ -125,10 +131,6 @@ def _text(item: dict[str, Any], field: str, prefix: str, longest: int) -> str:
     value = item.get(field)
     if value is None:
         return ""
-    if not isinstance(value, str) or len(value) > longest or not _encodable(value):
+    if not isinstance(value, str) or len(value) > longest:
         raise unprocessable(f"`{field}` must be a string of at most {longest} characters.", prefix + field)
     return value
-
-
-def _encodable(value: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
+from adapters.dialects.loose import word
 from bandit import task_label
 from proxy.errors import invalid, not_found
 from proxy.incoming import Incoming
@@ -20,11 +21,12 @@ async def get(gateway: Gateway, http: Incoming, principal: Principal, _rest: str
     found = parse_qs(http.raw_path.partition("?")[2]).get("id")
     if not found:
         raise invalid("Name the generation: /v1/generation?id=…", "id")
+    named = word(found[0]) or ""  # as the record was written
     await gateway.journal.flush()
-    decision = await gateway.store.decision(found[0], principal.viewer)
+    decision = await gateway.store.decision(named, principal.viewer)
     if decision is None and gateway.store.shared:
         await gateway.peers.settled()
-        decision = await gateway.store.decision(found[0], principal.viewer)
+        decision = await gateway.store.decision(named, principal.viewer)
     if decision is None:
         raise not_found(f"No generation has the id {found[0]!r}.", code="generation_not_found", param="id")
     feedback = await gateway.store.feedback_of(decision.request_id, principal.viewer)

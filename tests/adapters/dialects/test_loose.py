@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.dialects.loose import MOST_TOKENS, count, dollars, first, word
+from adapters.dialects.loose import LONGEST_NAME, MOST_TOKENS, count, dollars, first, word
 
 ANYTHING = st.one_of(
     st.none(),
@@ -19,7 +19,13 @@ ANYTHING = st.one_of(
 
 @given(ANYTHING)
 def test_whatever_comes_the_ledger_gets_a_text_a_bounded_number_or_nothing(value):
-    assert word(value) is None or word(value) == value != ""
+    name = word(value)
+    if isinstance(value, str) and value:
+        assert name is not None
+        assert name.isprintable()
+        assert name == value or not value.isprintable() or len(name) == LONGEST_NAME < len(value)
+    else:
+        assert name is None
     assert count(value) is None or (type(count(value)) is int and 0 <= count(value) <= MOST_TOKENS)
     assert dollars(value) is None or (type(dollars(value)) is float and 0.0 <= dollars(value) <= 1e6)
 

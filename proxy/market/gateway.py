@@ -141,5 +141,5 @@ def _environment() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.endswith(("_API_KEY", "_BASE_URL")) and not name.startswith("MERITORDER")
+        if not name.endswith(("_API_KEY", "_API_KEY_FILE", "_BASE_URL")) and not name.startswith("MERITORDER")
     }

@@ -86,7 +86,7 @@ class Addresses:
 def _plain(host: str) -> str:
     """Returns a host as the resolver would take it: decoded, of plain letters, without zone and trailing dots."""
     host = unicodedata.normalize("NFKC", unquote(host)).lower().strip().strip("[]")
-    return host.partition("%")[0].replace("\u3002", ".").rstrip(".")
+    return host.partition("%")[0].partition("\0")[0].replace("\u3002", ".").rstrip(".")
 
 
 def _readings(host: str) -> Iterator[IPv4Address | IPv6Address]:

@@ -38,7 +38,8 @@ class Account:
         return True
 
     def give(self, count: int) -> None:
-        """Counts `count` bytes less."""
+        """Counts `count` bytes less, of those that are counted."""
+        count = min(count, self.held)
         self._buffers.used -= count
         self.held -= count
 

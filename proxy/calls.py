@@ -186,6 +186,7 @@ class Call:
                 )
         early = b"" if reply is None else self._head(arm)
         relay = Relay(pipe, reply, early, arm.dialect.decode_error, gateway.tasks, gateway.loop, gateway.mask)
+        relay.account = self.http.client.account
         choices = request.document.get("n")
         if isinstance(choices, int):
             relay.choices = choices

@@ -27,6 +27,7 @@ from adapters.canonical import (
 )
 from adapters.dialect import Dialect, Ordinary, StreamDecoder, StreamEncoder
 from adapters.errors import ErrorKind, ProviderError, Truncated
+from proxy.buffers import Account
 from proxy.masking import Mask
 from proxy.passage import Passage
 from proxy.reply import StreamReply
@@ -199,6 +200,7 @@ class Relay:
         "_decode_error",
         "_error_body",
         "_head",
+        "_kept",
         "_loop",
         "_mask",
         "_passage",
@@ -206,6 +208,7 @@ class Relay:
         "_read",
         "_reply",
         "_tasks",
+        "account",
         "choices",
         "ended",
         "exchange",
@@ -246,6 +249,8 @@ class Relay:
         self.forwarded = False
         self.last_write_at = loop.time()
         self._read = 0
+        self.account: Account | None = None  # what the client's request makes us keep
+        self._kept = 0
         self.choices = 1  # as many as were asked for
 
     @property
@@ -265,9 +270,13 @@ class Relay:
     def on_body(self, data: bytes) -> None:
         """Lets one read's bytes through."""
         pipe = self.pipe
-        if self._error_body is not None:
-            if len(self._error_body) < _LARGEST_ERROR:
-                self._error_body += data
+        told = self._error_body
+        if told is not None:
+            told += data[: _LARGEST_ERROR - len(told)]
+            if len(told) >= _LARGEST_ERROR:
+                # It says no more than that, and may never end.
+                assert self.status is not None
+                self._abort(self._told(self.status, told))
             return
         try:
             out = pipe.feed(data)
@@ -286,12 +295,16 @@ class Relay:
         if pipe.finish is not None and self.exchange is not None and pipe.ended >= self.choices:
             self.exchange.ends_by = self._loop.time() + _END_OF_ANSWER_S
         if not out:
+            self._keep(len(data))
             return
         reply = self._reply
         if reply is None:
             self._buffer.append(out)
+            self._keep(len(out))
             return
         if self.forwarded:
+            if self._kept:
+                self._let_go()
             self.last_write_at = self._loop.time()
             if not reply.write(out):
                 self.hold()
@@ -300,6 +313,8 @@ class Relay:
         self._buffer.append(out)
         if pipe.content or pipe.finish is not None:
             self._begin(b"".join(self._buffer))
+        else:
+            self._keep(len(out))
 
     def passage(self) -> Passage | None:
         """Where nothing is held back, ordinary events may go from one socket to the other framed as they came."""
@@ -393,12 +408,29 @@ class Relay:
     def _begin(self, first: bytes) -> None:
         assert self._reply is not None
         self._buffer.clear()
+        self._let_go()
         self.forwarded = True
         self.last_write_at = self._loop.time()
         if self._reply.started:
             self._reply.write(first)
         else:
             self._reply.start(self._head, first)
+
+    def _keep(self, count: int) -> None:
+        """Counts what is held back: until the answer is whole, its content begins, or its event ends."""
+        account = self.account
+        self._kept += count
+        if self._kept > _LARGEST_ANSWER:
+            self._kept -= count
+            self._abort(ProviderError(ErrorKind.UPSTREAM, "The answer is too large."))
+        elif account is not None and not account.take(count):
+            self._kept -= count
+            self._abort(_no_room())
+
+    def _let_go(self) -> None:
+        if self.account is not None:
+            self.account.give(self._kept)
+        self._kept = 0
 
     async def _release(self) -> None:
         assert self._reply is not None
@@ -420,9 +452,19 @@ class Relay:
 
     def _end(self, ending: Ending) -> None:
         if ending.error is not None:
+            self._let_go()
             self._mask.error(ending.error)
         if not self.ended.done():
             self.ended.set_result(ending)
+
+
+def _no_room() -> ProviderError:
+    return ProviderError(
+        ErrorKind.UPSTREAM,
+        "The answer does not fit beside what the gateway holds of others already (server.max_buffered_bytes).",
+        None,
+        "no_room",
+    )
 
 
 def _unreadable(error: Exception) -> ProviderError:

@@ -205,6 +205,7 @@ class _Sound(Call):
         relay = _SoundRelay(
             _Bytes(), reply, b"", arm.dialect.decode_error, gateway.tasks, gateway.loop, gateway.mask
         )
+        relay.account = self.http.client.account
         relay.content_type = b"application/octet-stream"
         relay.named_head = self._names(arm)
         self.relay = relay

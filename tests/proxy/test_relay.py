@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from adapters.dialects import by_name
 from adapters.dialects.openai_chat import OPENAI_CHAT
 from benchmarks.cassettes.recordings import exchanges
+from proxy.buffers import Account, Buffers
 from proxy.masking import Mask
-from proxy.relay import Relay
+from proxy.relay import BodyTranslator, Relay
 from proxy.reply import StreamReply
 from proxy.upstream import IdleTimeout, Timeouts
 from proxy.upstream.connection import Connection
@@ -369,3 +370,46 @@ def test_any_splitting_into_reads_reaches_the_client_whole(events, cuts, chunkwi
     expected = FIRST + b"".join(events)
     assert expected.startswith(stream.body)
     assert expected == stream.body + bytes(stream.relay.pipe._held)
+
+
+async def test_an_answer_larger_than_any_is_given_up() -> None:
+    """Of whole answers 128 MiB are kept, and no more."""
+    relay = Relay(
+        BodyTranslator(OPENAI_CHAT, lambda _: b""),
+        None,
+        b"",
+        OPENAI_CHAT.decode_error,
+        SimpleNamespace(),
+        asyncio.get_running_loop(),
+        Mask(),
+    )
+    buffers = Buffers(1 << 30)
+    relay.account = Account(buffers)
+    relay.on_head(200, [])
+    piece = bytes(1 << 20)
+    for _ in range(128):
+        relay.on_body(piece)
+    assert (relay.ended.done(), buffers.used) == (False, 128 << 20)
+    relay.on_body(piece)
+    ending = await relay.ended
+    assert ending.error is not None
+    assert "too large" in ending.error.message
+    assert buffers.used == 0
+
+
+async def test_what_is_held_back_of_a_stream_is_counted_until_it_goes_on(stream: Stream) -> None:
+    buffers = Buffers(1000)
+    stream.relay.account = Account(buffers)
+    stream.read(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", framed(FIRST))
+    assert buffers.used == 0
+    half = event("x" * 400)
+    stream.read(framed(half[:300]))
+    assert buffers.used == 300
+    stream.read(framed(half[300:]))
+    assert buffers.used == 0
+    other = Account(buffers)
+    assert other.take(900)
+    stream.read(framed(half[:300]))
+    assert [ending.error.kind.label for ending in stream.endings] == ["upstream"]
+    assert stream.closed
+    assert buffers.used == 900

@@ -29,6 +29,9 @@ class ErrorKind(Enum):
     CONTENT_FILTER = ("content_filter", 400, True, False)
     INVALID_REQUEST = ("invalid_request", 400, False, False)
     TOO_LARGE = ("too_large", 413, True, False)
+    # No fault of an arm: the gateway lacks something itself, or its operator's time limit ended a call.
+    GATEWAY = ("gateway", 503, False, False)
+    DEADLINE = ("deadline", 504, False, False)
 
     def __init__(self, label: str, status: int, another_arm: bool, cools: bool) -> None:
         self.label = label

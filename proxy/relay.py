@@ -52,6 +52,9 @@ _END_OF_MESSAGE_S = 1.0
 _END_OF_ANSWER_S = 2.0
 """How long counts and end mark may take when all choices have told how they ended, of servers that may have none."""
 
+_LACK_RETRY_S = 1.0
+"""When to ask again whoever could open no connection: descriptors come back as other calls end."""
+
 _CONTENT = (TextDelta, ReasoningDelta, RefusalDelta, ToolCallStart, MediaDelta)
 
 
@@ -355,9 +358,7 @@ class Relay:
             if ending.error is None:
                 self._end(ending)
                 return
-        timed_out = isinstance(error, (ConnectTimeout, FirstByteTimeout, IdleTimeout, TotalTimeout))
-        kind = ErrorKind.TIMEOUT if timed_out else ErrorKind.UPSTREAM
-        self._end(Ending(ProviderError(kind, str(error), None, error.kind)))
+        self._end(Ending(_failed(error)))
 
     def _whole(self, out: bytes) -> None:
         """The answer's own end has come, with `out`: what the upstream does now is no part of it."""
@@ -465,6 +466,20 @@ def _no_room() -> ProviderError:
         None,
         "no_room",
     )
+
+
+def _failed(error: UpstreamFailure) -> ProviderError:
+    """Returns whose failure it was, and what of."""
+    wait = None
+    if isinstance(error, TotalTimeout):  # how long an answer may be is the operator's to say
+        kind = ErrorKind.DEADLINE
+    elif error.ours:
+        kind, wait = ErrorKind.GATEWAY, _LACK_RETRY_S
+    elif isinstance(error, (ConnectTimeout, FirstByteTimeout, IdleTimeout)):
+        kind = ErrorKind.TIMEOUT
+    else:
+        kind = ErrorKind.UPSTREAM
+    return ProviderError(kind, str(error), None, error.kind, wait)
 
 
 def _unreadable(error: Exception) -> ProviderError:

@@ -23,7 +23,9 @@ _WORDS = {
     ErrorKind.TOO_LARGE: "request_too_large",
     ErrorKind.RATE_LIMIT: "rate_limit_error",
     ErrorKind.TIMEOUT: "timeout_error",
+    ErrorKind.DEADLINE: "timeout_error",
     ErrorKind.OVERLOADED: "overloaded_error",
+    ErrorKind.GATEWAY: "overloaded_error",
     ErrorKind.UPSTREAM: "api_error",
 }
 # Spent monthly limits come as invalid_request_error; only the words tell.

@@ -63,8 +63,10 @@ _NATIVE = {
 _EXCEPTION = {
     ErrorKind.RATE_LIMIT: "throttlingException",
     ErrorKind.OVERLOADED: "serviceUnavailableException",
+    ErrorKind.GATEWAY: "serviceUnavailableException",
     ErrorKind.UPSTREAM: "modelStreamErrorException",
     ErrorKind.TIMEOUT: "modelTimeoutException",
+    ErrorKind.DEADLINE: "modelTimeoutException",
 }
 
 

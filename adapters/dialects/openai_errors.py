@@ -15,7 +15,9 @@ from adapters.errors import ErrorKind, ProviderError, classify, redact, retry_af
 _TYPE = {
     ErrorKind.RATE_LIMIT: "rate_limit_error",
     ErrorKind.OVERLOADED: "overloaded_error",
+    ErrorKind.GATEWAY: "overloaded_error",
     ErrorKind.TIMEOUT: "timeout_error",
+    ErrorKind.DEADLINE: "timeout_error",
     ErrorKind.UPSTREAM: "server_error",
     ErrorKind.AUTHENTICATION: "authentication_error",
     ErrorKind.PERMISSION: "permission_error",

@@ -2,7 +2,7 @@
 
 A request goes `pool` (origins, time limits) → `origin` (idle connections, waiting line) → `dial` (`resolver`,
 `race`, `proxies`, `tunnel`, `tls`) when a connection is missing → `connection` (write, parse, `inflate`) →
-the relay's `Sink`, told by the `exchange`. `failures` is the tree of what can go wrong.
+the relay's `Sink`, told by the `exchange`. `failures` is the tree of what can go wrong, `lacks` what of it is ours.
 """
 
 from proxy.upstream.addresses import Addresses
@@ -14,12 +14,15 @@ from proxy.upstream.failures import (
     ConnectTimeout,
     FirstByteTimeout,
     IdleTimeout,
+    LocalLack,
     ProtocolViolation,
     QueueTimeout,
+    ShutDown,
     TlsFailed,
     TotalTimeout,
     UpstreamFailure,
 )
+from proxy.upstream.lacks import is_lack, lacks_descriptors
 from proxy.upstream.limits import Limits, Timeouts
 from proxy.upstream.pool import Pool
 from proxy.upstream.proxies import Proxies
@@ -35,10 +38,12 @@ __all__ = [
     "FirstByteTimeout",
     "IdleTimeout",
     "Limits",
+    "LocalLack",
     "Pool",
     "ProtocolViolation",
     "Proxies",
     "QueueTimeout",
+    "ShutDown",
     "Sink",
     "Timeouts",
     "TlsFailed",
@@ -47,5 +52,7 @@ __all__ = [
     "client_context",
     "complete_head",
     "head_prefix",
+    "is_lack",
+    "lacks_descriptors",
     "request_head",
 ]

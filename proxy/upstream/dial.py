@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from proxy.upstream.addresses import Addresses
 from proxy.upstream.connection import Connection
 from proxy.upstream.endpoint import Endpoint
-from proxy.upstream.failures import ConnectFailed, TlsFailed
+from proxy.upstream.failures import ConnectFailed, LocalLack, TlsFailed
+from proxy.upstream.lacks import is_lack, lacks_descriptors
 from proxy.upstream.limits import Limits
 from proxy.upstream.proxies import HttpProxy, Proxies
 from proxy.upstream.race import connect_any
@@ -69,7 +70,14 @@ class Dialer:
         """Resolve, connect, tunnel, shake hands; ConnectFailed or TlsFailed when one of these does not work."""
         endpoint, proxy = route.endpoint, route.proxy
         host, port = (endpoint.host, endpoint.port) if proxy is None else (proxy.host, proxy.port)
-        addresses = await self._resolver.addresses(host, port)
+        try:
+            addresses = await self._resolver.addresses(host, port)
+        except ConnectFailed as error:
+            if lacks_descriptors():
+                raise _lack(route, error) from error
+            raise
+        except RuntimeError as error:  # no thread can be started to look it up
+            raise _lack(route, error) from error
         if proxy is None:  # who reaches it, resolves it
             addresses = self._permitted(endpoint, addresses)
         try:
@@ -79,6 +87,8 @@ class Dialer:
                 lambda address: self._resolver.demote(host, address),
             )
         except OSError as error:
+            if is_lack(error, addresses[0].family):
+                raise _lack(route, error) from error
             raise ConnectFailed(f"{route}: {error}") from error
         secure = endpoint.scheme == "https"
         if proxy is not None and secure:
@@ -100,6 +110,8 @@ class Dialer:
         except ssl.SSLError as error:
             raise TlsFailed(f"{route}: {error}") from error
         except OSError as error:
+            if is_lack(error):
+                raise _lack(route, error) from error
             raise ConnectFailed(f"{route}: {error}") from error
         return connection
 
@@ -124,3 +136,7 @@ class Dialer:
 
     async def close(self) -> None:
         await self._resolver.close()
+
+
+def _lack(route: Route, error: Exception) -> LocalLack:
+    return LocalLack(f"{route}: the gateway can't open a connection: {error}")

@@ -21,6 +21,13 @@ class Timeouts:
     queue: float = 30.0
 
 
+LEAST_CONNECT_S = 0.1
+"""Half of it is the way around the globe and back: who waits for less says nothing of the provider."""
+
+LEAST_SILENCE_S = 1.0
+"""No model is bound to begin its answer, or to go on with it, sooner."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds per origin (scheme, host, port) and per answer."""

@@ -21,7 +21,7 @@ from proxy.upstream.failures import (
     TotalTimeout,
     UpstreamFailure,
 )
-from proxy.upstream.limits import Limits
+from proxy.upstream.limits import LEAST_CONNECT_S, LEAST_SILENCE_S, Limits
 
 
 class Origin:
@@ -157,9 +157,14 @@ class Origin:
         silence = now - exchange.mark
         if exchange.first_byte_at is None:
             if silence > timeouts.first_byte:
-                return FirstByteTimeout(f"{where}: no answer in {timeouts.first_byte:g} s")
+                return FirstByteTimeout(
+                    f"{where}: no answer in {timeouts.first_byte:g} s",
+                    ours=timeouts.first_byte < LEAST_SILENCE_S,
+                )
         elif silence > timeouts.idle:
-            return IdleTimeout(f"{where}: the answer stopped for {timeouts.idle:g} s")
+            return IdleTimeout(
+                f"{where}: the answer stopped for {timeouts.idle:g} s", ours=timeouts.idle < LEAST_SILENCE_S
+            )
         return None
 
     # --- inside ------------------------------------------------------------------------------------------
@@ -187,7 +192,9 @@ class Origin:
                     lambda: Connection(self, header_bytes=self._limits.header_bytes, rewrite=rewrite),
                 )
         except TimeoutError:
-            raise ConnectTimeout(f"{route}: no connection in {limit:g} s") from None
+            raise ConnectTimeout(
+                f"{route}: no connection in {limit:g} s", ours=limit < LEAST_CONNECT_S
+            ) from None
 
     def _dialled(self, exchange: Exchange, task: asyncio.Task[Connection]) -> None:
         self._dials.discard(task)

@@ -9,7 +9,7 @@ from proxy.upstream.addresses import Addresses
 from proxy.upstream.dial import Dialer
 from proxy.upstream.endpoint import Endpoint
 from proxy.upstream.exchange import Exchange, Sink
-from proxy.upstream.failures import ConnectionLost
+from proxy.upstream.failures import ShutDown
 from proxy.upstream.limits import Limits, Timeouts
 from proxy.upstream.origin import Origin
 from proxy.upstream.proxies import Proxies
@@ -133,5 +133,5 @@ class Pool:
         self._timer = loop.call_later(self._limits.sweep_seconds, self._sweep) if busy else None
 
 
-def _shut_down(exchange: Exchange) -> ConnectionLost:
-    return ConnectionLost("the gateway is shutting down", retry_safe=exchange.first_byte_at is None)
+def _shut_down(exchange: Exchange) -> ShutDown:
+    return ShutDown(retry_safe=exchange.first_byte_at is None)

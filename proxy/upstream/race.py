@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Sequence
 
+from proxy.upstream.lacks import is_lack
 from proxy.upstream.resolver import Address
 
 # A peer that vanished without a word is noticed after 60 + 4·15 s, before the providers' own limits.
@@ -47,6 +48,8 @@ async def connect_any(
                 elif error is None:
                     task.result().close()
                 elif isinstance(error, OSError):
+                    if is_lack(error, address.family):
+                        raise error
                     errors.append(error)
                     on_refusal(address)
                 else:

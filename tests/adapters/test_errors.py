@@ -121,6 +121,6 @@ def test_error_bodies_of_every_shape_are_read(body, kind, message, code):
 
 
 def test_an_encoded_error_reads_as_the_same_kind():
-    for kind in ErrorKind:
+    for kind in set(ErrorKind) - {ErrorKind.GATEWAY, ErrorKind.DEADLINE}:  # a provider has neither
         error = ProviderError(kind, "words", 400, None, None)
         assert decode_error(kind.status, {}, encode_error(error)).kind in (kind, ErrorKind.INVALID_REQUEST)

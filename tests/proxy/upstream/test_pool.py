@@ -14,6 +14,7 @@ from proxy.upstream import (
     IdleTimeout,
     Limits,
     QueueTimeout,
+    ShutDown,
     Timeouts,
     TotalTimeout,
 )
@@ -75,7 +76,7 @@ async def test_a_request_that_is_not_sent_yet_fails_when_the_pool_closes(pool, s
     _, sink = ask(pool, server.endpoint)
     await pool.close()
     await sink.settled()
-    assert isinstance(sink.failure, ConnectionLost)
+    assert isinstance(sink.failure, ShutDown)
 
 
 async def test_base_paths_of_one_host_share_its_connections(pool, serve):
@@ -399,7 +400,7 @@ async def test_closing_the_pool_fails_what_is_under_way_and_refuses_more(pool, s
     _, sink = ask(pool, server.endpoint)
     await sink.some_body.wait()
     await pool.close()
-    assert isinstance(sink.failure, ConnectionLost)
+    assert isinstance(sink.failure, ShutDown)
     await asyncio.wait_for(server.peers[0].closed_by_client.wait(), 5)
     with pytest.raises(RuntimeError):
         ask(pool, server.endpoint)

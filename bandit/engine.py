@@ -225,23 +225,25 @@ class Bandit:
         output_tokens: int | None,
         ttft_s: float | None,
         token_s: float | None,
-        error: bool,
+        error: bool | None,
         now: float,
         cost_usd: float | None = None,
         budget: str | None = None,
         objective: Objective | None = None,
         candidates: IntArray | None = None,
     ) -> None:
-        """Takes the end of one call; None where it said nothing (no usage, no content).
+        """Takes the end of one call; None where it said nothing (no usage, no content). `error` is None where the arm
+        isn't to be judged by it; what it cost counts all the same.
 
         `x` and `task` are those of `context`; `budget`, `objective` and `candidates` those of
         the decision, needed where the objective has targets to hold on average.
         """
         self._tasks.met(task)
-        self._outlook.errors.observe(arm, error, now)
+        if error is not None:
+            self._outlook.errors.observe(arm, error, now)
         if objective is not None and cost_usd is not None and objective.max_usd_per_request is not None:
             self._pacer.spent(budget, cost_usd, objective.max_usd_per_request)
-        if error:
+        if error or error is None:
             return
         if objective is not None and objective.min_quality is not None:
             self._hold(budget, objective, objective.min_quality, arm, x, cost_usd or 0.0, candidates)

@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bandit import ArmPrior, Bandit, Fit, IntArray, Objective, recalled
-from proxy.statistics import OURS, Statistics
+from proxy.pace import Pace
+from proxy.statistics import NO_VERDICT, OURS, Statistics, duration
+from proxy.timeline import Timeline
 from state.background import in_background
 from state.records import ArmChange, Decision, Event, Feedback, Label
 from state.store import Store
@@ -22,7 +24,10 @@ log = logging.getLogger("meritorder.learner")
 SNAPSHOT = "learner"
 _STATISTICS = "statistics."
 _PAGE = 256
-"""Rows learnt from at a time: at some 30 µs each, other work waits under 10 ms."""
+"""Rows read at a time."""
+
+_SLICE = 16
+"""Rows learnt from before others may have their turn, some 500 µs."""
 
 Arrays = dict[str, npt.NDArray[np.float64]]
 
@@ -34,7 +39,9 @@ class Learner:
         self._prior_of = prior_of
         self.bandit = Bandit()
         self.statistics = Statistics()
+        self.time = Timeline()
         self.seq = 0
+        self._pace = Pace()
         self.arm_changed: Callable[[ArmChange], None] | None = None
         self._learning = asyncio.Lock()  # held while rows are applied, and while what was learnt is copied
 
@@ -52,15 +59,18 @@ class Learner:
 
     async def take(self, events: Sequence[Event]) -> None:
         """Applies those of some committed rows, in order of `seq`, that weren't yet, as `apply` does; but fits run in
-        a thread, and traffic goes on meanwhile.
+        a thread, and traffic goes on meanwhile and between slices of the rows.
         """
         async with self._learning:
+            count = 0
             for event in events:
                 if event.seq > self.seq:
                     self._apply(event)
                     await self._fit()
-                    if isinstance(event, Label):  # as many observations as arms
-                        await asyncio.sleep(0)
+                    count += _SLICE if isinstance(event, Label) else 1  # as many observations as arms
+                    if count >= _SLICE:
+                        count = 0
+                        await self._pace.turn()
 
     async def _fit(self) -> None:
         if self.bandit.due:
@@ -88,13 +98,14 @@ class Learner:
 
     def _decided(self, event: Decision) -> None:
         bandit = self.bandit
+        now = self.time.row(event.seq, event.finished_at)
         for attempt in event.attempts:
-            bandit.observe_failure(self._arm(str(attempt["arm"])), now=event.finished_at)
+            bandit.observe_failure(self._arm(str(attempt["arm"])), now=now)
         output = event.output_tokens
         answered = event.status == "ok"
         token_s = None
-        if answered and output:
-            token_s = max(0.0, event.finished_at - event.at - (event.ttft_s or 0.0)) / output
+        if answered and output and (seconds := duration(event)) is not None:
+            token_s = seconds / output
         objective, candidates = self._target(event)
         bandit.observe_outcome(
             self._arm(event.arm),
@@ -103,14 +114,14 @@ class Learner:
             output_tokens=output if answered else None,
             ttft_s=event.ttft_s,
             token_s=token_s,
-            error=not answered and event.status not in OURS,
+            error=None if event.status in NO_VERDICT else not answered and event.status not in OURS,
             cost_usd=event.cost_usd,
             budget=event.route,
-            now=event.finished_at,
+            now=now,
             objective=objective,
             candidates=candidates,
         )
-        self.statistics.decided(event)
+        self.statistics.decided(event, now)
 
     def _target(self, event: Decision) -> tuple[Objective | None, IntArray | None]:
         """Returns the objective and the candidates that it was for, if it has targets to hold on average."""
@@ -121,13 +132,15 @@ class Learner:
         return Objective(**wanted), candidates  # type: ignore[arg-type]
 
     def _judged(self, event: Feedback) -> None:
+        now = self.time.row(event.seq, event.at)
         if event.metric == "quality" and event.context is not None:
             arm = self._arm(event.arm)
             x = recalled(event.context)
             previous = event.previous
             if previous is not None:
-                self.bandit.retract_quality(arm, x, previous.value, at=previous.at, weight=previous.weight)
-            self.bandit.observe_quality(arm, x, event.value, at=event.at, weight=event.weight)
+                then = self.time.of(previous.seq, previous.at)
+                self.bandit.retract_quality(arm, x, previous.value, at=then, weight=previous.weight)
+            self.bandit.observe_quality(arm, x, event.value, at=now, weight=event.weight)
         self.statistics.judged(event)
 
     def _labelled(self, event: Label) -> None:
@@ -140,7 +153,7 @@ class Learner:
             np.array([arm for arm, _, _ in told]),
             np.array([value for _, value, _ in told]),
             task=event.task,
-            at=event.at,
+            at=self.time.row(event.seq, event.at),
             output_tokens=np.array([tokens for _, _, tokens in told]),
         )
 
@@ -162,18 +175,19 @@ class Learner:
             self.seq = seq
             break
         else:
-            self.bandit, self.statistics = Bandit(), Statistics()
+            self.bandit, self.statistics, self.time = Bandit(), Statistics(), Timeline()
         self.add_arms(arms)
         found = self.seq
         await self.catch_up(store)
         log.info("learnt rows up to %d from a snapshot and %d after it", found, self.seq - found)
 
     def _restore(self, meta: Mapping[str, Any], arrays: Arrays) -> None:
-        bandit, statistics = Bandit(), Statistics()
+        bandit, statistics, timeline = Bandit(), Statistics(), Timeline()
+        timeline.restore(meta["time"])
         bandit.restore(meta["bandit"], arrays)
         counted = {name.removeprefix(_STATISTICS): array for name, array in arrays.items()}
         statistics.restore(meta["statistics"], counted)
-        self.bandit, self.statistics = bandit, statistics
+        self.bandit, self.statistics, self.time = bandit, statistics, timeline
 
     async def catch_up(self, store: Store, *, until: int | None = None) -> None:
         """Applies every committed row (up to `until`) that wasn't applied yet."""
@@ -191,8 +205,10 @@ class Learner:
             seq = self.seq
             meta, arrays = await in_background(self.bandit.snapshot)
             counts, counted = self.statistics.snapshot()
+            timeline = self.time.snapshot()
         arrays = {**arrays, **{_STATISTICS + name: array for name, array in counted.items()}}
-        await store.save_snapshot(SNAPSHOT, seq, {"bandit": meta, "statistics": counts}, arrays)
+        meta = {"bandit": meta, "statistics": counts, "time": timeline}
+        await store.save_snapshot(SNAPSHOT, seq, meta, arrays)
 
 
 def _fitted(bandit: Bandit) -> Fit | None:

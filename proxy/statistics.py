@@ -14,8 +14,14 @@ from proxy.latencies import Latencies
 from proxy.windows import WINDOWS, Windows
 from state.records import Decision, Feedback
 
-OURS = frozenset({"invalid_request", "context_length", "content_filter", "too_large", "cancelled"})
+NO_VERDICT = frozenset({"gateway", "deadline", "shutdown"})
+"""Statuses of calls that the gateway couldn't make, or ended itself: nothing of the arm is learnt from them."""
+
+OURS = NO_VERDICT | {"invalid_request", "context_length", "content_filter", "too_large", "cancelled"}
 """Statuses that say nothing about the arm's reliability."""
+
+_LONGEST_S = 86400.0
+"""No answer takes a day: its clock was set while it came."""
 
 Arrays = dict[str, npt.NDArray[np.float64]]
 
@@ -44,6 +50,12 @@ class Cell:
 
 _CELL_FIELDS = tuple(field.name for field in fields(Cell))
 _TOTALS = _CELL_FIELDS[1:]
+
+
+def duration(decision: Decision) -> float | None:
+    """Returns the seconds from the first content of an answer to its end, None where they can't be."""
+    seconds = max(0.0, decision.finished_at - decision.at - (decision.ttft_s or 0.0))
+    return seconds if seconds <= _LONGEST_S else None
 
 
 class Shares:
@@ -81,8 +93,8 @@ class Statistics:
         self.ttft: dict[str, Latencies] = {}
         self.recent = Windows()
 
-    def decided(self, decision: Decision) -> None:
-        """Takes one finished request."""
+    def decided(self, decision: Decision, now: float) -> None:
+        """Records one finished request; `now` is the time that it is learnt at."""
         arm, ttft = decision.arm, decision.ttft_s
         cell = self._cell(arm, task_label(decision.task))
         cell.requests += 1
@@ -96,9 +108,9 @@ class Statistics:
         if output:
             cell.output_tokens += output
         if decision.status == "ok":
-            if output:
+            if output and (seconds := duration(decision)) is not None:
                 cell.decode_tokens += output
-                cell.decode_s += max(0.0, decision.finished_at - decision.at - (ttft or 0.0))
+                cell.decode_s += seconds
         elif decision.status not in OURS:
             cell.errors += 1
         if ttft is not None:
@@ -110,7 +122,7 @@ class Statistics:
             for attempt in decision.attempts:
                 failed = str(attempt["arm"])
                 self.failed_attempts[failed] = self.failed_attempts.get(failed, 0) + 1
-        self.recent.add(cell.number, decision.finished_at)
+        self.recent.add(cell.number, now)
 
     def judged(self, feedback: Feedback) -> None:
         """Takes one feedback; a correction replaces and doesn't add."""

@@ -62,7 +62,7 @@ def random_journal(count: int, seed: int = 4) -> list[Decision]:
 def learnt(rows: list[Decision]) -> Statistics:
     statistics = Statistics()
     for row in sorted(rows, key=lambda r: r.finished_at):
-        statistics.decided(row)
+        statistics.decided(row, row.finished_at)
     return statistics
 
 
@@ -184,7 +184,7 @@ def test_a_snapshot_goes_on_as_if_nothing_had_happened() -> None:
     second = Statistics()
     second.restore(*first.snapshot())
     for row in rows[500:]:
-        second.decided(row)
+        second.decided(row, row.finished_at)
     (meta, arrays), (wanted, counts) = second.snapshot(), whole.snapshot()
     assert meta == wanted
     assert all(np.array_equal(arrays[name], counts[name]) for name in counts)
@@ -207,6 +207,6 @@ def test_a_snapshot_that_does_not_fit_is_refused(damage: str) -> None:
 def test_texts_whose_ends_are_still_being_counted_are_told_by_their_topic() -> None:
     statistics = Statistics()
     for ends in ("#00000001.00000002", "#00000003.00000004"):
-        statistics.decided(decision(NOW, task=f"topic:law{ends}"))
+        statistics.decided(decision(NOW, task=f"topic:law{ends}"), NOW)
     assert statistics.tasks() == ["topic:law"]
     assert statistics.total("p/a", "topic:law").requests == 2

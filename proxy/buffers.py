@@ -57,4 +57,5 @@ def overloaded() -> Refusal:
         kind="overloaded_error",
         code="overloaded",
         retry_after_s=RETRY_AFTER_S,
+        shed="buffers",
     )

@@ -26,7 +26,7 @@ from proxy.reply import EVENT_STREAM, JSON, Reply, StreamReply, in_header
 from proxy.request import ClientRequest, travelling
 from proxy.rewrite import rewrite
 from proxy.routing import Plan, terms
-from proxy.upstream import complete_head
+from proxy.upstream import complete_head, lacks_descriptors
 from state.records import Decision
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ class Call:
         self.reply: StreamReply | None = None
         self.finished: asyncio.Event | None = None
         self._bill: _Bill | None = None
+        self._cut = False
 
     # -- the loop over arms ------------------------------------------------------------------------
 
@@ -137,7 +138,7 @@ class Call:
                 except asyncio.CancelledError:
                     relay.cancel()
                     gateway.health.abandoned(arm.index)
-                    self._record(arm, relay, "cancelled", None)
+                    self._record(arm, relay, "shutdown" if self._cut else "cancelled", None)
                     raise
                 finally:
                     # They hold each other: left so, the answer would stay until the cycle collector comes.
@@ -148,7 +149,8 @@ class Call:
                     self._record(arm, relay, "ok", None)
                     return self._deliver(arm, reply, ending)
                 if self._give_up(arm, relay, ending.error):
-                    self._record(arm, relay, ending.error.kind.label, ending.error)
+                    status = "shutdown" if self._cut else ending.error.kind.label
+                    self._record(arm, relay, status, ending.error)
                     return self._fail(reply, ending.error)
         finally:
             del gateway.calls[self.id]
@@ -191,11 +193,11 @@ class Call:
         if isinstance(choices, int):
             relay.choices = choices
         self.relay = relay
-        self.at, self.started = time.time(), gateway.loop.time()
+        self.at, self.started = gateway.clock.now(), gateway.loop.time()
         gateway.health.dispatched(arm.index, self.started)
         head = arm.head(stream=request.stream) + self._betas(arm)
         if arm.signer is not None:
-            head += arm.signature(body, self.at, stream=request.stream)
+            head += arm.signature(body, time.time(), stream=request.stream)
         relay.exchange = gateway.pool.send(
             arm.endpoint,
             complete_head(head, len(body)),
@@ -209,10 +211,12 @@ class Call:
         """Dispatches when the arm's credentials are there. That they can't be had is the arm's failure."""
         gateway = self.gateway
         assert arm.signer is not None
-        self.at, self.started = time.time(), gateway.loop.time()
+        self.at, self.started = gateway.clock.now(), gateway.loop.time()
         try:
             await arm.signer.ready()
         except ProviderError as error:
+            if lacks_descriptors():
+                error = ProviderError(ErrorKind.GATEWAY, error.message, None, "local_lack", 1.0)
             unsent = BodyTranslator(arm.dialect, lambda _: b"")
             relay = Relay(
                 unsent, None, b"", arm.dialect.decode_error, gateway.tasks, gateway.loop, gateway.mask
@@ -237,6 +241,8 @@ class Call:
                 log.warning("%s rests after %s: %s", arm.name, error.kind.label, error.message[:200])
         elif error.kind in BAD_REQUEST_KINDS:
             self.gateway.health.succeeded(arm.index)
+        else:
+            self.gateway.health.abandoned(arm.index)
         if relay.forwarded or not error.kind.another_arm or len(self.failed) + 1 >= MOST_ATTEMPTS:
             return True
         probabilities, chosen = self.probabilities, self.chosen
@@ -299,12 +305,13 @@ class Call:
         return Reply(error.kind.status, self.client.encode_error(error), head)
 
     def cut(self, reason: str) -> None:
-        """Ends an answer that the client has begun to read with an error event; the call is cancelled next."""
-        relay, reply = self.relay, self.reply
-        if relay is None or reply is None or not relay.forwarded or relay.ended.done():
+        """Ends the call: an answer that has begun with an error event, another with a refusal."""
+        self._cut = True
+        relay = self.relay
+        if relay is None or relay.ended.done():
             return
         relay.cancel()
-        self._fail(reply, ProviderError(ErrorKind.UPSTREAM, reason))
+        relay.ended.set_result(Ending(ProviderError(ErrorKind.GATEWAY, reason, None, "shutting_down", 1.0)))
 
     def _canonical(self) -> Request:
         if self.canonical is None:
@@ -334,7 +341,9 @@ class Call:
         usage = pipe.usage
         if usage is None and (status == "ok" or relay.first_content_at is not None):
             usage = Usage(input=request.input_tokens, output=relay.chunks, estimated=True)
-        finished = time.time()
+        # Not by the clock of the end, which may have been set since.
+        ended = self.gateway.loop.time()
+        finished = self.at + max(0.0, ended - self.started)
         cost = None
         if usage is not None and arm.priced:
             cost = arm.price.cost(usage) if self._bill is None else self._bill.cost(usage)
@@ -378,7 +387,7 @@ class Call:
             record.usage_estimated = usage.estimated
         if request.session is not None and status == "ok":
             tokens = (record.input_tokens or 0) + (record.output_tokens or 0)
-            self.gateway.sessions.ended(self.principal.sessions, request.session, arm.name, finished, tokens)
+            self.gateway.sessions.ended(self.principal.sessions, request.session, arm.name, ended, tokens)
         self.gateway.journal.decided(record)
 
 
@@ -394,7 +403,7 @@ def decide(
         plan.quote,
         plan.objective,
         max_tokens=facts.max_tokens,
-        now=time.time(),
+        now=gateway.now(),
         uniform=uniform,
         budget=plan.route,
     )

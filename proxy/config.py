@@ -26,6 +26,7 @@ from pydantic import (
 from bandit import PRESETS, Objective
 from proxy.principal import ALL_SCOPES, CLIENT_SCOPES, Scope
 from proxy.secret_values import cleaned, expanded, of_file, of_variable
+from proxy.upstream.limits import LEAST_CONNECT_S, LEAST_SILENCE_S
 
 _UsdPerMillion = Annotated[float, Field(ge=0.0, le=1e6, allow_inf_nan=False)]
 """A dollar per token or character is a thousand times what the dearest model costs; more is a slip, and its sums overflow."""
@@ -213,6 +214,27 @@ class TimeoutConfig(_Strict):
     idle: _Seconds = 60.0
     total: _Seconds = 900.0
 
+    def doubts(self) -> list[str]:
+        """Returns what is probably a mistake: limits that end good calls."""
+        found = []
+        for name, least in (
+            ("connect", LEAST_CONNECT_S),
+            ("first_byte", LEAST_SILENCE_S),
+            ("idle", LEAST_SILENCE_S),
+        ):
+            seconds = getattr(self, name)
+            if seconds < least:
+                found.append(
+                    f"{name} is {seconds:g} s, which good providers exceed: calls that it ends are not held against their arms; "
+                    f"set {least:g} s or more"
+                )
+        found += [
+            f"total ({self.total:g} s) ends a call before {name} ({getattr(self, name):g} s) can"
+            for name in ("connect", "first_byte", "idle")
+            if self.total <= getattr(self, name)
+        ]
+        return found
+
 
 class ApiKeyConfig(_Strict):
     """A key of clients and what it may do. A name keeps what the key asked its own when the key itself changes."""
@@ -259,6 +281,8 @@ class ServerConfig(_Strict):
     max_buffered_bytes: Annotated[int, Field(ge=1024)] = 512 * 1024 * 1024
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     journal: bool = True
+    max_in_flight: Annotated[int, Field(ge=1)] = 2048
+    max_journal_backlog: Annotated[int, Field(ge=1)] = 10_000
 
     @field_validator("api_keys")
     @classmethod

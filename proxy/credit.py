@@ -42,7 +42,7 @@ async def credit(
     """
     if any(session is not None for session in sessions):
         # The last answers of the episode may be on their way into the journal, here or in another gateway.
-        await gateway.journal.flush()
+        await gateway.journal.committed()
         await gateway.peers.settled()
     groups: list[list[Feedback]] = []
     for item, session in zip(feedback, sessions, strict=True):
@@ -135,7 +135,7 @@ async def _again(
         finally:
             for task in waiting:
                 task.cancel()
-        await gateway.journal.flush()
+        await gateway.journal.committed()
         await _retry(gateway, feedback, results)
     if gateway.store.shared and (unknown := _unknown(feedback, results)):
         elsewhere = await gateway.peers.settled(unknown)

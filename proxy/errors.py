@@ -14,7 +14,9 @@ _LONGEST = 1000
 
 
 class Refusal(Exception):  # noqa: N818  not every refusal is an error of ours
-    """The gateway's own answer. `status` is HTTP's, `kind` OpenAI's error type, `param` the field at fault."""
+    """The gateway's own answer. `status` is HTTP's, `kind` OpenAI's error type, `param` the field at fault, `shed` what
+    the gateway has too much of to take the request.
+    """
 
     def __init__(
         self,
@@ -25,6 +27,7 @@ class Refusal(Exception):  # noqa: N818  not every refusal is an error of ours
         param: str | None = None,
         code: str | None = None,
         retry_after_s: float | None = None,
+        shed: str | None = None,
     ) -> None:
         if len(message) > _LONGEST:
             message = f"{message[: _LONGEST * 3 // 4]} … {message[-_LONGEST // 4 :]}"
@@ -35,6 +38,7 @@ class Refusal(Exception):  # noqa: N818  not every refusal is an error of ours
         self.param = param
         self.code = code
         self.retry_after_s = retry_after_s
+        self.shed = shed
 
     def body(self, dialect: str = "openai_chat") -> bytes:
         """Returns the error body in the client's dialect."""

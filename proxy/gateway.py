@@ -16,6 +16,7 @@ from proxy.admission import Admission
 from proxy.arms import Arm, ArmTable
 from proxy.buffers import Buffers
 from proxy.calls import Call
+from proxy.clock import Clock
 from proxy.config import ArmConfig, Config, ConfigError
 from proxy.credentials import mask_of
 from proxy.health import Health
@@ -26,6 +27,7 @@ from proxy.principal import Principal
 from proxy.roster import Roster
 from proxy.routing import Router
 from proxy.sessions import Sessions
+from proxy.shedding import Shedding
 from proxy.tasks import Tasks
 from proxy.upstream import Addresses, Limits, Pool, Proxies, Timeouts
 from proxy.watch import Watch
@@ -54,6 +56,7 @@ class Gateway:
         self.store = store
         self.loop = asyncio.get_running_loop()
         self.started_at = time.time()
+        self.clock = Clock()
         self.tasks = Tasks()
         self.arms = ArmTable()
         self.health = Health()
@@ -66,10 +69,17 @@ class Gateway:
         self.mask = mask_of(config, environment)
         self.roster = Roster(self.arms, store, environment, addresses, self.mask)
         self.learner = self.roster.learner = Learner(self.roster.prior_of)
-        self.journal = Journal(store, self.learner, shared=store.shared)
+        self.journal = Journal(
+            store,
+            self.learner,
+            shared=store.shared,
+            most=config.server.max_journal_backlog,
+        )
         self.watch = Watch(store)
-        self.peers = Peers(store, self.journal.flush, self._under_way)
+        self.peers = Peers(store, self.journal.committed, self._under_way)
         limits = config.timeouts
+        for warning in limits.doubts():
+            log.warning("timeouts: %s", warning)
         try:
             proxies = Proxies.from_environment()
         except ValueError as error:
@@ -84,6 +94,13 @@ class Gateway:
         )
         self.buffers = Buffers(config.server.max_buffered_bytes)
         self.calls: dict[str, Call] = {}
+        self.shedding = Shedding(
+            self.calls,
+            self.journal,
+            self.loop.time,
+            most=config.server.max_in_flight,
+            most_rows=config.server.max_journal_backlog,
+        )
         self.random = random.Random().random  # noqa: S311  a draw, not a secret
         self.draining = False
         self._ids: list[str] = []
@@ -135,6 +152,10 @@ class Gateway:
             self._ids = [f"gen-{drawn[at : at + width]}" for at in range(0, len(drawn), width)]
         return self._ids.pop()
 
+    def now(self) -> float:
+        """Returns the time that what was learnt is looked at from."""
+        return self.learner.time.now(self.clock.now())
+
     def dump(self, body: dict[str, Any], arm: Arm) -> bytes:
         """Encodes a translated request body with the arm's own parameters."""
         return orjson.dumps(arm.row.adapt({**body, **arm.parameters}))
@@ -142,6 +163,7 @@ class Gateway:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(1.0)
+            self.clock.follow()
             now = self.loop.time()
             for call in list(self.calls.values()):
                 if call.relay is not None:

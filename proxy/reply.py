@@ -138,6 +138,8 @@ def refused(refusal: Refusal, path: str) -> Reply:
     head = JSON
     if refusal.retry_after_s is not None:
         head += b"Retry-After: %d\r\n" % max(1, round(refusal.retry_after_s))
+    if refusal.shed is not None:
+        head += b"X-Meritorder-Shed: %s\r\n" % refusal.shed.encode()
     if refusal.status == 401:
         head += b"WWW-Authenticate: Bearer\r\n"
     return Reply(refusal.status, refusal.body(dialect), head)

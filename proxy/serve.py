@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import resource
 import signal
 import socket
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 import click
 import uvloop
@@ -52,6 +53,14 @@ def run(config: Config, environment: dict[str, str]) -> None:
         raise click.ClickException(
             f"can't listen on {config.server.host}:{config.server.port}: {error.strerror}"
         ) from None
+
+
+def more_files() -> None:
+    """Raises the soft limit of open files to the hard one: a request takes two, and 1024 is what most shells give."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with suppress(ValueError, OSError):  # what the system thinks possible may be less
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def ends() -> list[signal.Signals]:

@@ -7,7 +7,8 @@ import logging
 import re
 import socket
 
-from proxy.endpoints import EXACT, PREFIXES, Endpoint
+from proxy.accepting import Acceptor
+from proxy.endpoints import DATA, EXACT, FEEDBACK, PREFIXES, Endpoint
 from proxy.errors import Refusal, invalid, not_found
 from proxy.gateway import Gateway
 from proxy.idlers import SWEEP_S, Idlers
@@ -33,13 +34,14 @@ class Server:
             buffers=gateway.buffers,
             loop=gateway.loop,
         )
-        self._listening: asyncio.Server | None = None
+        self._listening: Acceptor | None = None
         self._hurried = False
         self._idlers = Idlers()
 
     async def listen(self, sock: socket.socket) -> None:
         """Begins to accept on a bound socket."""
-        self._listening = await self._gateway.loop.create_server(self._lanes, sock=sock, backlog=2048)
+        self._listening = Acceptor(sock, self._lanes, self._gateway.tasks, self._gateway.loop)
+        self._listening.start()
         self._gateway.tasks.start(self._sweep(), name="idle clients")
 
     async def _sweep(self) -> None:
@@ -78,6 +80,10 @@ class Server:
                 endpoint, rest = _by_prefix(request.method, path)
             scopes = endpoint.scopes
             principal = LOCAL if scopes is None else self._gateway.admission.admit(request, scopes)
+            if scopes is DATA:
+                self._gateway.shedding.admit()
+            elif scopes is FEEDBACK:
+                self._gateway.shedding.admit_feedback()
             if request.body is None:
                 _check_expectation(request)
             return await endpoint.handler(self._gateway, request, principal, rest)

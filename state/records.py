@@ -55,7 +55,7 @@ class Decision:
     probabilities  shape (k,)
     key, team      lasting ids of who asked, "" where no key was asked for
     context        shape (d,): exactly what was decided on; its values are those of float32, which is what is stored
-    status         "ok", "cancelled" (client left), or an error's label
+    status         "ok", "cancelled" (client left), "shutdown" (we ended), or an error's label
     attempts       arms that failed before `arm` answered: [{"arm", "error", "status", "seconds"}]
     ttft_s         to the first content, None where there was none
     """

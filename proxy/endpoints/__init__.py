@@ -35,27 +35,29 @@ class Endpoint(NamedTuple):
     scopes: tuple[Scope, ...] | None
 
 
-_DATA: tuple[Scope, ...] = ("data",)
-_FEEDBACK: tuple[Scope, ...] = ("feedback",)
+DATA: tuple[Scope, ...] = ("data",)
+FEEDBACK: tuple[Scope, ...] = ("feedback",)
+"""These two are refused when there is too much of them."""
+
 _READ: tuple[Scope, ...] = ("read",)
 _ADMIN: tuple[Scope, ...] = ("admin",)
 _MODELS: tuple[Scope, ...] = ("read", "data")
 """Clients list the models before they ask one."""
 
 EXACT = {
-    ("POST", "/v1/chat/completions"): Endpoint(chat.completions, _DATA),
-    ("POST", "/chat/completions"): Endpoint(chat.completions, _DATA),
-    ("POST", "/v1/messages"): Endpoint(messages.create, _DATA),
-    ("POST", "/v1/messages/count_tokens"): Endpoint(messages.count_tokens, _DATA),
-    ("POST", "/v1/responses"): Endpoint(responses.create, _DATA),
-    ("POST", "/v1/completions"): Endpoint(completions.create, _DATA),
-    ("POST", "/v1/embeddings"): Endpoint(embeddings.create, _DATA),
-    ("POST", "/v1/audio/transcriptions"): Endpoint(audio.transcribe, _DATA),
-    ("POST", "/v1/audio/speech"): Endpoint(audio.speak, _DATA),
+    ("POST", "/v1/chat/completions"): Endpoint(chat.completions, DATA),
+    ("POST", "/chat/completions"): Endpoint(chat.completions, DATA),
+    ("POST", "/v1/messages"): Endpoint(messages.create, DATA),
+    ("POST", "/v1/messages/count_tokens"): Endpoint(messages.count_tokens, DATA),
+    ("POST", "/v1/responses"): Endpoint(responses.create, DATA),
+    ("POST", "/v1/completions"): Endpoint(completions.create, DATA),
+    ("POST", "/v1/embeddings"): Endpoint(embeddings.create, DATA),
+    ("POST", "/v1/audio/transcriptions"): Endpoint(audio.transcribe, DATA),
+    ("POST", "/v1/audio/speech"): Endpoint(audio.speak, DATA),
     ("GET", "/v1/models"): Endpoint(models.listing, _MODELS),
     ("GET", "/models"): Endpoint(models.listing, _MODELS),
-    ("POST", "/v1/feedback"): Endpoint(feedback.post, _FEEDBACK),
-    ("POST", "/v1/labels"): Endpoint(labels.post, _FEEDBACK),
+    ("POST", "/v1/feedback"): Endpoint(feedback.post, FEEDBACK),
+    ("POST", "/v1/labels"): Endpoint(labels.post, FEEDBACK),
     ("GET", "/v1/arms"): Endpoint(arms.listing, _READ),
     ("POST", "/v1/arms"): Endpoint(control.add_arm, _ADMIN),
     ("GET", "/v1/generation"): Endpoint(generation.get, _READ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
@@ -23,7 +22,8 @@ if TYPE_CHECKING:
 async def listing(gateway: Gateway, http: Incoming, _principal: Principal, _rest: str) -> Reply:
     """Totals are of everything in the journal; shares are of the traffic in each window.
 
-    `behind` says why newer requests are missing, when the journal can't be written.
+    `behind` says why newer requests are missing: the journal can't be written or read, or learning is late, by the
+    rows and seconds of `lag`.
     """
     by = parse_qs(http.raw_path.partition("?")[2]).get("by", [""])[0]
     if by not in ("", "task"):
@@ -33,8 +33,11 @@ async def listing(gateway: Gateway, http: Incoming, _principal: Principal, _rest
         await gateway.journal.flush()
     except StoreError as error:  # what was learnt till then is worth seeing most of all now
         behind = str(error)
+    rows_behind, seconds_behind = gateway.journal.lag
+    if behind is None and rows_behind:
+        behind = gateway.journal.unread or f"{rows_behind} rows are committed and not learnt yet"
     # As of the end of the current slot: two workers that know the same rows say the same.
-    now = moment(time.time())
+    now = moment(gateway.now())
     statistics = gateway.learner.statistics
     shares, tasks = statistics.shares(now), statistics.tasks()
     rows: list[dict[str, object]] = []
@@ -54,7 +57,8 @@ async def listing(gateway: Gateway, http: Incoming, _principal: Principal, _rest
             "tasks": tasks,
             "journal_seq": gateway.learner.seq,
             "behind": behind,
-            "at": now,
+            "lag": {"rows": rows_behind, "seconds": round(seconds_behind, 3)},
+            "at": moment(gateway.clock.now()),
         }
     )
 

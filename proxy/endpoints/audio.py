@@ -209,11 +209,11 @@ class _Sound(Call):
         relay.content_type = b"application/octet-stream"
         relay.named_head = self._names(arm)
         self.relay = relay
-        self.at, self.started = time.time(), gateway.loop.time()
+        self.at, self.started = gateway.clock.now(), gateway.loop.time()
         gateway.health.dispatched(arm.index, self.started)
         path = arm.path(stream=self.request.stream)
         head = head_prefix("POST", arm.endpoint, path, self._headers(arm))
-        head += arm.signature(body, self.at, stream=self.request.stream)
+        head += arm.signature(body, time.time(), stream=self.request.stream)
         relay.exchange = gateway.pool.send(arm.endpoint, complete_head(head, len(body)), body, relay)
         return relay
 

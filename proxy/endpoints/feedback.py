@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -43,7 +42,7 @@ async def post(gateway: Gateway, http: Incoming, principal: Principal, _rest: st
         key = lenient.text(key)
     if key is not None and not 0 < len(key) <= _LONGEST_NAME:
         raise invalid("`Idempotency-Key` must have 1 to 256 characters.", "Idempotency-Key")
-    now = time.time()
+    now = gateway.clock.now()
     feedback, sessions = [], []
     for n, item in enumerate(items):
         prefix = f"[{n}]." if many else ""

@@ -22,7 +22,7 @@ async def get(gateway: Gateway, http: Incoming, principal: Principal, _rest: str
     if not found:
         raise invalid("Name the generation: /v1/generation?id=…", "id")
     named = word(found[0]) or ""  # as the record was written
-    await gateway.journal.flush()
+    await gateway.journal.committed()
     decision = await gateway.store.decision(named, principal.viewer)
     if decision is None and gateway.store.shared:
         await gateway.peers.settled()
@@ -43,7 +43,7 @@ async def get(gateway: Gateway, http: Incoming, principal: Principal, _rest: str
                 "task": task_label(decision.task),
                 "created_at": decision.at,
                 "streamed": decision.streamed,
-                "cancelled": decision.status == "cancelled",
+                "cancelled": decision.status in ("cancelled", "shutdown"),
                 "status": decision.status,
                 # A row of an older version may hold what a provider repeated.
                 "error": decision.error and gateway.mask.text(decision.error),

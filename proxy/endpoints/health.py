@@ -18,7 +18,9 @@ async def healthz(_gateway: Gateway, _http: Incoming, _principal: Principal, _re
 
 
 async def readyz(gateway: Gateway, _http: Incoming, _principal: Principal, _rest: str) -> Reply:
-    """503 while draining, without arms, or while the store can't be relied on or the journal can't be written."""
+    """503 while draining, without arms, or while the store can't be relied on or the journal can't be written.
+    `load` says how near the limits it is.
+    """
     reasons = []
     if gateway.draining:
         reasons.append("draining")
@@ -32,5 +34,6 @@ async def readyz(gateway: Gateway, _http: Incoming, _principal: Principal, _rest
         "status": "not ready" if reasons else "ready",
         "reasons": reasons,
         "journal_seq": gateway.learner.seq,
+        "load": gateway.shedding.state(),
     }
     return json_reply(body, 503 if reasons else 200)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -31,7 +30,7 @@ async def post(gateway: Gateway, http: Incoming, principal: Principal, _rest: st
         raise invalid("`labels` must be a non-empty list.", "labels")
     if len(items) > _MOST:
         raise Refusal(413, f"At most {_MOST} labels at once, not {len(items)}.", code="too_many_items")
-    now = time.time()
+    now = gateway.clock.now()
     labels = [_read(gateway, http, raw, item, f"labels[{n}]", now) for n, item in enumerate(items)]
     for label in labels:
         label.by = principal.owner

@@ -133,7 +133,7 @@ async def test_the_same_signal_again_ends_at_once_and_the_stream_says_why(
         await running.kill()
     store = await SqliteStore.open(tmp_path / "journal.db")
     [row] = await store.decisions_between(0.0, 1e12)
-    assert row.status == "cancelled"  # not the arm's failure
+    assert row.status == "shutdown"  # not the arm's failure
     await store.close()
 
 

@@ -21,7 +21,7 @@ _WHOLE = re.compile(
 """JSON up to an escape that is half a character. Possessive, so that it is linear."""
 
 _ENCODED_HALF = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = re.compile(f"[{chr(0xD800)}-{chr(0xDFFF)}]")
 _HALF = re.compile(rb"\\u([dD][89a-fA-F][0-9a-fA-F]{2})")
 
 

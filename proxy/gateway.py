@@ -76,7 +76,7 @@ class Gateway:
             most=config.server.max_journal_backlog,
         )
         self.watch = Watch(store)
-        self.peers = Peers(store, self.journal.committed, self._under_way)
+        self.peers = Peers(store, self.journal.committed, self._follow, self._under_way)
         limits = config.timeouts
         for warning in limits.doubts():
             log.warning("timeouts: %s", warning)
@@ -134,6 +134,10 @@ class Gateway:
         await self.peers.close()
         await self.tasks.close()
         await self.store.close()
+
+    async def _follow(self) -> None:
+        await self.journal.flush()
+        await self.roster.refresh()
 
     def _under_way(self, ids: Collection[str]) -> list[UnderWay]:
         """Returns those of some ids, ours or the upstream's, whose answers haven't ended, and whose they are."""

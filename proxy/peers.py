@@ -1,7 +1,8 @@
 """The other workers and gateways on the same store: whether an answer of theirs is in the journal yet.
 
 Each has one row among the store's values, which it writes itself: what it asks of the others, and what it has done for
-each of them. To be asked means: commit all that you had answered by now, and say which of these ids are still under way.
+each of them. To be asked means: commit all that you had answered by now, and say which of these ids are still under way;
+and, where arms or prices were changed, take them over.
 So an answer that no one knows after everybody has done so was never given. Rows cost nothing while nobody asks; the one
 that asks finds out who is there, and takes away the row of whoever doesn't do it in time (it was killed; if it wasn't, it
 writes it again).
@@ -12,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -49,25 +50,31 @@ class UnsettledError(StoreError):
 
 
 class Peers:
-    """`flush` commits all that was answered here, `under_way` returns those of some ids that aren't yet."""
+    """`commit` commits all that was answered here, `follow` takes over arms and prices, `under_way` returns those of some
+    ids whose answers haven't ended.
+    """
 
     def __init__(
         self,
         store: Store,
-        flush: Callable[[], Any],
+        commit: Callable[[], Awaitable[object]],
+        follow: Callable[[], Awaitable[object]],
         under_way: Callable[[Collection[str]], Iterable[UnderWay]],
     ) -> None:
         self._store = store
-        self._flush = flush
+        self._commit = commit
+        self._follow = follow
         self._under_way = under_way
         self._name = _PREFIX + os.urandom(8).hex()
         self._process = [_space(), os.getpid()]
         self._asked = 0
         self._ids: list[str] = []
+        self._following = False
         self._done: dict[str, dict[str, Any]] = {}
         self._silent: dict[str, float] = {}
         self._lost = False  # its row was taken away by somebody who waited in vain
         self._wanted: set[str] = set()
+        self._changed = False
         self._next: asyncio.Task[list[UnderWay] | StoreError] | None = None
         self._asking = asyncio.Lock()
 
@@ -96,13 +103,27 @@ class Peers:
         if not self._store.shared:
             return []
         self._wanted.update(ids)
+        return [answer for answer in await self._served() if answer[0] in ids]
+
+    async def follow(self) -> None:
+        """Returns when all others have taken over the arms and prices that the store holds; whoever doesn't in time does
+        so a moment later.
+        """
+        if self._store.shared:
+            self._changed = True
+            try:
+                await self._served()
+            except StoreError as error:
+                log.warning("arms and prices are not in force everywhere yet: %s", error)
+
+    async def _served(self) -> list[UnderWay]:
         if self._next is None:
             # Whoever comes while others are waited for is served by the round after it, all of them together.
             self._next = self._tasks.start(self._round(), name="asking peers")
         found: list[UnderWay] | StoreError = await asyncio.shield(self._next)
         if isinstance(found, StoreError):
             raise found
-        return [answer for answer in found if answer[0] in ids]
+        return found
 
     async def _round(self) -> list[UnderWay] | StoreError:
         """Returns the error, and doesn't raise it: there may be nobody left to hear it."""
@@ -115,11 +136,12 @@ class Peers:
 
     async def _ask(self) -> list[UnderWay]:
         ids, self._wanted = sorted(self._wanted)[:_MOST_IDS], set()
+        changed, self._changed = self._changed, False
         others = await self._others()
         if not others:
             return []
         self._asked += 1
-        self._ids = ids
+        self._ids, self._following = ids, changed
         await self._write()
         deadline = asyncio.get_running_loop().time() + _PATIENCE_S
         while True:
@@ -174,7 +196,9 @@ class Peers:
             name: list(self._under_way(frozenset(row.get("ids", ())))) for name, row in asked.items()
         }
         if asked:
-            await self._flush()
+            await self._commit()
+        if any(row.get("follow") for row in asked.values()):
+            await self._follow()
         self._done = {name: told for name, told in self._done.items() if name in others}
         for name, row in asked.items():
             self._done[name] = {"asked": row["asked"], "under_way": under_way[name]}
@@ -183,7 +207,13 @@ class Peers:
     async def _write(self) -> None:
         await self._store.set_value(
             self._name,
-            {"process": self._process, "asked": self._asked, "ids": self._ids, "done": self._done},
+            {
+                "process": self._process,
+                "asked": self._asked,
+                "ids": self._ids,
+                "follow": self._following,
+                "done": self._done,
+            },
             lasting=False,
         )
 

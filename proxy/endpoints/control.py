@@ -34,6 +34,7 @@ async def add_arm(gateway: Gateway, http: Incoming, principal: Principal, _rest:
         ) from None
     except ConfigError as error:
         raise unprocessable(str(error), error.field or "base_url") from None
+    await gateway.peers.follow()
     return json_reply({"arm": arm.name, "model": arm.model, "provider": arm.provider}, 201)
 
 
@@ -51,6 +52,7 @@ async def remove_arm(gateway: Gateway, _http: Incoming, principal: Principal, re
         await gateway.roster.remove(name, principal.owner)
     except KeyError:
         raise not_found(f"There is no arm {name!r}.", code="arm_not_found", param="arm") from None
+    await gateway.peers.follow()
     return json_reply({"arm": name, "removed": True})
 
 
@@ -68,6 +70,7 @@ async def set_price(gateway: Gateway, http: Incoming, principal: Principal, rest
         if getattr(price, field) is None:
             raise unprocessable(f"`{field}` is missing.", field)
     await gateway.roster.set_price(name, price, principal.owner)
+    await gateway.peers.follow()
     return json_reply({"arm": name, "price_version": gateway.arms.by_name[name].price.version})
 
 

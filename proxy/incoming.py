@@ -21,6 +21,10 @@ class Client(Protocol):
     account: Account
     """What it makes us keep."""
 
+    @property
+    def remote(self) -> str | None:
+        """Its address."""
+
     async def drained(self) -> None:
         """Returns when the client has read enough. Raises ConnectionError if it left."""
 
@@ -101,9 +105,7 @@ class HttpRequest:
     @property
     def remote(self) -> str | None:
         """The client's address."""
-        transport = self.client.transport
-        peer = None if transport is None else transport.get_extra_info("peername")
-        return str(peer[0]) if isinstance(peer, tuple) else peer
+        return self.client.remote
 
     async def read(self) -> bytes:
         """Returns the body. Raises Refusal."""

@@ -77,6 +77,7 @@ class Lane(asyncio.Protocol):
         self._arrived: asyncio.Future[bytes] | None = None
         self._discarding = -1  # bytes that may still come of a client that is not listened to any more
         self._ending = False  # no further request is wanted
+        self._remote: str | None = None
         self.requests = 0
 
     # --- asyncio's side ----------------------------------------------------------------------------------
@@ -158,6 +159,14 @@ class Lane(asyncio.Protocol):
             raise too_large(self._lanes.largest)
         if not self.account.take(count):
             raise overloaded()
+
+    @property
+    def remote(self) -> str | None:
+        """The client's address; asked of the system once."""
+        if self._remote is None and self.transport is not None:
+            peer = self.transport.get_extra_info("peername")
+            self._remote = str(peer[0]) if isinstance(peer, tuple) else peer
+        return self._remote
 
     async def receive(self, request: Incoming) -> bytes:
         """Returns the body of `request` that is still to come. Raises Refusal."""

@@ -195,6 +195,7 @@ class Lane(asyncio.Protocol):
             return await arrived
         finally:
             self._body = self._arrived = None
+            del arrived, body  # a refusal's frames would hold them as they hold it
 
     async def drained(self) -> None:
         """Returns when the client has read enough. Raises ConnectionError if it left."""
@@ -242,6 +243,9 @@ class Lane(asyncio.Protocol):
             rest = body.feed(data)
         except Refusal as refusal:
             self._body = None
+            refusal.__traceback__ = refusal.__context__ = (
+                None  # its frames hold the body, as the future holds it
+            )
             arrived.set_exception(refusal)
             return
         if rest is not None:

@@ -452,9 +452,12 @@ class Relay:
             return _unreadable(error)
 
     def _end(self, ending: Ending) -> None:
-        if ending.error is not None:
+        error = ending.error
+        if error is not None:
             self._let_go()
-            self._mask.error(ending.error)
+            self._mask.error(error)
+            # Its frames hold us, and all that was kept of the answer, as we hold it.
+            error.__traceback__ = error.__context__ = None
         if not self.ended.done():
             self.ended.set_result(ending)
 

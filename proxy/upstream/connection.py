@@ -126,6 +126,7 @@ class Connection(asyncio.Protocol):
         if self._passage is not None:
             self._passage.open = False
         self._exchange = self._passage = None
+        self._deliver = _ignore
         self._relaying = False
         self._unsent = None
         self._transport.abort()
@@ -389,6 +390,7 @@ class Connection(asyncio.Protocol):
         if self._passage is not None:
             self._transport.set_protocol(self)
         self._exchange = self._passage = exchange.connection = None
+        self._deliver = _ignore  # an idle connection would keep the answer
         self._relaying = False
         if self._keep_alive and self._unsent is None and not self._transport.is_closing():
             if exchange.paused:

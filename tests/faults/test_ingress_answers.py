@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from proxy.calls import Call
+from proxy.framing import Body
+from proxy.incoming import HttpRequest
+from proxy.relay import Relay
 from tests.proxy.provider import Exchange, Provider
 from tests.proxy.running import Launch, Running
 from tests.proxy.test_server import Wire
@@ -104,3 +110,47 @@ async def test_a_client_that_leaves_an_endless_answer_holds_nothing(
         await endless.left.wait()
         while gateway.gateway.buffers.used:
             await asyncio.sleep(0)
+
+
+@pytest.fixture
+def uncollected() -> Iterator[Callable[[type], int]]:
+    """Counts what reference counts alone have not freed: the collector of a gateway comes seldom."""
+    gc.collect()
+    gc.disable()
+    yield lambda kind: sum(isinstance(one, kind) for one in gc.get_objects())
+    gc.enable()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("said", [b"no JSON", b'data: {"error": {"message": "no"}}\n\n'])
+async def test_what_was_kept_of_a_failed_answer_goes_with_it(
+    provider: Provider, launch: Launch, uncollected: Callable[[type], int], said: bytes, stream: bool
+) -> None:
+    async def broken(exchange: Exchange) -> None:
+        await exchange.answer(said)
+
+    provider.scripts["tts-good"] = broken
+    gateway = await launched(launch, provider)
+    status, _, _ = await gateway.chat(model="p/tts-good", stream=stream)
+    assert status == 502
+    assert (uncollected(Relay), uncollected(Call)) == (0, 0)
+
+
+@pytest.mark.parametrize("chunks", [1, 6])
+async def test_what_was_kept_of_a_refused_body_goes_with_it(
+    provider: Provider, launch: Launch, uncollected: Callable[[type], int], chunks: int
+) -> None:
+    """Of chunks over the limit, and of one that is none."""
+    gateway = await launched(launch, provider)
+    wire = await Wire.to(gateway)
+    wire.head("POST /v1/feedback", "Transfer-Encoding: chunked")
+    async with asyncio.timeout(30):
+        for _ in range(chunks):
+            wire.writer.write(b"%x\r\n%s\r\n" % (MIB, bytes(MIB)))
+            await wire.writer.drain()
+        wire.writer.write(b"none\r\n")
+        assert (await wire.answer())[0] == (400 if chunks == 1 else 413)
+        assert await wire.rest()
+    left = (uncollected(Body), uncollected(HttpRequest))
+    await wire.close()
+    assert left == (0, 0)

@@ -192,9 +192,17 @@ class Request:
 
 @dataclass(slots=True, init=False)
 class Usage:
-    """Token counts by OpenAI's convention: `input` includes cached and cache-write tokens, `output`
-    includes reasoning. None means the provider did not say; 0 means it said zero. What isn't counted in tokens
-    is in `seconds` of sound that was heard and `characters` that were spoken.
+    """All that a bill is made of, by OpenAI's convention: `input` includes cached and cache-write tokens, `output`
+    includes reasoning, and either includes what isn't text. None means the provider did not say; 0 means it said zero.
+
+    cache_write_1h   those of `cache_write` that live an hour
+    cached_audio     those of `input_audio` that were read from a cache; `cached_image` likewise
+    citation         those of `output` that a provider counts as such
+    seconds          of sound that was heard; `characters` were spoken
+    uses             how often a tool was used that is billed by the use, by its name in a price's `fees`
+    tier, speed      as the answer names them, `tier` "default" for the usual one
+    geography        the region that the answer names
+    cost_usd         the provider's bill, where it reported one; `reported_usd` is the figure that it reported
     """
 
     # Not frozen, as the other types here are: there is one per answer, and that would take three times as long.
@@ -210,6 +218,19 @@ class Usage:
     estimated: bool
     seconds: float | None
     characters: int | None
+    cache_write_1h: int | None
+    cached_audio: int | None
+    input_image: int | None
+    output_image: int | None
+    cached_image: int | None
+    input_video: int | None
+    output_video: int | None
+    citation: int | None
+    uses: dict[str, int] | None
+    tier: str | None
+    speed: str | None
+    geography: str | None
+    reported_usd: float | None
 
     def __init__(
         self,
@@ -224,6 +245,19 @@ class Usage:
         estimated: bool = False,
         seconds: float | None = None,
         characters: int | None = None,
+        cache_write_1h: int | None = None,
+        cached_audio: int | None = None,
+        input_image: int | None = None,
+        output_image: int | None = None,
+        cached_image: int | None = None,
+        input_video: int | None = None,
+        output_video: int | None = None,
+        citation: int | None = None,
+        uses: dict[str, int] | None = None,
+        tier: str | None = None,
+        speed: str | None = None,
+        geography: str | None = None,
+        reported_usd: float | None = None,
     ) -> None:
         self.input = input
         self.output = output
@@ -236,6 +270,19 @@ class Usage:
         self.estimated = estimated
         self.seconds = seconds
         self.characters = characters
+        self.cache_write_1h = cache_write_1h
+        self.cached_audio = cached_audio
+        self.input_image = input_image
+        self.output_image = output_image
+        self.cached_image = cached_image
+        self.input_video = input_video
+        self.output_video = output_video
+        self.citation = citation
+        self.uses = uses
+        self.tier = tier
+        self.speed = speed
+        self.geography = geography
+        self.reported_usd = reported_usd
 
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "error"]

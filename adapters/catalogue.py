@@ -9,7 +9,8 @@ from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import ModelInfo
 
 from adapters.families import family_of
-from adapters.pricing import Price, find_model, price_of
+from adapters.price_list import find_model, price_of
+from adapters.pricing import Price
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,78 +1,130 @@
-"""What a call costs: prices of known models by date, prices from plain numbers, dollars of a usage."""
+"""What a call costs: one `Price` for everything that vendors bill, and the dollars of a usage."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from decimal import Decimal
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from typing import Any, NamedTuple
-
-from genai_prices.data_snapshot import get_snapshot
-from genai_prices.types import ModelInfo, ModelPrice, TieredPrices
+from typing import Final, NamedTuple
 
 from adapters.canonical import Usage
 
-_MTOK = Decimal(1_000_000)
-
 
 class Rates(NamedTuple):
-    """USD per token. `cached_input` and `cache_write` replace `input` for those tokens, `reasoning` and
-    `output_audio` replace `output`.
+    """USD per token of each kind. `cache_write` is what lives five minutes or has no lifetime, `cached_audio` audio
+    tokens that were read from a cache.
     """
 
     input: float
     output: float
     cached_input: float
     cache_write: float
+    cache_write_1h: float
     input_audio: float
     output_audio: float
+    cached_audio: float
+    input_image: float
+    output_image: float
+    cached_image: float
+    input_video: float
+    output_video: float
     reasoning: float
+    citation: float
 
 
-class Tier(NamedTuple):
-    """The rates of a whole request with more than `above` input tokens."""
+FOLLOWS: Final[Mapping[str, str]] = {
+    "cached_input": "input",
+    "cache_write": "input",
+    "cache_write_1h": "cache_write",
+    "input_audio": "input",
+    "output_audio": "output",
+    "cached_audio": "cached_input",
+    "input_image": "input",
+    "output_image": "output",
+    "cached_image": "cached_input",
+    "input_video": "input",
+    "output_video": "output",
+    "reasoning": "output",
+    "citation": "output",
+}
+"""A kind of token that a list has no price for → the kind whose price it has. In an order that resolves them."""
+
+
+USUAL_TIER: Final = "default"
+"""What an answer calls the service tier of the list's own price."""
+
+
+class Step(NamedTuple):
+    """The rates of a whole request with more than `above` input tokens, and which of them a list gives."""
 
     above: int
     rates: Rates
+    given: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True)
 class Price:
-    """USD per token, per request, per `second` of sound heard, per `character` spoken. What isn't given costs as much as plain input or output. `tiers` stand
-    in ascending order; the last that a request passes prices all of it. Equal prices have equal `version`s.
+    """USD by token, by request, by `second` of sound heard (`least_seconds` of any), by `character` spoken, by use of a tool (`fees`).
+
+    `given` are the rates that a list states, by their names in `Rates`; the others follow them. `steps` stand in
+    ascending order; the last that a request passes prices all of it. `tiers` are prices without tiers of their own, by the
+    service tier or the speed that an answer names. `geography` multiplies what tokens cost by the region that an answer names.
+    Equal prices have equal `version`s. Don't change one.
     """
 
-    input: float
-    output: float
-    cached_input: float | None = None
-    cache_write: float | None = None
-    input_audio: float | None = None
-    output_audio: float | None = None
-    reasoning: float | None = None
-    request: float = 0.0
-    tiers: tuple[Tier, ...] = ()
-    second: float = 0.0
-    character: float = 0.0
-    rates: Rates = field(init=False, repr=False, compare=False)
-    version: str = field(init=False, repr=False, compare=False)
+    __slots__ = (
+        "character",
+        "fees",
+        "geography",
+        "given",
+        "input",
+        "least_seconds",
+        "output",
+        "rates",
+        "request",
+        "second",
+        "steps",
+        "tiers",
+        "version",
+    )
 
-    def __post_init__(self) -> None:
-        rates = _rates(
-            self.input,
-            self.output,
-            self.cached_input,
-            self.cache_write,
-            self.input_audio,
-            self.output_audio,
-            self.reasoning,
+    def __init__(
+        self,
+        given: Mapping[str, float],
+        *,
+        request: float = 0.0,
+        steps: Sequence[tuple[int, Mapping[str, float]]] = (),
+        second: float = 0.0,
+        character: float = 0.0,
+        fees: Mapping[str, float] | None = None,
+        tiers: Mapping[str, Price] | None = None,
+        geography: Mapping[str, float] | None = None,
+        least_seconds: float = 0.0,
+    ) -> None:
+        self.given: Mapping[str, float] = dict(given)
+        self.rates: Rates = _filled(given)
+        self.input: float = self.rates.input
+        self.output: float = self.rates.output
+        self.request: float = request
+        self.steps: tuple[Step, ...] = tuple(
+            Step(above, _filled({**given, **rates}), rates) for above, rates in steps
         )
-        object.__setattr__(self, "rates", rates)
-        said = repr((tuple(rates), self.request, [(tier.above, tuple(tier.rates)) for tier in self.tiers]))
-        if self.second or self.character:
-            said += repr((self.second, self.character))
-        object.__setattr__(self, "version", blake2b(said.encode(), digest_size=6).hexdigest())
+        self.second: float = second
+        self.character: float = character
+        self.fees: Mapping[str, float] = fees or {}
+        self.tiers: Mapping[str, Price] = tiers or {}
+        self.geography: Mapping[str, float] = geography or {}
+        self.least_seconds: float = least_seconds
+        said = repr(
+            (
+                tuple(self.rates),
+                request,
+                [(step.above, tuple(step.rates)) for step in self.steps],
+                (second, character, least_seconds),
+                sorted(self.fees.items()),
+                sorted((name, price.version) for name, price in self.tiers.items()),
+                sorted(self.geography.items()),
+            )
+        )
+        self.version: str = blake2b(said.encode(), digest_size=6).hexdigest()
 
     @classmethod
     def per_mtok(
@@ -85,165 +137,131 @@ class Price:
         request: float = 0.0,
     ) -> Price:
         """Makes a price of USD per million tokens (`request`: USD per call)."""
-        return cls(
-            input=input / 1e6,
-            output=output / 1e6,
-            cached_input=None if cached_input is None else cached_input / 1e6,
-            cache_write=None if cache_write is None else cache_write / 1e6,
-            request=request,
-        )
+        given = {
+            "input": input,
+            "output": output,
+            "cached_input": cached_input,
+            "cache_write": cache_write,
+        }
+        return cls({name: value / 1e6 for name, value in given.items() if value is not None}, request=request)
 
     def cost(self, usage: Usage) -> float:
         """Returns the USD of a usage ≥ 0, to 12 significant digits, so that clients read 0.000225 and not the noise
-        of binary fractions. A cost that the provider itself reported is what it will bill.
+        of binary fractions. A cost that the provider itself reported as its bill is the bill.
         """
         if usage.cost_usd is not None:
             return usage.cost_usd
-        total = usage.input or 0
-        rates = self._rates_for(total)
-        cached, written, heard = usage.cached or 0, usage.cache_write or 0, usage.input_audio or 0
-        spoken, thought = usage.output_audio or 0, usage.reasoning or 0
-        plain_input = max(total - cached - written - heard, 0)
-        plain_output = max((usage.output or 0) - spoken - thought, 0)
-        exact = self.request + plain_input * rates.input + plain_output * rates.output
-        if cached or written or heard:
-            exact += cached * rates.cached_input + written * rates.cache_write + heard * rates.input_audio
-        if spoken or thought:
-            exact += spoken * rates.output_audio + thought * rates.reasoning
-        if self.second or self.character:
-            exact += (usage.seconds or 0.0) * self.second + (usage.characters or 0) * self.character
-        return float(f"{exact:.12g}")
+        return self.listed_cost(usage)
+
+    def listed_cost(self, usage: Usage) -> float:
+        """Returns the USD of a usage by this price alone, whatever the provider reported."""
+        price = self if not self.tiers else self.answered(usage.tier, usage.speed)
+        total, said = usage.input or 0, usage.output or 0
+        rates = price.rates_for(total)
+        cached, written, thought = usage.cached or 0, usage.cache_write or 0, usage.reasoning or 0
+        plain = total - cached - written
+        tokens = cached * rates.cached_input + written * rates.cache_write
+        if usage.cache_write_1h:
+            tokens += usage.cache_write_1h * (rates.cache_write_1h - rates.cache_write)
+        if thought:
+            said -= thought
+            tokens += thought * rates.reasoning
+        heard, seen, watched = usage.input_audio or 0, usage.input_image or 0, usage.input_video or 0
+        if heard or seen or watched:
+            plain -= heard + seen + watched
+            tokens += heard * rates.input_audio + seen * rates.input_image + watched * rates.input_video
+            if usage.cached_audio:  # counted as cached and as audio above
+                plain += usage.cached_audio
+                tokens += usage.cached_audio * (rates.cached_audio - rates.cached_input - rates.input_audio)
+            if usage.cached_image:
+                plain += usage.cached_image
+                tokens += usage.cached_image * (rates.cached_image - rates.cached_input - rates.input_image)
+        spoken, drawn, filmed = usage.output_audio or 0, usage.output_image or 0, usage.output_video or 0
+        if spoken or drawn or filmed or usage.citation:
+            cited = usage.citation or 0
+            said -= spoken + drawn + filmed + cited
+            tokens += spoken * rates.output_audio + drawn * rates.output_image
+            tokens += filmed * rates.output_video + cited * rates.citation
+        tokens += max(plain, 0) * rates.input + max(said, 0) * rates.output
+        if usage.geography is not None and self.geography:
+            tokens *= self.geography.get(usage.geography, 1.0)
+        exact = price.request + tokens
+        if usage.uses is not None:
+            for tool, times in usage.uses.items():
+                exact += times * price.fees.get(tool, 0.0)
+        if price.second or price.character:
+            seconds = usage.seconds or 0.0
+            if 0.0 < seconds < price.least_seconds:
+                seconds = price.least_seconds
+            exact += seconds * price.second + (usage.characters or 0) * price.character
+        return float(f"{max(exact, 0.0):.12g}")
+
+    def answered(self, tier: str | None, speed: str | None = None) -> Price:
+        """Returns the price of what an answer calls its service tier and its speed; itself where that has none."""
+        tiers = self.tiers
+        found = tiers.get(speed) if speed is not None else None
+        if found is None and tier is not None:
+            found = tiers.get(tier)
+        return self if found is None else found
+
+    def at(self, tier: str) -> Price:
+        """Returns the price of an arm that asks for a service tier: this one where the answer names the usual tier."""
+        asked = self.tiers.get(tier)
+        if asked is None:
+            return self
+        return asked.copy({**self.tiers, USUAL_TIER: self.copy({}, {})}, self.geography)
+
+    def copy(self, tiers: Mapping[str, Price], geography: Mapping[str, float]) -> Price:
+        """Returns this price with other tiers and another geography."""
+        return Price(
+            self.given,
+            request=self.request,
+            steps=[(step.above, step.given) for step in self.steps],
+            second=self.second,
+            character=self.character,
+            fees=self.fees,
+            tiers=tiers,
+            geography=geography,
+            least_seconds=self.least_seconds,
+        )
+
+    def at_least(self, input: float, output: float) -> Price:
+        """Returns this price with no less for plain input and output, in USD per token."""
+        floor = {"input": max(self.input, input), "output": max(self.output, output)}
+        return Price(
+            {**self.given, **floor},
+            request=self.request,
+            steps=[
+                (step.above, {n: max(v, floor.get(n, 0.0)) for n, v in step.given.items()})
+                for step in self.steps
+            ],
+        )
 
     def fixed_usd(self, input_tokens: int, cached_tokens: int = 0) -> float:
         """Returns the USD that a request costs before its first output token; 0 ≤ cached ≤ input tokens."""
-        rates = self._rates_for(input_tokens)
+        rates = self.rates_for(input_tokens)
         return (
             self.request + (input_tokens - cached_tokens) * rates.input + cached_tokens * rates.cached_input
         )
 
     def output_usd(self, input_tokens: int) -> float:
         """Returns the USD per output token of a request with that much input."""
-        return self._rates_for(input_tokens).output
+        return self.rates_for(input_tokens).output
 
-    def _rates_for(self, input_tokens: int) -> Rates:
+    def rates_for(self, input_tokens: int) -> Rates:
+        """Returns what the tokens of a request with that much input cost."""
         rates = self.rates
-        for tier in self.tiers:
-            if input_tokens <= tier.above:
+        for step in self.steps:
+            if input_tokens <= step.above:
                 break
-            rates = tier.rates
+            rates = step.rates
         return rates
 
 
-def _rates(
-    input: float,
-    output: float,
-    cached_input: float | None,
-    cache_write: float | None,
-    input_audio: float | None,
-    output_audio: float | None,
-    reasoning: float | None,
-) -> Rates:
-    return Rates(
-        input,
-        output,
-        input if cached_input is None else cached_input,
-        input if cache_write is None else cache_write,
-        input if input_audio is None else input_audio,
-        output if output_audio is None else output_audio,
-        output if reasoning is None else reasoning,
-    )
-
-
-# --- known models -------------------------------------------------------------------------------------
-
-# Alibaba isn't listed by itself: the price of its models at OpenRouter is the nearest that is, and the
-# configuration can state the exact one.
-_LISTED_ELSEWHERE = {"alibaba": ("openrouter", "qwen/")}
-
-
-def price_of(provider: str | None, model: str, at: float) -> Price | None:
-    """Returns the price of `model` at `provider` (a genai-prices id) at epoch seconds `at`, None where it is
-    not known. Uses the data shipped with the package: no network.
-    """
-    if provider is None:
-        return None
-    found = find_model(provider, model)
-    if found is None:
-        return None
-    if isinstance(found.prices, ModelPrice):
-        return _fixed_price(provider, model)
-    # Some prices depend on the time of day, by the minute.
-    return _dated_price(provider, model, int(at // 60))
-
-
-@lru_cache(maxsize=4096)
-def find_model(provider: str, model: str) -> ModelInfo | None:
-    """Returns genai-prices' entry of a model."""
-    provider, prefix = _LISTED_ELSEWHERE.get(provider, (provider, ""))
-    try:
-        return get_snapshot().find_provider_model(prefix + model, None, provider, None)[1]
-    except LookupError:
-        return None
-
-
-@lru_cache(maxsize=4096)
-def _fixed_price(provider: str, model: str) -> Price | None:
-    found = find_model(provider, model)
-    return None if found is None or not isinstance(found.prices, ModelPrice) else price_from(found.prices)
-
-
-@lru_cache(maxsize=4096)
-def _dated_price(provider: str, model: str, minute: int) -> Price | None:
-    found = find_model(provider, model)
-    if found is None:
-        return None
-    return price_from(found.get_prices(datetime.fromtimestamp(minute * 60, UTC)))
-
-
-def price_from(listed: ModelPrice) -> Price | None:
-    """Converts a genai-prices price, None for models that are billed by something else than tokens, calls,
-    hours of sound and characters.
-    """
-    raw: dict[str, Any] = {name: value for name, value in listed.__dict__.items() if value is not None}
-    hour = raw.get("input_audio_hours", raw.get("audio_hours"))
-    if not raw.keys() & {"input_mtok", "output_mtok", "requests_kcount", "input_mchars"} and hour is None:
-        return None
-    starts = sorted(
-        {tier.start for value in raw.values() if isinstance(value, TieredPrices) for tier in value.tiers}
-    )
-    base = _rates_at(raw, 0)
-    return Price(
-        input=base.input,
-        output=base.output,
-        cached_input=base.cached_input,
-        cache_write=base.cache_write,
-        input_audio=base.input_audio,
-        output_audio=base.output_audio,
-        reasoning=base.reasoning,
-        request=float(raw["requests_kcount"] / 1000) if "requests_kcount" in raw else 0.0,
-        tiers=tuple(Tier(start, _rates_at(raw, start + 1)) for start in starts),
-        second=0.0 if hour is None else float(hour / 3600),
-        character=float(raw["input_mchars"] / _MTOK) if "input_mchars" in raw else 0.0,
-    )
-
-
-def _rates_at(raw: dict[str, Any], input_tokens: int) -> Rates:
-    def usd(name: str) -> float | None:
-        value = raw.get(name)
-        if isinstance(value, TieredPrices):
-            price = value.base
-            for tier in value.tiers:
-                if input_tokens > tier.start:
-                    price = tier.price
-            value = price
-        return None if value is None else float(value / _MTOK)
-
-    return _rates(
-        usd("input_mtok") or 0.0,
-        usd("output_mtok") or 0.0,
-        usd("cache_read_mtok"),
-        usd("cache_write_mtok"),
-        usd("input_audio_mtok"),
-        usd("output_audio_mtok"),
-        usd("output_reasoning_mtok"),
-    )
+def _filled(given: Mapping[str, float]) -> Rates:
+    """Returns all rates of those that are given."""
+    known = {"input": 0.0, "output": 0.0, **given}
+    for kind, other in FOLLOWS.items():
+        if kind not in known:
+            known[kind] = known[other]
+    return Rates(**known)

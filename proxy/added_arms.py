@@ -14,11 +14,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from adapters.pricing import price_of
+from adapters.price_list import price_of
 from adapters.providers import PROVIDERS, Provider
 from bandit import ArmPrior
-from proxy.arms import Arm, custom_price
+from proxy.arms import Arm
 from proxy.config import ArmConfig, ConfigError
+from proxy.prices import stated
 from proxy.upstream import Endpoint
 
 _NEVER = ("MERITORDER_*", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -31,9 +32,10 @@ _WEAK = 4.0
 
 def doubted(config: ArmConfig, arm: Arm, now: float) -> Arm:
     """Returns an arm whose price nobody but a request vouches for, marked so unless it is the catalogue's own."""
-    if custom_price(config) is None and arm.priced:
+    own = not stated(config).empty or config.catalogue_model is not None
+    if arm.priced and not own and config.provider == arm.row.name:
         return arm
-    return replace(arm, claimed=True, listed=price_of(arm.row.prices, arm.model, now))
+    return replace(arm, claimed=True, doubted=True, listed=price_of(arm.row.prices, arm.model, now))
 
 
 def weak_prior(config: ArmConfig, arm: Arm, shown: float | None) -> ArmPrior:

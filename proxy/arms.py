@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -13,12 +12,14 @@ from adapters.catalogue import find as find_model
 from adapters.dialect import Dialect
 from adapters.dialects import DIALECTS, by_name
 from adapters.families import chats
-from adapters.pricing import Price, price_of
+from adapters.pricing import Price
 from adapters.providers import PROVIDERS, Provider, provider_named
+from adapters.service_tiers import asking
 from adapters.unfit import unfit
 from bandit import ArmPrior, FloatArray, IntArray
 from proxy.config import ArmConfig, Config, ConfigError, PriceConfig, secret
 from proxy.credentials import Signer, aws_signer, google_signer
+from proxy.prices import Priced, Tariff, lacking, tariff_of
 from proxy.request import OWN_FIELDS
 from proxy.upstream import Endpoint, head_prefix
 
@@ -27,15 +28,13 @@ _ALIASES = {"openai": "openai_chat", "responses": "openai_responses", "anthropic
 _OTHER_APIS = frozenset({"embeddings", "transcriptions", "speech"})
 """Capabilities of arms that offer another API than chat; see `proxy.passing`."""
 
-_FREE = Price(input=0.0, output=0.0)
-"""An arm whose price nobody knows is counted as free, and said to be so in the statistics."""
-
 
 @dataclass(slots=True)
 class Arm:
     """One model at one provider. `index` is the bandit's; `capabilities` None means nothing is known;
     `query` stands behind every path; `chats` False is an arm for embeddings or audio alone; `watched` are the body fields that can't pass to this provider as they are.
-    `claimed` says that nobody but a request vouches for `price`; decisions then count it as `least` or more, by the
+    `priced` False: nobody knows the price, and `price` is none; decisions count such an arm as the dearest.
+    `doubted` says that a request alone described the arm, `claimed` that nobody else vouches for `price`; decisions then count it as `least` or more, by the
     catalogue's price, `listed`, or else those of the other arms.
     """
 
@@ -49,6 +48,7 @@ class Arm:
     headers: tuple[tuple[bytes, bytes], ...]
     price: Price
     priced: bool
+    tariff: Tariff
     family: str = ""
     context_window: int | None = None
     max_output: int | None = None
@@ -60,6 +60,9 @@ class Arm:
     signer: Signer | None = None
     query: str = ""
     claimed: bool = False
+    doubted: bool = False
+    price_source: str = "unknown"
+    price_until: float | None = None
     listed: Price | None = None
     least: Price | None = None
     _heads: dict[str, bytes] = field(default_factory=dict)
@@ -118,6 +121,7 @@ class CandidateSet:
         "smallest_output",
         "smallest_window",
         "tiered",
+        "unpriced",
     )
 
     def __init__(self, arms: Sequence[Arm]) -> None:
@@ -130,7 +134,8 @@ class CandidateSet:
         self.output_usd: FloatArray = np.array([arm.quoted.output_usd(1) for arm in arms])
         self.request_usd: FloatArray = np.array([arm.quoted.fixed_usd(0, 0) for arm in arms])
         self.per_request = bool(self.request_usd.any())
-        self.tiered = any(arm.quoted.tiers for arm in arms)
+        self.tiered = any(arm.quoted.steps for arm in arms)
+        self.unpriced = not all(arm.priced for arm in arms)
         windows = [arm.context_window for arm in arms if arm.context_window is not None]
         self.smallest_window = min(windows, default=1 << 60)
         limits = [arm.max_output for arm in arms if arm.max_output is not None]
@@ -168,23 +173,24 @@ class ArmTable:
             del self.by_index[arm.index]
             self._changed()
 
-    def reprice(self, name: str, price: Price) -> None:
-        """Acts on the very next decision. Raises KeyError."""
+    def reprice(self, name: str, priced: Priced, *, vouched: bool) -> None:
+        """Acts on the very next decision; `vouched`: not only the request that added the arm says so. Raises KeyError."""
         arm = self.by_name[name]
-        arm.price = price
-        arm.priced = True
-        arm.claimed, arm.least = False, None
+        claimed = arm.doubted and not vouched
+        arm.price_source, arm.price_until = priced.source, priced.until
+        if (arm.price.version, arm.priced, arm.claimed) == (priced.price.version, priced.known, claimed):
+            return
+        arm.price, arm.priced, arm.claimed = priced.price, priced.known, claimed
         self._changed()
 
     def _changed(self) -> None:
         self.version += 1
-        claimed = [arm for arm in self.by_name.values() if arm.claimed]
-        if claimed:
-            sure = [
-                arm.price for arm in self.by_name.values() if arm.priced and arm.chats and not arm.claimed
-            ]
-            for arm in claimed:
-                arm.least = _at_least(arm.price, arm.listed, sure)
+        unsure = [arm for arm in self.by_name.values() if arm.claimed or not arm.priced]
+        sure = [arm.price for arm in self.by_name.values() if arm.priced and arm.chats and not arm.claimed]
+        for arm in self.by_name.values():
+            arm.least = None
+        for arm in unsure:
+            arm.least = _at_least(arm.price, arm.listed, sure) if arm.priced else _dearest(sure)
 
     def matching(self, patterns: Sequence[str]) -> list[Arm]:
         """Returns the arms whose name fits one of the shell patterns."""
@@ -202,11 +208,14 @@ def _at_least(price: Price, listed: Price | None, sure: Sequence[Price]) -> Pric
     others = sure if listed is None else (listed,)
     if not others or price.second or price.character:
         return price
-    return replace(
-        price,
-        input=max(price.input, min(other.input for other in others)),
-        output=max(price.output, min(other.output for other in others)),
-    )
+    return price.at_least(min(other.input for other in others), min(other.output for other in others))
+
+
+def _dearest(sure: Sequence[Price]) -> Price | None:
+    """Returns what an arm is counted at whose price nobody knows, so that it doesn't win by being unknown."""
+    if not sure:
+        return None
+    return Price({"input": max(p.input for p in sure), "output": max(p.output for p in sure)})
 
 
 def configured(config: Config, environment: Mapping[str, str]) -> list[ArmConfig]:
@@ -242,8 +251,14 @@ def configured(config: Config, environment: Mapping[str, str]) -> list[ArmConfig
     return arms
 
 
-def build(config: ArmConfig, index: int, environment: Mapping[str, str], now: float) -> Arm:
-    """Makes an arm of its configuration. Raises ConfigError."""
+def build(
+    config: ArmConfig,
+    index: int,
+    environment: Mapping[str, str],
+    now: float,
+    prices: PriceConfig | None = None,
+) -> Arm:
+    """Makes an arm of its configuration; `prices` is what is configured for its provider. Raises ConfigError."""
     row = provider_named(config.provider) or provider_named("openai-compatible")
     assert row is not None
     base_url = config.base_url or row.base_url
@@ -266,10 +281,21 @@ def build(config: ArmConfig, index: int, environment: Mapping[str, str], now: fl
             f"arm {config.name}: the dialect {error} is not one of {', '.join(DIALECTS)}", "dialect"
         ) from None
     signer = _signer(config.name, row, endpoint, environment) if key is None else None
+    if config.service_tier is not None and row.base_url is None:
+        row = replace(
+            row, rejects=row.rejects - {"service_tier"}
+        )  # a server that nobody knows but the operator
     if dialect.name != row.dialect:
         row = replace(row, dialect=dialect.name)  # what the row adapts are bodies of its own dialect
-    known = find_model(row.prices, config.model)
-    price, priced = _price(config, row, now)
+    tariff = tariff_of(config, row, prices)
+    known = find_model(tariff.catalogue, tariff.model)
+    priced = tariff.at(now)
+    if not priced.known and (field := lacking(tariff.layers)) is not None:
+        raise ConfigError(
+            f"arm {config.name}: {field} is missing: input_usd_per_mtok and output_usd_per_mtok must be given together "
+            f"where the catalogue has no price of {tariff.model}",
+            field,
+        )
     capabilities = (
         config.capabilities if config.capabilities is not None else (known.capabilities if known else None)
     )
@@ -282,14 +308,17 @@ def build(config: ArmConfig, index: int, environment: Mapping[str, str], now: fl
         row=row,
         endpoint=endpoint,
         headers=((b"content-type", b"application/json"), (b"user-agent", b"meritorder"), *row.headers(key)),
-        price=price,
-        priced=priced,
+        price=priced.price,
+        priced=priced.known,
+        tariff=tariff,
+        price_source=priced.source,
+        price_until=priced.until,
         family=config.family or (known.family if known else ""),
         context_window=config.context_window or (known.context_window if known else None),
         max_output=config.max_output_tokens or (known.max_output if known else None),
         chats=_chats(config),
         capabilities=frozenset(capabilities) if capabilities is not None else None,
-        parameters=config.parameters,
+        parameters=_parameters(config, dialect, row),
         quality=config.quality,
         watched=OWN_FIELDS
         | row.rejects
@@ -300,6 +329,19 @@ def build(config: ArmConfig, index: int, environment: Mapping[str, str], now: fl
         signer=signer,
         query=query,
     )
+
+
+def _parameters(config: ArmConfig, dialect: Dialect, row: Provider) -> Mapping[str, object]:
+    """Returns what every body to the arm holds: the service tier that it is, and what configuration adds."""
+    if config.service_tier is None:
+        return config.parameters
+    asked = asking(dialect.name, config.service_tier)
+    if asked is None or "service_tier" in row.rejects:
+        raise ConfigError(
+            f"arm {config.name}: service_tier: {config.provider} has no way to ask for {config.service_tier}",
+            "service_tier",
+        )
+    return {**asked, **config.parameters}
 
 
 def _chats(config: ArmConfig) -> bool:
@@ -316,29 +358,3 @@ def _signer(name: str, row: Provider, endpoint: Endpoint, environment: Mapping[s
         return google_signer() if row.auth == "google" else None
     except ConfigError as error:
         raise ConfigError(f"arm {name}: {row.name} {error}") from None
-
-
-def _price(config: PriceConfig, row: Provider, now: float) -> tuple[Price, bool]:
-    own = custom_price(config)
-    if own is not None:
-        return own, True
-    model: Any = getattr(config, "model", "")
-    listed = price_of(row.prices, model, now)
-    return (listed, True) if listed is not None else (_FREE, False)
-
-
-def custom_price(config: PriceConfig) -> Price | None:
-    """Returns the price that configuration states, or None."""
-    minute, mchar = config.audio_minute_usd, config.speech_usd_per_mchar
-    if (config.input_usd_per_mtok is None or config.output_usd_per_mtok is None) and minute is mchar is None:
-        return None
-    price = Price.per_mtok(
-        input=config.input_usd_per_mtok or 0.0,
-        output=config.output_usd_per_mtok or 0.0,
-        cached_input=config.cached_input_usd_per_mtok,
-        cache_write=config.cache_write_usd_per_mtok,
-        request=config.request_usd or 0.0,
-    )
-    if minute is mchar is None:
-        return price
-    return replace(price, second=(minute or 0.0) / 60, character=(mchar or 0.0) / 1e6)

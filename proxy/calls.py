@@ -15,7 +15,6 @@ import bandit
 from adapters.canonical import Event, Request, Start, Usage
 from adapters.dialect import Dialect
 from adapters.errors import ErrorKind, Inexpressible, InvalidRequest, ProviderError
-from adapters.pricing import Price
 from bandit import Context
 from proxy.arms import Arm
 from proxy.errors import Refusal, invalid
@@ -61,17 +60,19 @@ class _Failed:
 class _Bill:
     """What an answer costs: the client is told, and then the record asks for the same."""
 
-    __slots__ = ("_cost", "_price", "_usage")
+    __slots__ = ("_cost", "_price", "_priced", "_usage")
 
-    def __init__(self, price: Price) -> None:
-        self._price = price
+    def __init__(self, arm: Arm) -> None:
+        self._price = arm.price
+        self._priced = arm.priced
         self._usage: Usage | None = None
-        self._cost = 0.0
+        self._cost: float | None = None
 
-    def cost(self, usage: Usage) -> float:
-        """Returns US dollars."""
+    def cost(self, usage: Usage) -> float | None:
+        """Returns US dollars; None where nobody knows the price and the provider reported no bill."""
         if usage is not self._usage:
-            self._usage, self._cost = usage, self._price.cost(usage)
+            self._usage = usage
+            self._cost = self._price.cost(usage) if self._priced else usage.cost_usd
         return self._cost
 
 
@@ -159,7 +160,7 @@ class Call:
 
     def _dispatch(self, arm: Arm, reply: StreamReply | None) -> Relay:
         gateway, request = self.gateway, self.request
-        self._bill = _Bill(arm.price)
+        self._bill = _Bill(arm)
         cost_of = self._bill.cost
         pipe: Pipe
         if arm.dialect is self.client:
@@ -345,8 +346,8 @@ class Call:
         ended = self.gateway.loop.time()
         finished = self.at + max(0.0, ended - self.started)
         cost = None
-        if usage is not None and arm.priced:
-            cost = arm.price.cost(usage) if self._bill is None else self._bill.cost(usage)
+        if usage is not None:
+            cost = (self._bill or _Bill(arm)).cost(usage)
         ttft = None
         if request.stream and relay.first_content_at is not None:
             ttft = max(0.0, relay.first_content_at - self.started)

@@ -6,6 +6,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -130,18 +131,70 @@ class ObjectiveConfig(_Strict):
         )
 
 
-class PriceConfig(_Strict):
-    """US dollars per million tokens, and what audio models are paid by. Left out: the catalogue's price of
-    provider and model.
-    """
+class TokenPriceConfig(_Strict):
+    """US dollars per million tokens of each kind."""
 
     input_usd_per_mtok: _UsdPerMillion | None = None
     output_usd_per_mtok: _UsdPerMillion | None = None
     cached_input_usd_per_mtok: _UsdPerMillion | None = None
     cache_write_usd_per_mtok: _UsdPerMillion | None = None
+    cache_write_1h_usd_per_mtok: _UsdPerMillion | None = None
+    reasoning_usd_per_mtok: _UsdPerMillion | None = None
+    input_audio_usd_per_mtok: _UsdPerMillion | None = None
+    output_audio_usd_per_mtok: _UsdPerMillion | None = None
+    cached_audio_usd_per_mtok: _UsdPerMillion | None = None
+    input_image_usd_per_mtok: _UsdPerMillion | None = None
+    output_image_usd_per_mtok: _UsdPerMillion | None = None
+    cached_image_usd_per_mtok: _UsdPerMillion | None = None
+    input_video_usd_per_mtok: _UsdPerMillion | None = None
+    output_video_usd_per_mtok: _UsdPerMillion | None = None
+    citation_usd_per_mtok: _UsdPerMillion | None = None
+
+
+class PriceConfig(TokenPriceConfig):
+    """A price, field by field; what is left out is as the catalogue says of provider and model. `price_factor` is what
+    the catalogue's tokens are multiplied by, `tiers` are prices of service tiers and speeds by the words of answers.
+    """
+
+    price_factor: Annotated[float, Field(ge=0.0, le=100.0, allow_inf_nan=False)] | None = None
     request_usd: _UsdPerUse | None = None
+    web_search_usd: _UsdPerUse | None = None
+    social_search_usd: _UsdPerUse | None = None
+    file_search_usd: _UsdPerUse | None = None
+    code_execution_usd: _UsdPerUse | None = None
     audio_minute_usd: _UsdPerUse | None = None
     speech_usd_per_mchar: _UsdPerMillion | None = None
+    tiers: dict[Annotated[str, Field(min_length=1, max_length=40)], TokenPriceConfig] = {}
+
+
+def _end_of(value: object) -> object:
+    """Returns epoch seconds: a day counts to its end in UTC, a time of day without zone as UTC."""
+    if isinstance(value, str):
+        try:
+            value = (
+                date.fromisoformat(value)
+                if len(value) == len("2026-12-31")
+                else datetime.fromisoformat(value)
+            )
+        except ValueError:
+            raise ValueError(
+                'must be a date such as "2026-12-31", or a time such as "2026-12-31T18:00:00Z"'
+            ) from None
+    if isinstance(value, datetime):
+        return (value if value.tzinfo is not None else value.replace(tzinfo=UTC)).timestamp()
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC).timestamp() + 24 * 3600
+    return value
+
+
+Until = Annotated[float, BeforeValidator(_end_of), Field(gt=0.0, allow_inf_nan=False)]
+"""A moment as epoch seconds, a time or a day."""
+
+
+class PriceChange(PriceConfig):
+    """A price that the API sets over the configuration's; it holds until it is taken back, or until `until`."""
+
+    until: Until | None = None
 
 
 class ArmConfig(PriceConfig):
@@ -161,6 +214,9 @@ class ArmConfig(PriceConfig):
     max_output_tokens: Annotated[int, Field(gt=0)] | None = None
     capabilities: tuple[Capability, ...] | None = None
     parameters: dict[str, object] = {}
+    service_tier: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")] | None = None
+    catalogue_model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    price_until: Until | None = None
 
     @field_validator("name")
     @classmethod
@@ -172,8 +228,8 @@ class ArmConfig(PriceConfig):
     @model_validator(mode="after")
     def _fields_agree(self) -> ArmConfig:
         _one_key(self)
-        if (self.input_usd_per_mtok is None) != (self.output_usd_per_mtok is None):
-            raise ValueError("input_usd_per_mtok and output_usd_per_mtok must be given together")
+        if self.service_tier is not None and "service_tier" in self.parameters:
+            raise ValueError("service_tier stands in parameters too: give it once")
         return self
 
 
@@ -200,10 +256,13 @@ def _one_key(config: ArmConfig | ProviderConfig) -> None:
 
 
 class RouteConfig(_Strict):
-    """A named choice: which arms (shell patterns of their names), and what they are chosen for."""
+    """A named choice: which arms (shell patterns of their names), and what they are chosen for. Where `unpriced`, arms
+    whose price nobody knows compete as if they cost as much as the dearest.
+    """
 
     arms: Annotated[tuple[str, ...], Field(min_length=1)] = ("*",)
     objective: ObjectiveConfig = ObjectiveConfig()
+    unpriced: bool = False
 
 
 class TimeoutConfig(_Strict):
@@ -307,6 +366,8 @@ class Config(_Strict):
     arms: tuple[ArmConfig, ...] = ()
     providers: dict[str, ProviderConfig] = {}
     routes: dict[str, RouteConfig] = {}
+    prices: dict[str, PriceConfig] = {}
+    price_missing: Literal["refuse", "warn"] = "warn"
     _source: Path | None = PrivateAttr(default=None)
 
     @property

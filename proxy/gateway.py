@@ -124,8 +124,7 @@ class Gateway:
         self.tasks.start(self._tick(), name="keep-alive")
         self.watch.start(self.tasks)
         await self.peers.start(self.tasks)
-        if self.store.shared:
-            self.tasks.start(self.roster.follow(), name="prices")
+        self.tasks.start(self.roster.follow(shared=self.store.shared), name="prices")
 
     async def close(self) -> None:
         """Ends what is under way, then commits what is left."""

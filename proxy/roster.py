@@ -12,15 +12,17 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from urllib.parse import quote
 
 from pydantic import ValidationError
 
 from bandit import ArmPrior
 from proxy.added_arms import KeyRules, doubted, weak_prior
-from proxy.arms import Arm, ArmTable, build, configured, custom_price
-from proxy.config import ArmConfig, Config, ConfigError, PriceConfig, describe, secret
+from proxy.arms import Arm, ArmTable, build, configured
+from proxy.config import ArmConfig, Config, ConfigError, PriceChange, PriceConfig, describe, secret
 from proxy.learner import Learner
 from proxy.masking import Mask
+from proxy.prices import Layer, lacking, stated
 from proxy.upstream import Addresses
 from state.records import NOBODY, ArmChange, Owner
 from state.store import Store, StoreError
@@ -30,8 +32,21 @@ log = logging.getLogger("meritorder.roster")
 _PRICE = "price/"
 """Prefix of the durable values that are prices set through the API."""
 
+_SET_AT, _FILE = "set_at", "file"
+"""In such a value, beside the price: when it was set, and what configuration stated then."""
+
+_API = "PUT /v1/prices"
+
 _POLL_S = 0.5
 """How often prices that other workers were told are looked for."""
+
+
+_CATALOGUE_S = 60.0
+"""How often the catalogue is asked for today's prices: some depend on the time of day, by the minute."""
+
+
+class PriceMissingError(Exception):
+    """What was stated leaves a price without the field that this names."""
 
 
 class ArmExistsError(Exception):
@@ -60,9 +75,13 @@ class Roster:
         self._configured: dict[str, ArmConfig] = {}
         self._added: dict[str, ArmConfig] = {}
         self._prices: dict[str, object] = {}
+        self._of_providers: Mapping[str, PriceConfig] = {}
+        self._refuses_unpriced = False
 
     async def load(self, config: Config) -> None:
         """Learns the journal and takes all arms into service. Raises ConfigError, StoreError."""
+        self._of_providers = config.prices
+        self._refuses_unpriced = config.price_missing == "refuse"
         try:
             self._configured = self._checked(config)
         except ConfigError as error:
@@ -79,6 +98,7 @@ class Roster:
                 self._changed(change)
         self.learner.arm_changed = self._changed
         await self.refresh()
+        self._say_prices()
 
     def _checked(self, config: Config) -> dict[str, ArmConfig]:
         """Returns the configured arms by name. Raises ConfigError where one of them could never answer."""
@@ -90,7 +110,10 @@ class Roster:
                 raise ConfigError(f"two arms have the same name: {arm.name}")
             if arm.name in config.routes:
                 raise ConfigError(f"routes.{arm.name}: an arm has this name too")
-            self._check_key(arm, self._built(arm))
+            built = self._built(arm)
+            self._check_key(arm, built)
+            if self._refuses_unpriced and not built.priced:
+                raise ConfigError(f'{_unpriced(built)}, or set price_missing = "warn"')
             found[arm.name] = arm
         for name, route in config.routes.items():
             if not any(fnmatch.fnmatchcase(arm, pattern) for pattern in route.arms for arm in found):
@@ -102,7 +125,7 @@ class Roster:
         if added:
             self._keys.check(config)
         now = time.time()
-        arm = build(config, -1, self._environment, now)
+        arm = build(config, -1, self._environment, now, self._of_providers.get(config.provider))
         if added:
             self._keys.check_signer(config, arm)
             arm = doubted(config, arm, now)
@@ -135,7 +158,10 @@ class Roster:
         # Not of the arm in service: the journal is read before that, and a price may have changed since.
         config = self._configured.get(name) or self._added.get(name)
         try:
-            return None if config is None else build(config, -1, self._environment, time.time()).prior
+            if config is None:
+                return None
+            own = self._of_providers.get(config.provider)
+            return build(config, -1, self._environment, time.time(), own).prior
         except ConfigError:
             return None
 
@@ -145,6 +171,8 @@ class Roster:
         A key may only be named, not given: the store is no safe.
         """
         arm = self._built(config, added=True)
+        if self._refuses_unpriced and not arm.priced:
+            raise ConfigError(_unpriced(arm), "input_usd_per_mtok")
         shown = self._shown() if config.quality is not None else None
         change = ArmChange(
             name=config.name,
@@ -180,21 +208,52 @@ class Roster:
             await self.learner.catch_up(self._store)
         return name in self._table.by_name
 
-    async def set_price(self, name: str, price: PriceConfig, by: Owner = NOBODY) -> None:
-        """Sets today's price of an arm durably; the next decision uses it. Raises KeyError, StoreError."""
-        if custom_price(price) is None or not await self.knows(name):
+    async def set_price(self, name: str, price: PriceChange, by: Owner = NOBODY) -> None:
+        """Sets the price of an arm durably, over that of configuration and catalogue; the next decision uses it.
+        Raises KeyError, PriceMissingError, StoreError.
+        """
+        if not await self.knows(name):
             raise KeyError(name)
-        await self._keep_price(name, price.model_dump(mode="json", exclude_none=True), by)
+        arm = self._table.by_name[name]
+        changed = arm.tariff.under(_layer(price)).at(time.time())
+        if not changed.known:
+            raise PriceMissingError(lacking([_layer(price)]) or "input_usd_per_mtok")
+        value = price.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+        await self._keep_price(name, {**value, _SET_AT: time.time(), _FILE: self._file_price(name)}, by)
         self._reprice(name)
 
-    async def follow(self) -> None:
-        """Takes over prices that other workers and gateways were told, until cancelled."""
+    async def undo_price(self, name: str, by: Owner = NOBODY) -> bool:
+        """Takes back what `set_price` set, durably; False where nothing was. Raises KeyError, StoreError."""
+        if not await self.knows(name):
+            raise KeyError(name)
+        await self.refresh()
+        if self._prices.get(_PRICE + name) is None:
+            return False
+        await self._keep_price(name, None, by)
+        self._reprice(name)
+        return True
+
+    async def follow(self, *, shared: bool) -> None:
+        """Keeps prices today's, until cancelled; where the store is `shared`, also what other workers and gateways were
+        told.
+        """
+        asked_at = time.time()
         while True:
-            await asyncio.sleep(_POLL_S)
+            await asyncio.sleep(_POLL_S if shared else _CATALOGUE_S / 4)
             try:
-                await self.refresh()
+                if shared:
+                    await self.refresh()
             except StoreError as error:
                 log.warning("other workers' prices can't be read: %s", error)
+            now = time.time()
+            if now // _CATALOGUE_S != asked_at // _CATALOGUE_S:
+                asked_at = now
+                self.today()
+
+    def today(self) -> None:
+        """Gives all arms their prices of this moment."""
+        for arm in self._table:
+            self._reprice(arm.name)
 
     async def refresh(self) -> None:
         """Takes over the prices that the store holds. Raises StoreError."""
@@ -238,16 +297,79 @@ class Roster:
         self._reprice(arm.name)
 
     def _reprice(self, name: str) -> None:
-        value = self._prices.get(_PRICE + name)
-        if value is None or name not in self._table.by_name:
+        """Gives an arm its price of this moment."""
+        arm = self._table.by_name.get(name)
+        if arm is None:
             return
+        tariff, now = arm.tariff, time.time()
+        change = self._change_of(name)
+        if change is not None:
+            tariff = tariff.under(_layer(change))
+        if (
+            arm.price_source == _API
+            and change is not None
+            and change.until is not None
+            and change.until <= now
+        ):
+            log.warning("the price of %s that the API set has ended; it is the configuration's again", name)
+        vouched = change is not None and (change.until is None or change.until > now)
+        self._table.reprice(name, tariff.at(now), vouched=vouched)
+
+    def _change_of(self, name: str) -> PriceChange | None:
+        """Returns what the API set as an arm's price."""
+        value = self._prices.get(_PRICE + name)
+        if not isinstance(value, dict):
+            return None
         try:
-            price = custom_price(PriceConfig.model_validate(value))
+            return PriceChange.model_validate({k: v for k, v in value.items() if k not in (_SET_AT, _FILE)})
         except ValidationError as error:
             log.warning("the price of %s that the database holds can't be used: %s", name, describe(error))
-            return
-        if price is not None:
-            self._table.reprice(name, price)
+            return None
+
+    def _file_price(self, name: str) -> dict[str, object]:
+        """Returns what configuration states of an arm's price."""
+        config = self._configured.get(name)
+        if config is None:
+            return {}
+        fields = {*PriceConfig.model_fields, "price_until", "service_tier"}
+        return config.model_dump(mode="json", include=fields, exclude_defaults=True)
+
+    def _say_prices(self) -> None:
+        """Tells the operator which prices aren't known, and which the API set over an edited file."""
+        for arm in self._table:
+            if not arm.priced:
+                log.warning(
+                    "%s; until then it is drawn only where a request names it, or by a route with unpriced = true",
+                    _unpriced(arm),
+                )
+            value = self._prices.get(_PRICE + arm.name)
+            if arm.price_source != _API or not isinstance(value, dict) or arm.name not in self._configured:
+                continue
+            stands = self._file_price(arm.name)
+            if value.get(_FILE, stands and None) != stands:
+                log.warning(
+                    "the price of %s is the one that PUT /v1/prices set%s, not that of the configuration, which has been "
+                    "edited since: DELETE /v1/prices/%s brings the configuration's back",
+                    arm.name,
+                    _day(value.get(_SET_AT)),
+                    quote(arm.name, safe=""),
+                )
+
+
+def _layer(change: PriceChange) -> Layer:
+    return Layer(_API, stated(change), change.until)
+
+
+def _day(at: object) -> str:
+    return f" on {time.strftime('%Y-%m-%d', time.gmtime(at))}" if isinstance(at, float) else ""
+
+
+def _unpriced(arm: Arm) -> str:
+    model = f"{arm.tariff.catalogue}/{arm.tariff.model}" if arm.tariff.catalogue else arm.tariff.model
+    return (
+        f"the price of arm {arm.name} is not known, as the catalogue has no {model}: state input_usd_per_mtok and "
+        "output_usd_per_mtok (0 for what costs nothing), or name the model in catalogue_model"
+    )
 
 
 def _parsed(change: ArmChange) -> ArmConfig | None:

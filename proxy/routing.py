@@ -81,6 +81,8 @@ class Router:
             objective = SUFFIXES[suffix].over(objective)
         if request.objective is not None:
             objective = request.objective.over(objective)
+        if objective.max_usd_per_request is not None and candidates.unpriced:
+            candidates = _payable(candidates, model)
         return Plan(route, candidates, objective, self._quote(candidates, request, principal.sessions, now))
 
     def _candidates(self, model: str, request: ClientRequest, *, chat: bool) -> tuple[str, CandidateSet]:
@@ -106,7 +108,7 @@ class Router:
         return found
 
     def _find(self, model: str, request: ClientRequest, *, chat: bool) -> tuple[str, CandidateSet]:
-        route, arms = self._resolve(model, request.models)
+        route, arms, named = self._resolve(model, request.models)
         if chat and route in self.routes:  # a model that the client names itself is believed to chat
             arms = [arm for arm in arms if arm.chats]
             if not arms:
@@ -123,23 +125,31 @@ class Router:
                 code="no_eligible_arm",
                 param="model" if arms else "provider",
             )
+        config = self.routes.get(route)
+        if config is not None and not config.unpriced:
+            able = _without_unknown_prices(able, named)
         return route, CandidateSet(able)
 
-    def _resolve(self, model: str, models: tuple[str, ...]) -> tuple[str, list[Arm]]:
+    def _resolve(self, model: str, models: tuple[str, ...]) -> tuple[str, list[Arm], frozenset[str]]:
+        """Returns the route, the arms behind a name, and which of them the request itself names."""
         if models:
             named = [model, *models] if model not in self.routes else list(models)
             arms: dict[str, Arm] = {}
+            own: set[str] = set()
             for name in named:
                 route = self.routes.get(name)
-                for arm in self._named(name) if route is None else self._arms.matching(route.arms):
-                    arms[arm.name] = arm
-            return (model if model in self.routes else "auto"), list(arms.values())
+                found = self._named(name) if route is None else self._arms.matching(route.arms)
+                arms.update((arm.name, arm) for arm in found)
+                if route is None:
+                    own.update(arm.name for arm in found)
+            return (model if model in self.routes else "auto"), list(arms.values()), frozenset(own)
         if model in self.routes:
             arms_of = self._arms.matching(self.routes[model].arms)
             if not arms_of:
                 raise Refusal(503, f"Route {model!r} has no arms.", kind="api_error", code="no_arms")
-            return model, arms_of
-        return model, self._named(model)
+            return model, arms_of, frozenset()
+        behind = self._named(model)
+        return model, behind, frozenset(arm.name for arm in behind)
 
     def _named(self, name: str) -> list[Arm]:
         one = self._arms.by_name.get(name)
@@ -244,6 +254,24 @@ def _expressing(candidates: CandidateSet, request: ClientRequest) -> CandidateSe
     return candidates if len(able) == len(lacks) else CandidateSet(able)
 
 
+def _without_unknown_prices(arms: list[Arm], named: frozenset[str]) -> list[Arm]:
+    """Drops chat arms that may cost anything, where there are others and the request doesn't name them itself."""
+    known = [arm for arm in arms if arm.priced or not arm.chats or arm.name in named]
+    return known if any(arm.priced and arm.chats for arm in known) else arms
+
+
+def _payable(candidates: CandidateSet, model: str) -> CandidateSet:
+    """Keeps the arms that a limit in dollars can hold for."""
+    known = [arm for arm in candidates.arms if arm.priced]
+    if not known:
+        raise invalid(
+            f"`max_usd_per_request` can't be held: nobody knows the price of {', '.join(candidates.names)} behind "
+            f"{model!r}. State it in the configuration, or by PUT /v1/prices.",
+            "objective.max_usd_per_request",
+        )
+    return CandidateSet(known)
+
+
 def _split_suffix(model: str) -> tuple[str, str | None]:
     if ":" not in model:
         return model, None
@@ -280,7 +308,7 @@ def _within(arm: Arm, cap: Mapping[str, Any]) -> bool:
         raise invalid(
             "`provider.max_price` holds numbers, US dollars per million tokens.", "provider.max_price"
         ) from None
-    return arm.price.input * 1e6 <= prompt and arm.price.output * 1e6 <= completion
+    return arm.priced and arm.price.input * 1e6 <= prompt and arm.price.output * 1e6 <= completion
 
 
 def _names(wishes: Mapping[str, Any], field: str) -> frozenset[str]:

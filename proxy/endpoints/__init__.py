@@ -70,4 +70,5 @@ PREFIXES = {
     ("GET", "/v1/models/"): Endpoint(models.one, _MODELS),
     ("DELETE", "/v1/arms/"): Endpoint(control.remove_arm, _ADMIN),
     ("PUT", "/v1/prices/"): Endpoint(control.set_price, _ADMIN),
+    ("DELETE", "/v1/prices/"): Endpoint(control.undo_price, _ADMIN),
 }

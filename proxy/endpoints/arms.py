@@ -92,9 +92,11 @@ def _row(gateway: Gateway, arm: Arm, task: str | None, shares: Shares, now: floa
             "total_usd": cell.cost_usd,
         },
         "price": {
-            "input_usd_per_mtok": arm.price.input * 1e6,
-            "output_usd_per_mtok": arm.price.output * 1e6,
+            "input_usd_per_mtok": arm.price.input * 1e6 if arm.priced else None,
+            "output_usd_per_mtok": arm.price.output * 1e6 if arm.priced else None,
             "known": arm.priced,
+            "source": arm.price_source,
+            "until": arm.price_until,
         },
         "ttft_s": {
             "p50": ttft.quantile(0.5) if ttft is not None else None,

@@ -1,19 +1,21 @@
-"""`POST /v1/arms`, `DELETE /v1/arms/{arm}` and `PUT /v1/prices/{arm}`: what an operator changes while traffic flows."""
+"""`POST /v1/arms`, `DELETE /v1/arms/{arm}`, `PUT` and `DELETE /v1/prices/{arm}`: what an operator changes while traffic flows."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from pydantic import ValidationError
 
-from proxy.config import ArmConfig, ConfigError, PriceConfig, describe
+from proxy.config import ArmConfig, ConfigError, PriceChange, describe
 from proxy.errors import Refusal, not_found, unprocessable
 from proxy.incoming import Incoming
+from proxy.prices import stated
 from proxy.principal import Principal
 from proxy.reply import Reply, json_reply
 from proxy.request import read_json
-from proxy.roster import ArmExistsError
+from proxy.roster import ArmExistsError, PriceMissingError
 
 if TYPE_CHECKING:
     from proxy.gateway import Gateway
@@ -57,21 +59,59 @@ async def remove_arm(gateway: Gateway, _http: Incoming, principal: Principal, re
 
 
 async def set_price(gateway: Gateway, http: Incoming, principal: Principal, rest: str) -> Reply:
-    """Sets the price of an arm; the next decision uses it."""
+    """Sets the price of an arm over configuration and catalogue, field by field; the next decision uses it."""
     name = unquote(rest)
     if not await gateway.roster.knows(name):
-        raise not_found(f"There is no arm {name!r}.", code="arm_not_found", param="arm")
+        raise _unknown(name)
     _, document = await read_json(http)
     try:
-        price = PriceConfig.model_validate(document)
+        price = PriceChange.model_validate(document)
     except ValidationError as error:
         raise _wrong(error) from None
-    for field in ("input_usd_per_mtok", "output_usd_per_mtok"):
-        if getattr(price, field) is None:
-            raise unprocessable(f"`{field}` is missing.", field)
-    await gateway.roster.set_price(name, price, principal.owner)
+    if price.until is not None and price.until <= time.time():
+        raise unprocessable("`until` is over already.", "until")
+    if stated(price).empty:
+        raise unprocessable(
+            "`input_usd_per_mtok` is missing, or any other field of a price.", "input_usd_per_mtok"
+        )
+    try:
+        await gateway.roster.set_price(name, price, principal.owner)
+    except PriceMissingError as error:
+        raise unprocessable(
+            f"`{error}` is missing: no price of {name!r} is known beside.", str(error)
+        ) from None
     await gateway.peers.follow()
-    return json_reply({"arm": name, "price_version": gateway.arms.by_name[name].price.version})
+    return _price(gateway, name)
+
+
+async def undo_price(gateway: Gateway, _http: Incoming, principal: Principal, rest: str) -> Reply:
+    """Takes back the price that the API set: that of configuration and catalogue holds again."""
+    name = unquote(rest)
+    try:
+        undone = await gateway.roster.undo_price(name, principal.owner)
+    except KeyError:
+        raise _unknown(name) from None
+    if not undone:
+        raise not_found(f"The API set no price of {name!r}.", code="price_not_found", param="arm")
+    await gateway.peers.follow()
+    return _price(gateway, name)
+
+
+def _price(gateway: Gateway, name: str) -> Reply:
+    arm = gateway.arms.by_name[name]
+    return json_reply(
+        {
+            "arm": name,
+            "price_version": arm.price.version,
+            "source": arm.price_source,
+            "until": arm.price_until,
+            "known": arm.priced,
+        }
+    )
+
+
+def _unknown(name: str) -> Refusal:
+    return not_found(f"There is no arm {name!r}.", code="arm_not_found", param="arm")
 
 
 def _wrong(error: ValidationError) -> Refusal:

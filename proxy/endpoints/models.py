@@ -11,6 +11,7 @@ from proxy.principal import Principal
 from proxy.reply import Reply, json_reply
 
 if TYPE_CHECKING:
+    from proxy.arms import Arm
     from proxy.gateway import Gateway
 
 
@@ -27,9 +28,16 @@ def _rows(gateway: Gateway) -> dict[str, dict[str, object]]:
             "created": created,
             "owned_by": arm.provider,
             "context_length": arm.context_window,
-            "pricing": {"prompt": f"{arm.price.input:.12g}", "completion": f"{arm.price.output:.12g}"},
+            "pricing": _pricing(arm),
         }
     return rows
+
+
+def _pricing(arm: Arm) -> dict[str, str | None]:
+    """Returns US dollars per token as texts; None where nobody knows."""
+    if not arm.priced:
+        return {"prompt": None, "completion": None}
+    return {"prompt": f"{arm.price.input:.12g}", "completion": f"{arm.price.output:.12g}"}
 
 
 async def listing(gateway: Gateway, _http: Incoming, _principal: Principal, _rest: str) -> Reply:

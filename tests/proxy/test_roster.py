@@ -239,7 +239,7 @@ async def test_prices_told_to_another_worker_are_taken_over_also_for_an_arm_not_
         ({"base_url": "http://me:sk-zzz@127.0.0.1/v1"}, "base_url", "no user name or password"),
         ({"name": "x:floor"}, "name", "the name x:floor is taken"),
         ({"colour": "sk-zzz"}, "colour", "no such field"),
-        ({"output_usd_per_mtok": None}, None, "must be given together"),
+        ({"output_usd_per_mtok": None}, "output_usd_per_mtok", "must be given together"),
         ({"quality": 7}, "quality", "less than or equal to 1"),
         ({"capabilities": ["tool"]}, "capabilities.0", "'tools'"),
     ],

@@ -18,6 +18,7 @@ from proxy.config import (
     ArmConfig,
     Capability,
     ObjectiveConfig,
+    PriceConfig,
     ProviderConfig,
     RouteConfig,
     ServerConfig,
@@ -33,6 +34,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "[timeouts]": TimeoutConfig,
     "[[arms]]": ArmConfig,
     "[providers.NAME]": ProviderConfig,
+    "[prices.NAME]": PriceConfig,
     "[routes.NAME]": RouteConfig,
     "objective": ObjectiveConfig,
 }
@@ -56,7 +58,9 @@ def default(value: Any) -> str:
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_every_field_stands_there_with_its_default(section: str) -> None:
-    fields = SECTIONS[section].model_fields
+    fields = dict(SECTIONS[section].model_fields)
+    if section == "[[arms]]":  # which points to [prices.NAME] for these
+        fields = {name: field for name, field in fields.items() if name not in PriceConfig.model_fields}
     assert told(section) == {name: default(field.default) for name, field in fields.items()}
 
 

@@ -463,11 +463,13 @@ class Relay:
 
 
 def _no_room() -> ProviderError:
+    """No fault of the arm, whatever else is held."""
     return ProviderError(
-        ErrorKind.UPSTREAM,
+        ErrorKind.GATEWAY,
         "The answer does not fit beside what the gateway holds of others already (server.max_buffered_bytes).",
         None,
         "no_room",
+        _LACK_RETRY_S,
     )
 
 

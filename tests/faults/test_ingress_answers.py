@@ -89,7 +89,10 @@ async def test_an_endless_answer_ends_where_there_is_no_more_room(
         ) as answer:
             said = await answer.text()
         await endless.left.wait()
+        [decision] = await gateway.decisions()
+    assert (answer.status, decision.status) == (503, "gateway")
     assert "max_buffered_bytes" in said
+    assert answer.headers["Retry-After"] == "1"
     assert gateway.gateway.buffers.used == 3 * MIB
     await upload.close()
 

@@ -410,6 +410,6 @@ async def test_what_is_held_back_of_a_stream_is_counted_until_it_goes_on(stream:
     other = Account(buffers)
     assert other.take(900)
     stream.read(framed(half[:300]))
-    assert [ending.error.kind.label for ending in stream.endings] == ["upstream"]
+    assert [ending.error.kind.label for ending in stream.endings] == ["gateway"]
     assert stream.closed
     assert buffers.used == 900

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -324,6 +325,8 @@ class Relay:
         ordinary = self.pipe.ordinary
         if ordinary is None or not self.forwarded or self._reply is None:
             return None
+        if self.exchange is not None and self.exchange.ends_by < math.inf:
+            return None  # a server that goes on after a finish reason gets its time anew with each read
         passage = self._passage
         if passage is None:
             passage = self._passage = self._reply.passage()

@@ -160,7 +160,8 @@ class ChatStreamTap(_ChatTap):
             # Many servers omit the last blank line.
             tail = bytes(self._held)
             self._held.clear()
-            if _payload(tail) is not None:
+            payload = _payload(tail)
+            if payload is not None and not _is_cut(payload):
                 self._event(tail, out)
         if not self.done and self.finish is None:
             raise Truncated("The stream ended without a finish reason.")
@@ -373,6 +374,17 @@ def parse_answer(body: bytes) -> dict[str, Any]:
         error.status = 200
         raise error
     return obj
+
+
+def _is_cut(payload: bytes) -> bool:
+    """Says whether the data of the last event is only its beginning."""
+    if payload.startswith(b"[DONE]"):
+        return False
+    try:
+        lenient.loads(payload)
+    except orjson.JSONDecodeError:
+        return True
+    return False
 
 
 def _event_end(data: bytes, at: int) -> int:

@@ -187,6 +187,17 @@ async def test_a_stream_that_told_how_it_ends_has_little_time_left(stream):
     assert stream.body + ending.body == FIRST + event("a") + END + DONE
 
 
+async def test_a_server_that_goes_on_after_a_finish_reason_gets_its_time_anew(stream):
+    stream.read(HEAD, framed(FIRST), framed(event("a")), framed(END))
+    stream.loop.time = lambda: 5.0
+    stream.read(framed(event("b")))
+    assert stream.exchange.ends_by == 7.0
+    stream.loop.time = lambda: 6.0
+    stream.read(framed(event("c")))
+    assert stream.exchange.ends_by == 8.0
+    assert stream.body == FIRST + event("a") + END + event("b") + event("c")
+
+
 async def test_a_stream_of_two_choices_has_all_its_time_until_both_have_ended(stream):
     stream.relay.choices = 2
     stream.read(HEAD, framed(FIRST), framed(END))

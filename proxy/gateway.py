@@ -141,7 +141,7 @@ class Gateway:
     def _under_way(self, ids: Collection[str]) -> list[UnderWay]:
         """Returns those of some ids, ours or the upstream's, whose answers haven't ended, and whose they are."""
         return [
-            (name, *call.principal.owner)
+            (name, call.principal.key_id, call.principal.team_id)
             for call in self.calls.values()
             for name in (call.id, None if call.relay is None else call.relay.pipe.id)
             if name is not None and name in ids

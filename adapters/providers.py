@@ -30,6 +30,7 @@ class Provider:
     there; `rejects` are those that change nothing in the answer and that the server refuses; `refuses` are those
     that would change it, so that the arm can't serve a request with them. `extensions` False: it refuses
     messages with fields that OpenAI doesn't document. `document_urls`: files are parts of that name there.
+    `thoughts_with_calls`: a turn with calls must say what was thought, if only nothing.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Provider:
     refuses: frozenset[str] = frozenset()
     extensions: bool = True
     document_urls: bool = False
+    thoughts_with_calls: bool = False
     own_hosts: str | None = None
 
     def headers(self, key: str | None) -> list[tuple[bytes, bytes]]:
@@ -82,6 +84,8 @@ class Provider:
             changed["messages"] = [_documented(message) for message in changed.get("messages", ())]
         if self.document_urls:
             changed["messages"] = [_with_document_urls(message) for message in changed.get("messages", ())]
+        if self.thoughts_with_calls:
+            changed["messages"] = [_thoughtful(message) for message in changed.get("messages", ())]
         if not self.stream_options:
             changed.pop("stream_options", None)
         if self.thinking != "effort" and changed.get("reasoning_effort") is not None:
@@ -120,6 +124,12 @@ def _documented(message: Json) -> Json:
     if parts:
         plain["content"] = [{k: v for k, v in part.items() if k != "cache_control"} for part in parts]
     return plain
+
+
+def _thoughtful(message: Json) -> Json:
+    if not message.get("tool_calls") or isinstance(message.get("reasoning_content"), str):
+        return message
+    return {**message, "reasoning_content": ""}
 
 
 def _with_document_urls(message: Json) -> Json:
@@ -258,6 +268,7 @@ _ROWS = (
         prices="deepseek",
         default_models=("deepseek-v4-pro", "deepseek-v4-flash"),
         thinking="switch",
+        thoughts_with_calls=True,
         renames=_OLD_LIMIT,
         rejects=_OPENAI_ONLY,
     ),

@@ -12,6 +12,7 @@ from adapters.catalogue import find as find_model
 from adapters.dialect import Dialect
 from adapters.dialects import DIALECTS, by_name
 from adapters.families import chats
+from adapters.history import Rules, rules_for
 from adapters.pricing import Price
 from adapters.providers import PROVIDERS, Provider, provider_named
 from adapters.service_tiers import asking
@@ -66,6 +67,11 @@ class Arm:
     listed: Price | None = None
     least: Price | None = None
     _heads: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def rules(self) -> Rules:
+        """What the arm demands of a conversation's history."""
+        return rules_for(self.provider, self.dialect.name, self.model)
 
     def path(self, *, stream: bool) -> str:
         """Returns what follows the base URL's path."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ import bandit
 from adapters.canonical import Event, Request, Start, Usage
 from adapters.dialect import Dialect
 from adapters.errors import ErrorKind, Inexpressible, InvalidRequest, ProviderError
+from adapters.history import Returned, fits, fitted
 from bandit import Context
 from proxy.arms import Arm
 from proxy.errors import Refusal, invalid
@@ -55,6 +56,35 @@ class _Failed:
             "message": self.error.message[:500],
             "seconds": round(self.seconds, 4),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class _Outgoing:
+    """A request in an arm's words, and the names of tools that are not the client's there."""
+
+    body: bytes
+    names: Mapping[str, str]
+
+
+class _Named:
+    """Gives an answer that came without an id the gateway's own, and its tools and seals their names."""
+
+    __slots__ = ("_id", "_returned", "_started")
+
+    def __init__(self, id: str, returned: Returned) -> None:
+        self._id = id
+        self._returned = returned
+        self._started = False
+
+    def events(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Returns `events` named; the same object where nothing is."""
+        if not self._started:
+            self._started = True
+            events = [
+                replace(event, id=self._id) if isinstance(event, Start) and not event.id else event
+                for event in events
+            ]
+        return self._returned.events(events)
 
 
 class _Bill:
@@ -163,29 +193,37 @@ class Call:
         self._bill = _Bill(arm)
         cost_of = self._bill.cost
         pipe: Pipe
-        if arm.dialect is self.client:
+        mended = None
+        if arm.dialect is self.client and not fits(self.client.name, request.document, arm.rules):
+            mended = self._mended(arm)
+        if arm.dialect is self.client and (mended is None or not mended.names):
             pipe = self.client.tap(stream=request.stream, keep_usage=request.wants_usage, cost_of=cost_of)
-            body = rewrite(
-                request.raw,
-                request.document,
-                arm=arm,
-                ask_usage=request.stream
-                and not request.wants_usage
-                and arm.row.stream_options
-                and self.client.name in ("openai_chat", "openai_completions"),
+            body = (
+                mended.body
+                if mended is not None
+                else rewrite(
+                    request.raw,
+                    request.document,
+                    arm=arm,
+                    ask_usage=request.stream
+                    and not request.wants_usage
+                    and arm.row.stream_options
+                    and self.client.name in ("openai_chat", "openai_completions"),
+                )
             )
         else:
             canonical = self._canonical()
-            outgoing = replace(canonical, model=arm.model, include_usage=arm.row.stream_options)
-            body = gateway.dump(arm.dialect.encode_request(outgoing), arm)
+            mended = mended or self._encoded(canonical, arm)
+            body = mended.body
+            named = _Named(self.id, Returned(arm.rules.maker, mended.names, self.id))
             if request.stream:
                 pipe = StreamTranslator(
-                    arm.dialect.stream_decoder(), self.client.stream_encoder(canonical, cost_of), self._named
+                    arm.dialect.stream_decoder(), self.client.stream_encoder(canonical, cost_of), named.events
                 )
             else:
                 pipe = BodyTranslator(
                     arm.dialect,
-                    lambda events: self.client.encode_answer(self._named(events), canonical, cost_of),
+                    lambda events: self.client.encode_answer(named.events(events), canonical, cost_of),
                 )
         early = b"" if reply is None else self._head(arm)
         relay = Relay(pipe, reply, early, arm.dialect.decode_error, gateway.tasks, gateway.loop, gateway.mask)
@@ -207,6 +245,19 @@ class Call:
             at_once=len(gateway.calls) == 1,
         )
         return relay
+
+    def _encoded(self, canonical: Request, arm: Arm) -> _Outgoing:
+        """Translates for an arm. Raises Inexpressible."""
+        outgoing = replace(canonical, model=arm.model, include_usage=arm.row.stream_options)
+        fit = fitted(outgoing, arm.rules, arm.dialect.name)
+        return _Outgoing(self.gateway.dump(arm.dialect.encode_request(fit.request), arm), fit.names)
+
+    def _mended(self, arm: Arm) -> _Outgoing | None:
+        """Returns the client's own dialect as this arm takes it; None where only the arm itself can judge the body."""
+        try:
+            return self._encoded(self._canonical(), arm)
+        except (Inexpressible, Refusal):
+            return None
 
     async def _signed(self, arm: Arm, reply: StreamReply | None) -> Relay:
         """Dispatches when the arm's credentials are there. That they can't be had is the arm's failure."""
@@ -327,13 +378,6 @@ class Call:
             return self._canonical()
         except Refusal:
             return Request(model=self.request.model, messages=())
-
-    def _named(self, events: Sequence[Event]) -> Sequence[Event]:
-        """Gives an answer that came without an id the gateway's own."""
-        return [
-            replace(event, id=self.id) if isinstance(event, Start) and not event.id else event
-            for event in events
-        ]
 
     # -- the record --------------------------------------------------------------------------------
 

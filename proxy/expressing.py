@@ -12,6 +12,7 @@ from dataclasses import replace
 from adapters.canonical import Json, Media, Message, Request, Text, ToolResult
 from adapters.dialects import by_name
 from adapters.errors import Inexpressible, InvalidRequest
+from adapters.history import fitted
 from proxy.arms import Arm
 from proxy.errors import invalid
 from proxy.request import ClientRequest, travelling
@@ -54,7 +55,7 @@ def _untranslated(arm: Arm, request: Request) -> str | None:
     outgoing = replace(request, model=arm.model)
 
     def body(request: Request) -> Json:
-        return arm.row.adapt(arm.dialect.encode_request(request))
+        return arm.row.adapt(arm.dialect.encode_request(fitted(request, arm.rules, arm.dialect.name).request))
 
     try:
         body(outgoing)

@@ -117,7 +117,7 @@ class _Watcher:
 
 
 class StreamTranslator(_Watcher):
-    """Upstream stream → events → the client's stream. `named` gives an answer without id the gateway's."""
+    """Upstream stream → events → the client's stream. `named` gives what came without a name one."""
 
     def __init__(
         self,
@@ -153,8 +153,7 @@ class StreamTranslator(_Watcher):
             events = self._halves.joined(events)
         if not events:
             return b""
-        if self.id is None:
-            events = self._named(events)
+        events = self._named(events)
         self.watch(events)
         return self._encoder.feed(events)
 

@@ -35,7 +35,7 @@ _MAX_OUTPUT = (
 DEFAULT_MAX_TOKENS = 32_000
 
 # Before 4.6, thinking takes a budget and no effort; since then the model measures it out itself.
-_BUDGETED = re.compile(r"claude-(3|[a-z]+-4(?:[-.]?[015])?(?:[-@:]|$))")
+_BUDGETED = re.compile(r"claude-(3|[a-z]+-4(?:[-.]?[015])?(?:[-@:](?:\d{6}|v\d|latest)|$))")
 # Share of max_tokens that an effort may think, as OpenRouter documents it; the API's least budget is 1,024.
 _BUDGET_SHARE = {"minimal": 0.1, "low": 0.2, "medium": 0.5, "high": 0.8, "xhigh": 0.95, "max": 0.95}
 _LEAST_BUDGET = 1_024
@@ -297,8 +297,6 @@ def _thinking(body: Json, request: Request) -> None:
     elif thinking.budget_tokens is not None:
         body["thinking"] = {"type": "enabled", "budget_tokens": thinking.budget_tokens}
     elif budgeted and request.dialect != NAME:
-        if _resumes_without_thoughts(body["messages"]):
-            return
         body["thinking"] = {"type": "enabled", "budget_tokens": _budget(effort, body["max_tokens"])}
         effort = None
     else:
@@ -315,15 +313,3 @@ def _budget(effort: str | None, max_tokens: int) -> int:
     if budget >= max_tokens:
         raise Inexpressible(f"reasoning within {max_tokens} output tokens")
     return budget
-
-
-def _resumes_without_thoughts(messages: list[Json]) -> bool:
-    """Does the last turn answer tool calls that came with no thoughts? Then a budgeted model refuses to think
-    in this turn, and clients of dialects without signatures can't send any.
-    """
-    if len(messages) < 2 or messages[-1]["role"] != "user" or isinstance(messages[-1]["content"], str):
-        return False
-    if not any(block["type"] == "tool_result" for block in messages[-1]["content"]):
-        return False
-    calls = messages[-2]["content"]
-    return isinstance(calls, str) or calls[0]["type"] not in {"thinking", "redacted_thinking"}

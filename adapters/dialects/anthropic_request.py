@@ -113,10 +113,11 @@ def _system(raw: Any, path: str) -> tuple[Message, ...]:
 def _plain_parts(raw: Any, path: str) -> tuple[Part, ...]:
     if isinstance(raw, str):
         return (Text(raw),)
-    return tuple(
-        _part(fields.mapping(block, below(path, number)), below(path, number))
-        for number, block in enumerate(fields.listed(raw, path))
-    )
+    parts: list[Part] = []
+    for number, block in enumerate(fields.listed(raw, path)):
+        part = _part(fields.mapping(block, below(path, number)), below(path, number))
+        signatures.add(parts, part)
+    return tuple(parts)
 
 
 def _messages(raw: list[Any]) -> list[Message]:

@@ -163,6 +163,7 @@ class StreamEncoder:
                 index = self._calls.get(event.index, self._index)
                 out.append(_INPUT % (index, orjson.dumps(event.arguments)))
             case ToolCallStart():
+                self._seal(event.signature, out)
                 block = {"type": "tool_use", "id": event.id, "name": event.name, "input": {}}
                 self._begin("tool", block, out)
                 self._calls[event.index] = self._index
@@ -227,6 +228,11 @@ class StreamEncoder:
             self._begin("redacted", {"type": "redacted_thinking", "data": data}, out)
             self._stop(out)
 
+    def _seal(self, signature: str | None, out: list[bytes]) -> None:
+        """The seal of a call has no place in it here; clients send redacted thoughts back as they came."""
+        if signature:
+            self._begin("redacted", sealed(signature), out)
+
     def _opaque(self, event: Opaque, out: list[bytes]) -> None:
         if event.dialect != NAME:
             return
@@ -236,6 +242,11 @@ class StreamEncoder:
             self._begin("opaque", {**event.raw, "input": {}}, out)
             out.append(_INPUT % (self._index, orjson.dumps(orjson.dumps(event.raw["input"]).decode())))
         self._stop(out)
+
+
+def sealed(signature: str) -> Json:
+    """Returns the block that carries the seal of the call behind it."""
+    return {"type": "redacted_thinking", "data": signatures.on_wire(signatures.ANTHROPIC, signature)}
 
 
 def encode_answer(events: Sequence[Event], request: Request, cost_of: CostOf) -> bytes:
@@ -250,6 +261,8 @@ def encode_answer(events: Sequence[Event], request: Request, cost_of: CostOf) ->
             case Finish() | RefusalDelta() | UsageReport():
                 ending.note(event)
             case ToolCallStart():
+                if event.signature:
+                    blocks.append(sealed(event.signature))
                 blocks.append({"type": "tool_use", "id": event.id, "name": event.name, "input": event.index})
                 calls[event.index] = []
             case ToolCallDelta():

@@ -35,6 +35,9 @@ from adapters.errors import Inexpressible, InvalidRequest
 
 NAME = "bedrock"
 _KNOWN = frozenset({"model", "stream", "messages", "system", "inferenceConfig", "toolConfig", "outputConfig"})
+_NOTHING = "(no output)"
+"""The least that a result may say: its blocks may not be blank."""
+
 _CACHE = {"cachePoint": {"type": "default"}}
 _MIME = {
     "pdf": "application/pdf",
@@ -159,7 +162,7 @@ def _block(part: Part) -> Iterable[Json]:
         case ToolResult():
             result: Json = {
                 "toolUseId": part.call_id,
-                "content": [raw for piece in part.content for raw in _block(piece)],
+                "content": [raw for piece in part.content for raw in _block(piece)] or [{"text": _NOTHING}],
             }
             if part.is_error:
                 result["status"] = "error"

@@ -79,7 +79,7 @@ def decode_answer(body: bytes) -> list[Event]:
         events.append(Annotations(tuple(message["citations"])))
     for index, call in enumerate(message.get("tool_calls") or ()):
         function = details(call, "function")
-        events.append(ToolCallStart(index, call.get("id") or f"call_{index}", function.get("name") or ""))
+        events.append(ToolCallStart(index, call.get("id") or "", function.get("name") or ""))
         if function.get("arguments"):
             events.append(ToolCallDelta(index, function["arguments"]))
     return events + _finish(raw)
@@ -166,7 +166,7 @@ class CohereStreamDecoder:
         events: list[Event] = []
         if slot not in self._calls:
             index = self._calls[slot] = len(self._calls)
-            events.append(ToolCallStart(index, call.get("id") or f"call_{index}", function.get("name") or ""))
+            events.append(ToolCallStart(index, call.get("id") or "", function.get("name") or ""))
         if function.get("arguments"):
             events.append(ToolCallDelta(self._calls[slot], function["arguments"]))
         return events

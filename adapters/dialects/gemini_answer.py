@@ -78,7 +78,6 @@ class Answer:
 
     def __init__(self) -> None:
         self._started = False
-        self._id = ""
         self._calls: dict[int, int] = {}
         self._finished = False
         self._usage: Json | None = None
@@ -88,7 +87,6 @@ class Answer:
             raise openai_errors.error_of(raw, None)
         if not self._started:
             self._started = True
-            self._id = raw.get("responseId") or ""
             out.append(Start(word(raw.get("responseId")), word(raw.get("modelVersion"))))
         for candidate in raw.get("candidates") or ():
             self._candidate(candidate, out)
@@ -124,8 +122,7 @@ class Answer:
             call = part["functionCall"]
             number = self._calls.get(choice, 0)
             self._calls[choice] = number + 1
-            call_id = call.get("id") or f"call_{self._id}_{choice}_{number}"
-            out.append(ToolCallStart(number, call_id, call["name"], seal, choice))
+            out.append(ToolCallStart(number, call.get("id") or "", call["name"], seal, choice))
             out.append(ToolCallDelta(number, object_text(call.get("args")), choice))
             return
         if "inlineData" in part:

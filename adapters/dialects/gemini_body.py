@@ -103,14 +103,21 @@ def _contents(request: Request) -> list[Json]:
             continue
         role = "model" if message.role == "assistant" else "user"
         parts = [raw for part in message.parts for raw in _part(part, request, names)]
+        if message.role == "tool":
+            # Responses stand together, and what they show behind them.
+            parts.sort(key=_shown)
         if role == "model":
             _seal_first_call(parts, request.model)
         # The results of parallel calls belong into one turn.
-        if message.role == "tool" and contents and "functionResponse" in contents[-1]["parts"][-1]:
-            contents[-1]["parts"] += parts
+        if message.role == "tool" and contents and "functionResponse" in contents[-1]["parts"][0]:
+            contents[-1]["parts"] = sorted(contents[-1]["parts"] + parts, key=_shown)
         elif parts:
             contents.append({"role": role, "parts": parts})
     return contents
+
+
+def _shown(raw: Json) -> bool:
+    return "functionResponse" not in raw
 
 
 def _seal_first_call(parts: list[Json], model: str) -> None:

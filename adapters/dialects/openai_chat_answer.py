@@ -50,6 +50,7 @@ class _Choice:
     calls: list[_Call] = field(default_factory=list)
     by_slot: dict[int, _Call] = field(default_factory=dict)
     finished: bool = False
+    thought: str = ""  # said since the last seal
 
 
 class ChunkReader:
@@ -134,10 +135,12 @@ class ChunkReader:
     def _delta(
         self, delta: Json, number: int, state: _Choice, events: list[Event], *, whole_calls: bool
     ) -> None:
-        events.extend(
-            ReasoningDelta(thought.text, thought.signature, thought.redacted, thought.id, number)
-            for thought in thoughts_of(delta)
-        )
+        for thought in thoughts_of(delta):
+            text = thought.text
+            if thought.signature is not None and text == state.thought:
+                text = ""  # what it seals was said before
+            state.thought = "" if thought.signature is not None else state.thought + text
+            events.append(ReasoningDelta(text, thought.signature, thought.redacted, thought.id, number))
         content = delta.get("content")
         if isinstance(content, str):
             if content:
@@ -207,7 +210,6 @@ def _begin(call: _Call, number: int, events: list[Event], *, force: bool) -> Non
     if call.started or not (call.name or force):
         return
     call.started = True
-    call.id = call.id or f"call_{number}_{call.index}"
     events.append(ToolCallStart(call.index, call.id, call.name, call.signature, number))
     if call.waiting:
         events.append(ToolCallDelta(call.index, call.waiting, number))

@@ -196,6 +196,8 @@ def _assistant(message: Message, parts: Sequence[Part]) -> Json:
             ]
     if calls:
         raw["tool_calls"] = calls
+    elif raw["content"] is None and "refusal" not in raw and "audio" not in raw:
+        raw["content"] = ""
     return raw
 
 

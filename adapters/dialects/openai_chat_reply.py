@@ -39,6 +39,7 @@ class ChatStreamEncoder:
         self._request = request
         self._cost_of = cost_of
         self._greeted: set[int] = set()
+        self._thoughts: dict[int, str] = {}
         self._begin(Start(model=request.model))
 
     def feed(self, events: Sequence[Event]) -> bytes:
@@ -95,10 +96,28 @@ class ChatStreamEncoder:
         self._joined = isinstance(event, TextDelta) and logprobs is not None
         if isinstance(event, Finish):
             out.append(self._delta({}, choice, None, event.reason))
+        elif isinstance(event, ReasoningDelta):
+            out.append(self._delta(self._thought(event), choice, None))
         else:
             out.append(self._delta(_delta(event), choice, logprobs if self._joined else None))
 
     _joined = False
+
+    def _thought(self, event: ReasoningDelta) -> Json:
+        """A seal fits only the whole text that it was made for, so that comes with it again, as one detail."""
+        delta: Json = {"reasoning_content": event.text} if event.text else {}
+        if event.redacted is not None:
+            delta["reasoning_details"] = [detail_of("", None, event.redacted, event.id)]
+            return delta
+        said = self._thoughts.pop(event.choice, "") + event.text
+        if event.signature is not None:
+            delta["reasoning_details"] = [detail_of(said, event.signature, None, event.id)]
+            return delta
+        self._thoughts[event.choice] = said
+        if event.id is not None:
+            # The text stands in the plain field already; twice would be read as two thoughts.
+            delta["reasoning_details"] = [detail_of(event.text, None, None, event.id)]
+        return delta
 
     def _greet(self, choice: int, out: list[bytes]) -> None:
         if choice not in self._greeted:
@@ -119,13 +138,6 @@ def _delta(event: Event) -> Json:
     match event:
         case TextDelta():
             return {"content": event.text}
-        case ReasoningDelta():
-            delta: Json = {"reasoning_content": event.text} if event.text else {}
-            if event.signature is not None or event.redacted is not None or event.id is not None:
-                # The text stands in the plain field already; twice would be read as two thoughts.
-                detail = detail_of(event.text, event.signature, event.redacted, event.id)
-                delta["reasoning_details"] = [detail]
-            return delta
         case RefusalDelta():
             return {"refusal": event.text}
         case ToolCallStart():

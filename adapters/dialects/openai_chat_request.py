@@ -83,6 +83,7 @@ def decode_request(body: Json) -> Request:
     if not raw_messages:
         fail("messages must hold at least one message", "messages")
     messages = tuple(_message(raw, f"messages[{i}]") for i, raw in enumerate(raw_messages))
+    _require_ids(messages)
     options = mapping(optional(body, "stream_options", {}), "stream_options")
     limit_field = "max_completion_tokens" if body.get("max_completion_tokens") is not None else "max_tokens"
     extras = {key: value for key, value in body.items() if key not in _KNOWN and value is not None}
@@ -118,6 +119,19 @@ def decode_request(body: Json) -> Request:
     )
 
 
+def _require_ids(messages: tuple[Message, ...]) -> None:
+    """A result needs no id where its call had none."""
+    open_calls = 0
+    for i, message in enumerate(messages):
+        for part in message.parts:
+            if isinstance(part, ToolCall) and not part.id:
+                open_calls += 1
+            elif isinstance(part, ToolResult) and not part.call_id:
+                if not open_calls:
+                    string(None, f"messages[{i}].tool_call_id")
+                open_calls -= 1
+
+
 def _optional_string(body: Json, name: str, prefix: str = "") -> str | None:
     return None if body.get(name) is None else string(body[name], prefix + name)
 
@@ -129,7 +143,7 @@ def _message(raw: Any, path: str) -> Message:
         fail(f"{path}.role must be one of {', '.join(_ROLES)}", f"{path}.role")
     name = None if message.get("name") is None else string(message["name"], f"{path}.name")
     if role == "tool":
-        call_id = string(message.get("tool_call_id"), f"{path}.tool_call_id", empty=False)
+        call_id = string(optional(message, "tool_call_id", ""), f"{path}.tool_call_id")
         content = _content(message.get("content"), f"{path}.content")
         return Message("tool", (_result(call_id, content, message, path, name),))
     if role == "function":
@@ -186,7 +200,7 @@ def _tool_call(raw: Any, path: str) -> ToolCall | Opaque:
         return Opaque(NAME, call)
     function = mapping(call.get("function"), f"{path}.function")
     return ToolCall(
-        string(call.get("id"), f"{path}.id", empty=False),
+        string(optional(call, "id", ""), f"{path}.id"),  # some servers give none
         string(function.get("name"), f"{path}.function.name", empty=False),
         string(function.get("arguments", ""), f"{path}.function.arguments"),
         signature_of(call),

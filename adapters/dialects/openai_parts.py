@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
 from adapters.canonical import Json, Reasoning
 
 _AUDIO = {"mp3": "audio/mpeg", "wav": "audio/wav"}
@@ -59,6 +61,10 @@ def thoughts_of(message: Json) -> list[Reasoning]:
 
 
 def _thought(detail: Any) -> Reasoning | None:
+    if isinstance(detail, dict) and not _PLAIN.issuperset(detail):
+        whole = _whole_thought(detail)
+        if whole is not None:
+            return whole
     match detail:
         case {"type": "reasoning.encrypted", "data": str(data)}:
             return Reasoning(redacted=data, id=_string(detail, "id"))
@@ -73,6 +79,19 @@ def _thought(detail: Any) -> Reasoning | None:
     return thought if thought.text or thought.signature or thought.id else None
 
 
+# What a thought has a place for. OpenRouter says more of a sealed one, and wants all of it back as it was.
+_PLAIN = frozenset(("type", "text", "signature", "data", "id", "summary"))
+
+
+def _whole_thought(detail: Json) -> Reasoning | None:
+    """Returns a sealed thought with all that its server said of it as the seal; None for one without a seal."""
+    rest = {name: value for name, value in detail.items() if name != "text"}
+    number = _string(detail, "id")
+    if _string(detail, "signature"):
+        return Reasoning(_string(detail, "text") or "", orjson.dumps(rest).decode(), id=number)
+    return Reasoning(redacted=orjson.dumps(rest).decode(), id=number) if _string(detail, "data") else None
+
+
 def _string(detail: Json, name: str) -> str | None:
     given = detail.get(name)
     return given if isinstance(given, str) else None
@@ -81,6 +100,10 @@ def _string(detail: Json, name: str) -> str | None:
 def detail_of(text: str, signature: str | None, redacted: str | None, id: str | None) -> Json:
     """Encodes one thinking block as an entry of `reasoning_details`."""
     detail: Json
+    seal = redacted or signature or ""
+    if seal.startswith("{"):
+        whole = orjson.loads(seal)
+        return whole if redacted is not None else {**whole, "text": text}
     if redacted is not None:
         detail = {"type": "reasoning.encrypted", "data": redacted}
     else:

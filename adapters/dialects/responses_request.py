@@ -105,7 +105,10 @@ def _input(raw: Any, *, has_state: bool) -> list[Message]:
         message = _item(fields.mapping(value, f"input[{number}]"), f"input[{number}]")
         # One turn of the model is a row of items here and one message elsewhere.
         if message.role == "assistant" and messages and messages[-1].role == "assistant":
-            messages[-1] = Message("assistant", messages[-1].parts + message.parts)
+            parts = list(messages[-1].parts)
+            for part in message.parts:
+                signatures.add(parts, part)
+            messages[-1] = Message("assistant", tuple(parts))
         else:
             messages.append(message)
     return messages

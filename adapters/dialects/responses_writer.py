@@ -107,6 +107,7 @@ class StreamEncoder:
                 out.append(_ARGUMENTS % (self._next(), item_id, index, orjson.dumps(event.arguments)))
             case ToolCallStart():
                 self._close_open(out)
+                self._seal(event.signature, out)
                 item = {
                     "type": "function_call",
                     "id": self._id("fc"),
@@ -193,6 +194,14 @@ class StreamEncoder:
             self._open["encrypted_content"] = signatures.on_wire(signatures.OPENAI, seal)
             self._close_items(out)
 
+    def _seal(self, signature: str | None, out: list[bytes]) -> None:
+        """The seal of a call has no place in it here; clients send sealed thoughts back as they came."""
+        if signature:
+            item: Json = {"type": "reasoning", "id": self._id("rs"), "summary": []}
+            item["encrypted_content"] = signatures.on_wire(signatures.OPENAI, signature)
+            index = self._add(item, out)
+            self._emit("response.output_item.done", {"output_index": index, "item": item}, out)
+
     def _annotate(self, event: Annotations, out: list[bytes]) -> None:
         flats = [flat for entry in event.entries for flat in responses_body.flat_annotation(entry)]
         if not flats:
@@ -230,7 +239,7 @@ class StreamEncoder:
         for number in self._unfinished:
             index, pieces = self._calls[number]
             item = self._output[index]
-            item["arguments"] = "".join(pieces)
+            item["arguments"] = "".join(pieces) or "{}"
             item["status"] = "completed"
             told = {"item_id": item["id"], "output_index": index, "name": item["name"]}
             name = "response.function_call_arguments.done"
@@ -270,7 +279,7 @@ class StreamEncoder:
 
     def _id(self, prefix: str) -> str:
         assert self._head is not None
-        return f"{prefix}_{self._head['id'].removeprefix('resp_')}_{len(self._output)}"
+        return f"{prefix}{signatures.MINTED}{self._head['id'].removeprefix('resp_')}_{len(self._output)}"
 
     def _next(self) -> int:
         self._sequence += 1

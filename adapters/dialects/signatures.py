@@ -8,19 +8,39 @@ vendor's own wire nothing of this shows.
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
+from adapters.canonical import Part, Reasoning, ToolCall
+
 ANTHROPIC = "anthropic"
 GEMINI = "gemini"
 OPENAI = "openai"
 
-_VENDORS = frozenset({ANTHROPIC, GEMINI, OPENAI})
+MINTED = "_mo_"
+"""Stands in the ids of items that the gateway made itself: nobody's store knows those."""
+
+# What vendors seal is base64 or JSON, neither of which begins like this.
+_TAG = re.compile(r"(anthropic|gemini|openai|openrouter|via-[a-z0-9_.-]+):")
+
+
+def maker_of(signature: str) -> str | None:
+    """Returns who made a signature in canonical form; None where that is not said."""
+    found = _TAG.match(signature)
+    return None if found is None else found[1]
+
+
+def bare(signature: str) -> str:
+    """Returns a signature as its maker wrote it."""
+    found = _TAG.match(signature)
+    return signature if found is None else signature[found.end() :]
 
 
 def tagged(vendor: str, wire: str | None) -> str | None:
     """Returns the canonical form of `wire` as read in `vendor`'s dialect; a tag of another vendor stays."""
     if not wire:
         return None
-    head, colon, _ = wire.partition(":")
-    return wire if colon and head in _VENDORS else f"{vendor}:{wire}"
+    return wire if maker_of(wire) is not None else f"{vendor}:{wire}"
 
 
 def on_wire(vendor: str, signature: str) -> str:
@@ -34,7 +54,20 @@ def own(vendor: str, signature: str | None) -> str | None:
     """
     if not signature:
         return None
-    head, colon, rest = signature.partition(":")
-    if not colon or head not in _VENDORS:
-        return signature
-    return rest if head == vendor else None
+    return bare(signature) if maker_of(signature) in {None, vendor} else None
+
+
+def add(parts: list[Part], part: Part) -> None:
+    """Adds a part of a turn; a call takes over the seal that a dialect without a place for it put before the call."""
+    last = parts[-1] if parts else None
+    if (
+        isinstance(part, ToolCall)
+        and isinstance(last, Reasoning)
+        and not last.text
+        and part.signature is None
+    ):
+        seal = last.redacted or last.signature
+        if seal and maker_of(seal) == GEMINI and (last.redacted or last.id):
+            parts[-1] = replace(part, signature=seal)
+            return
+    parts.append(part)

@@ -97,7 +97,7 @@ class Gateway:
         self.shedding = Shedding(
             self.calls,
             self.journal,
-            self.loop.time,
+            self.loop.call_soon,
             most=config.server.max_in_flight,
             most_rows=config.server.max_journal_backlog,
         )

@@ -14,8 +14,9 @@ from proxy.errors import Refusal
 from proxy.journal import Journal
 
 LATE_S = 0.5
-"""Time that the event loop may have spent on one turn. Whoever is behind that waits for another turn as long: a second
-in all, where ten are given up."""
+"""Time that one turn of the event loop may take to begin with requests. From a question to its answer it is three or four
+turns, so that this makes two seconds at most; after a few more clients give up, and ask again.
+"""
 
 BUSY = 64
 """Requests under way below which a long turn was no overload: the machine slept, or was taken by others."""
@@ -39,15 +40,14 @@ _WHY = {
 
 class Shedding:
     """Decides by what is under way, what waits to be booked, and how long the present turn of the event loop has taken.
-
-    `turn` returns when the turn began, by the monotonic clock: uvloop's time stands still during one.
+    `call_soon` is the loop's: what it is given is called in the next turn.
     """
 
     def __init__(
         self,
         calls: Sized,
         journal: Journal,
-        turn: Callable[[], float],
+        call_soon: Callable[[Callable[[], None]], object],
         *,
         most: int,
         most_rows: int,
@@ -55,8 +55,9 @@ class Shedding:
     ) -> None:
         self._calls = calls
         self._journal = journal
-        self._turn = turn
+        self._call_soon = call_soon
         self._clock = clock
+        self._began: float | None = None  # this turn, as far as we know
         self._most = most
         self._most_rows = most_rows
         self.shed: dict[str, int] = dict.fromkeys(_WHY, 0)
@@ -68,8 +69,15 @@ class Shedding:
             raise self._refusal("in_flight")
         if self._journal.backlog >= self._most_rows:
             raise self._refusal("journal")
-        if calls >= BUSY and self._clock() - self._turn() > LATE_S:
-            raise self._refusal("lag")
+        if calls >= BUSY:
+            if self._began is None:
+                self._began = self._clock()
+                self._call_soon(self._turned)
+            elif self._clock() - self._began > LATE_S:
+                raise self._refusal("lag")
+
+    def _turned(self) -> None:
+        self._began = None
 
     def admit_feedback(self) -> None:
         """Lets feedback in. Raises Refusal."""

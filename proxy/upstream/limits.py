@@ -33,7 +33,7 @@ class Limits:
     """Bounds per origin (scheme, host, port) and per answer."""
 
     max_connections: int = 2048
-    max_idle: int = 256
+    max_idle: int = 1024  # a crowd's answers come together: fewer would be opened anew for its next questions
     idle_seconds: float = 55.0  # below the 60 s after which most load balancers close
     header_bytes: int = 65536
     dns_seconds: float = 30.0

@@ -52,7 +52,8 @@ class Reasoning:
 @dataclass(frozen=True, slots=True)
 class ToolCall:
     """A call the model made. `arguments` is the JSON text exactly as produced; `item_id` is what Responses calls
-    the item that holds the call, beside the call's own id.
+    the item that holds the call, beside the call's own id. `raw` is the call in the words of the dialect that it came in,
+    where those are not a function's.
     """
 
     id: str
@@ -60,17 +61,19 @@ class ToolCall:
     arguments: str
     signature: str | None = None
     item_id: str | None = None
+    raw: Json | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a tool answered."""
+    """What a tool answered; `raw` as in `ToolCall`."""
 
     call_id: str
     content: tuple[Text | Media, ...]
     is_error: bool = False
     name: str | None = None
     cache: Json | None = None
+    raw: Json | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +111,20 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A function the model may call; `parameters` is its JSON schema."""
+    """A function the model may call; `parameters` is its JSON schema.
+
+    A tool that the client runs but that is no function to it (free text goes in, or it stands in a namespace) is one here
+    all the same. `raw` is then the tool, or the namespace around it, in the words of the dialect it came in, and `within`
+    its name in that namespace.
+    """
 
     name: str
     description: str | None = None
     parameters: Json | None = None
     strict: bool | None = None
     cache: Json | None = None
+    raw: Json | None = None
+    within: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +166,9 @@ class Thinking:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A chat request. `extras` holds fields of the source dialect that have no canonical name."""
+    """A chat request. `extras` holds fields of the source dialect that have no canonical name; `dropped` is where
+    whoever writes the request in other words notes what had no place there and changes nothing that must be.
+    """
 
     model: str
     messages: tuple[Message, ...]
@@ -181,10 +193,12 @@ class Request:
     user: str | None = None
     metadata: Json | None = None
     cache_key: str | None = None
+    verbosity: str | None = None
     stream: bool = False
     include_usage: bool = False
     extras: Json = field(default_factory=dict)
     dialect: str = ""
+    dropped: list[str] = field(default_factory=list, compare=False)
 
 
 # --- the answer --------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ class Provider:
     that would change it, so that the arm can't serve a request with them. `extensions` False: it refuses
     messages with fields that OpenAI doesn't document. `document_urls`: files are parts of that name there.
     `thoughts_with_calls`: a turn with calls must say what was thought, if only nothing.
+    `metadata_if_stored`: it takes metadata from those alone who let it store their conversations.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Provider:
     document_urls: bool = False
     thoughts_with_calls: bool = False
     own_hosts: str | None = None
+    metadata_if_stored: bool = False
 
     def headers(self, key: str | None) -> list[tuple[bytes, bytes]]:
         """Returns the headers that carry the key, with those the provider wants on every call."""
@@ -61,9 +63,9 @@ class Provider:
                 headers.append((self.auth.encode(), key.encode()))
         return headers
 
-    def adapt(self, body: Json) -> Json:
-        """Returns a chat body in this provider's words; the same object where nothing differs. Raises
-        Inexpressible where it has no words for what would change the answer, its price or its speed.
+    def adapt(self, body: Json, dropped: list[str] | None = None) -> Json:
+        """Returns a chat body in this provider's words; the same object where nothing differs. `dropped` hears what was
+        left out. Raises Inexpressible where it has no words for what would change the answer, its price or its speed.
         """
         refuse_unfit(self.name, body)
         if self.dialect != "openai_chat":
@@ -79,7 +81,15 @@ class Provider:
                 value = changed.pop(name)
                 changed.setdefault(other, value)
         for name in self.rejects:
-            changed.pop(name, None)
+            if changed.pop(name, None) is not None and dropped is not None and name not in dropped:
+                dropped.append(name)
+        if (
+            self.metadata_if_stored
+            and not changed.get("store")
+            and changed.pop("metadata", None)
+            and dropped is not None
+        ):
+            dropped.append("metadata")
         if not self.extensions:
             changed["messages"] = [_documented(message) for message in changed.get("messages", ())]
         if self.document_urls:
@@ -179,7 +189,14 @@ def _thinking(style: Thinking, effort: object) -> Json:
 _NEW_LIMIT = {"max_tokens": "max_completion_tokens"}
 _OLD_LIMIT = {"max_completion_tokens": "max_tokens"}
 _OPENAI_ONLY = frozenset(
-    ("store", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "service_tier")
+    (
+        "store",
+        "safety_identifier",
+        "prompt_cache_key",
+        "prompt_cache_retention",
+        "service_tier",
+        "verbosity",
+    )
 )
 
 _ROWS = (
@@ -192,6 +209,7 @@ _ROWS = (
         extensions=False,
         renames=_NEW_LIMIT,
         refuses=frozenset(("top_k",)),
+        metadata_if_stored=True,
     ),
     # The base URL is https://RESOURCE.openai.azure.com/openai/v1, and the model the deployment's name; or
     # https://RESOURCE.openai.azure.com/openai/deployments/NAME?api-version=VERSION.
@@ -204,6 +222,7 @@ _ROWS = (
         extensions=False,
         renames=_NEW_LIMIT,
         refuses=frozenset(("top_k",)),
+        metadata_if_stored=True,
     ),
     Provider(
         "anthropic",
@@ -278,6 +297,7 @@ _ROWS = (
         "https://api.x.ai/v1",
         prices="x-ai",
         default_models=("grok-4.3", "grok-4-1-fast-reasoning", "grok-4-1-fast-non-reasoning"),
+        rejects=frozenset(("verbosity",)),
     ),
     Provider(
         "alibaba",
@@ -303,7 +323,7 @@ _ROWS = (
         "https://api.groq.com/openai/v1",
         prices="groq",
         default_models=("openai/gpt-oss-120b", "openai/gpt-oss-20b", "llama-3.3-70b-versatile"),
-        rejects=frozenset(("store", "safety_identifier", "prompt_cache_retention")),
+        rejects=frozenset(("store", "safety_identifier", "prompt_cache_retention", "verbosity")),
         extensions=False,
     ),
     Provider(
@@ -340,7 +360,10 @@ _ROWS = (
         rejects=_OPENAI_ONLY,
     ),
     Provider(
-        "vllm", "VLLM_API_KEY", "http://127.0.0.1:8000/v1", rejects=frozenset(("store", "service_tier"))
+        "vllm",
+        "VLLM_API_KEY",
+        "http://127.0.0.1:8000/v1",
+        rejects=frozenset(("store", "service_tier", "verbosity")),
     ),
     Provider("openai-compatible", None, None, renames=_OLD_LIMIT, rejects=_OPENAI_ONLY),
 )

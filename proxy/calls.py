@@ -16,6 +16,7 @@ from adapters.canonical import Event, Request, Start, Usage
 from adapters.dialect import Dialect
 from adapters.errors import ErrorKind, Inexpressible, InvalidRequest, ProviderError
 from adapters.history import Returned, fits, fitted
+from adapters.portable import portable
 from bandit import Context
 from proxy.arms import Arm
 from proxy.errors import Refusal, invalid
@@ -137,6 +138,7 @@ class Call:
         self.started = 0.0
         self.failed: list[_Failed] = []
         self.inexpressible: list[str] = []
+        self.dropped: list[str] = []  # of the request, in the words of the arm that is asked
         self.relay: Relay | None = None
         self.reply: StreamReply | None = None
         self.finished: asyncio.Event | None = None
@@ -193,6 +195,7 @@ class Call:
         self._bill = _Bill(arm)
         cost_of = self._bill.cost
         pipe: Pipe
+        self.dropped = []
         mended = None
         if arm.dialect is self.client and not fits(self.client.name, request.document, arm.rules):
             mended = self._mended(arm)
@@ -209,6 +212,7 @@ class Call:
                     and not request.wants_usage
                     and arm.row.stream_options
                     and self.client.name in ("openai_chat", "openai_completions"),
+                    dropped=self.dropped,
                 )
             )
         else:
@@ -248,9 +252,12 @@ class Call:
 
     def _encoded(self, canonical: Request, arm: Arm) -> _Outgoing:
         """Translates for an arm. Raises Inexpressible."""
-        outgoing = replace(canonical, model=arm.model, include_usage=arm.row.stream_options)
-        fit = fitted(outgoing, arm.rules, arm.dialect.name)
-        return _Outgoing(self.gateway.dump(arm.dialect.encode_request(fit.request), arm), fit.names)
+        outgoing = replace(
+            canonical, model=arm.model, include_usage=arm.row.stream_options, dropped=self.dropped
+        )
+        fit = fitted(portable(outgoing, arm.dialect.name), arm.rules, arm.dialect.name)
+        body = self.gateway.dump(arm.dialect.encode_request(fit.request), arm, self.dropped)
+        return _Outgoing(body, fit.names)
 
     def _mended(self, arm: Arm) -> _Outgoing | None:
         """Returns the client's own dialect as this arm takes it; None where only the arm itself can judge the body."""
@@ -322,7 +329,10 @@ class Call:
     # -- towards the client ------------------------------------------------------------------------
 
     def _head(self, arm: Arm) -> bytes:
-        return (
+        dropped = (
+            b"" if not self.dropped else b"X-Meritorder-Dropped: %s\r\n" % in_header(", ".join(self.dropped))
+        )
+        return dropped + (
             b"%sX-Generation-Id: %s\r\nX-Meritorder-Arm: %s\r\nX-Meritorder-Propensity: %.6g\r\nX-Meritorder-Route: %s\r\n"
             % (
                 EVENT_STREAM if self.request.stream else JSON,
@@ -422,6 +432,7 @@ class Call:
             cost_usd=cost,
             ttft_s=ttft,
             attempts=[failed.row() for failed in self.failed],
+            dropped=self.dropped,
         )
         if usage is not None:
             record.input_tokens = usage.input

@@ -13,6 +13,7 @@ from adapters.canonical import Json, Media, Message, Request, Text, ToolResult
 from adapters.dialects import by_name
 from adapters.errors import Inexpressible, InvalidRequest
 from adapters.history import fitted
+from adapters.portable import portable
 from proxy.arms import Arm
 from proxy.errors import invalid
 from proxy.request import ClientRequest, travelling
@@ -52,13 +53,16 @@ def _refused(arm: Arm, said: Json) -> str | None:
 
 
 def _untranslated(arm: Arm, request: Request) -> str | None:
-    outgoing = replace(request, model=arm.model)
+    outgoing = replace(request, model=arm.model, dropped=[])
 
     def body(request: Request) -> Json:
-        return arm.row.adapt(arm.dialect.encode_request(fitted(request, arm.rules, arm.dialect.name).request))
+        fit = fitted(portable(request, arm.dialect.name), arm.rules, arm.dialect.name)
+        return arm.row.adapt(arm.dialect.encode_request(fit.request))
 
     try:
         body(outgoing)
+        if lost := next((name for name in outgoing.dropped if name != "stream_options"), None):
+            return lost
         if arm.dialect.name not in _OPENAI and (lost := _lost_of_messages(outgoing)):
             return lost
         short = replace(outgoing, messages=_WORD)

@@ -159,9 +159,9 @@ class Gateway:
         """Returns the time that what was learnt is looked at from."""
         return self.learner.time.now(self.clock.now())
 
-    def dump(self, body: dict[str, Any], arm: Arm) -> bytes:
-        """Encodes a translated request body with the arm's own parameters."""
-        return orjson.dumps(arm.row.adapt({**body, **arm.parameters}))
+    def dump(self, body: dict[str, Any], arm: Arm, dropped: list[str]) -> bytes:
+        """Encodes a translated request body with the arm's own parameters; `dropped` hears what the provider doesn't take."""
+        return orjson.dumps(arm.row.adapt({**body, **arm.parameters}, dropped))
 
     async def _tick(self) -> None:
         while True:

@@ -205,6 +205,8 @@ def assemble(
     if provider is not None and not strict:
         strict = _flag(provider, "require_parameters", "provider.")
     user = document.get("user")
+    # What tools there are is part of the prompt: agents offer dozens, of more text than all else.
+    tools = len(orjson.dumps(document["tools"])) if has_tools and document.get("tools") else 0
     return ClientRequest(
         raw=raw,
         document=document,
@@ -225,7 +227,7 @@ def assemble(
             max_tokens=max_tokens,
             has_audio=has_audio,
         ),
-        input_tokens=characters // 4 + 4 * turns + 800 * images + 3,
+        input_tokens=(characters + tools) // 4 + 4 * turns + 800 * images + 3,
         objective=_objective(document.get("objective", headers.get("X-Meritorder-Objective"))),
         session=session,
         models=tuple(models) if models else (),

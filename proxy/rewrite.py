@@ -17,8 +17,8 @@ _KEY = b'"model"'
 _USAGE = b',"stream_options":{"include_usage":true}}'
 
 
-def rewrite(raw: bytes, document: dict[str, Any], *, arm: Arm, ask_usage: bool) -> bytes:
-    """Returns the body to send. `document` is `raw` parsed; neither is changed."""
+def rewrite(raw: bytes, document: dict[str, Any], *, arm: Arm, ask_usage: bool, dropped: list[str]) -> bytes:
+    """Returns the body to send. `document` is `raw` parsed; neither is changed. `dropped` hears what the arm doesn't take."""
     options = document.get("stream_options") if ask_usage else None
     if not arm.parameters and options is None and arm.watched.isdisjoint(document):
         spliced = _spliced(raw, orjson.dumps(document.get("model")), arm.model)
@@ -29,7 +29,7 @@ def rewrite(raw: bytes, document: dict[str, Any], *, arm: Arm, ask_usage: bool) 
     if ask_usage:
         changed["stream_options"] = {**(options or {}), "include_usage": True}
     changed.update(arm.parameters)
-    return orjson.dumps(arm.row.adapt(changed))
+    return orjson.dumps(arm.row.adapt(changed, dropped))
 
 
 def _spliced(raw: bytes, asked: bytes, model: str) -> bytes | None:

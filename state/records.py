@@ -57,6 +57,7 @@ class Decision:
     context        shape (d,): exactly what was decided on; its values are those of float32, which is what is stored
     status         "ok", "cancelled" (client left), "shutdown" (we ended), or an error's label
     attempts       arms that failed before `arm` answered: [{"arm", "error", "status", "seconds"}]
+    dropped        names of fields and tools that `arm` was asked without
     ttft_s         to the first content, None where there was none
     """
 
@@ -92,6 +93,7 @@ class Decision:
     cost_usd: float | None
     ttft_s: float | None
     attempts: list[dict[str, object]]
+    dropped: list[str]
     seq: int
 
     def __init__(
@@ -129,6 +131,7 @@ class Decision:
         ttft_s: float | None = None,
         attempts: list[dict[str, object]] | None = None,
         seq: int = 0,
+        dropped: list[str] | None = None,
     ) -> None:
         self.id = id
         self.at = at
@@ -162,6 +165,7 @@ class Decision:
         self.cost_usd = cost_usd
         self.ttft_s = ttft_s
         self.attempts = [] if attempts is None else attempts
+        self.dropped = [] if dropped is None else dropped
         self.seq = seq
 
 

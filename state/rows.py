@@ -26,7 +26,7 @@ FEEDBACK_COLUMNS = "seq, id, metric, value, at, weight, source, comment, idempot
 
 _FLOAT32 = np.dtype("<f4")
 _LARGEST_INTEGER = 2**63 - 1
-_ORDINARY: tuple[Any, ...] = (None, None, None, None, False, [])
+_ORDINARY: tuple[Any, ...] = (None, None, None, None, False, [], [])
 
 
 def hash_of(id: str) -> int:
@@ -59,6 +59,7 @@ def pack_decision(d: Decision, seq: int, candidates: int, frame: int, principal:
         d.reasoning_tokens,
         d.usage_estimated,
         d.attempts,
+        d.dropped,
     )
     row = (
         seq,
@@ -94,7 +95,8 @@ def unpack_decision(row: Row, arms: tuple[str, ...], frame: list[Any], owner: Ow
     route, dialect, streamed, former, price_version, objective = frame
     key, team = owner or (former, "")
     rare = orjson.loads(row[18]) if row[18] else _ORDINARY
-    error, cached_tokens, cache_write_tokens, reasoning_tokens, usage_estimated, attempts = rare
+    # Rows of older versions end before `dropped`.
+    error, cached_tokens, cache_write_tokens, reasoning_tokens, usage_estimated, attempts, *more = rare
     return Decision(
         id=row[1],
         at=_number(row[5]),
@@ -128,6 +130,7 @@ def unpack_decision(row: Row, arms: tuple[str, ...], frame: list[Any], owner: Ow
         cost_usd=row[17],
         ttft_s=row[24],
         attempts=list(attempts),
+        dropped=list(more[0]) if more else [],
         seq=row[0],
     )
 

@@ -163,6 +163,8 @@ def _block(part: Part, request: Request) -> list[Json]:
         case ToolCall():
             call_input = fields.parsed_arguments(part.arguments)
             return [{"type": "tool_use", "id": _call_id(part.id), "name": part.name, "input": call_input}]
+        case ToolResult() if part.raw is not None and request.dialect == NAME:
+            return [{**part.raw, "tool_use_id": _call_id(part.call_id)}]
         case ToolResult():
             block = {"type": "tool_result", "tool_use_id": _call_id(part.call_id)}
             if part.content:
@@ -243,7 +245,7 @@ def citation(entry: Json) -> list[Json]:
 
 def _tools(body: Json, request: Request) -> None:
     if request.tools:
-        body["tools"] = [_tool(tool) for tool in request.tools]
+        body["tools"] = [_tool(tool, request) for tool in request.tools]
     choice = request.tool_choice
     serial = request.parallel_tool_calls is False
     if choice is None and (not request.tools or request.parallel_tool_calls is None):
@@ -258,11 +260,13 @@ def _tools(body: Json, request: Request) -> None:
         body["tool_choice"] = raw
 
 
-def _tool(tool: Tool | BuiltinTool) -> Json:
+def _tool(tool: Tool | BuiltinTool, request: Request) -> Json:
     if isinstance(tool, BuiltinTool):
         if tool.dialect != NAME:
             raise Inexpressible(f"the built-in tool {tool.raw.get('type', '')}")
         return tool.raw
+    if tool.raw is not None and request.dialect == NAME:
+        return {**tool.raw, "name": tool.name}
     raw: Json = {"name": tool.name, "input_schema": tool.parameters or {"type": "object", "properties": {}}}
     if tool.description is not None:
         raw["description"] = tool.description

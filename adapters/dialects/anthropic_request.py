@@ -22,8 +22,10 @@ from adapters.canonical import (
     ToolResult,
 )
 from adapters.dialects import fields, signatures
+from adapters.dialects.anthropic_tools import client_tool, with_examples
 from adapters.dialects.fields import below, wrong
-from adapters.errors import InvalidRequest
+from adapters.errors import Inexpressible, InvalidRequest
+from adapters.portable.retold import retold
 
 NAME = "anthropic_messages"
 
@@ -206,9 +208,15 @@ def _media(kind: Any, block: Json, cache: Json | None, path: str) -> Media:
 def _tool_result(block: Json, cache: Json | None, path: str) -> ToolResult | Opaque:
     content: list[Text | Media] = []
     raw = block.get("content")
+    own = None
     for part in () if raw is None else _plain_parts(raw, f"{path}.content"):
         if isinstance(part, Opaque):
-            return Opaque(NAME, block)
+            own = block
+            try:
+                content += [told for told in retold(part) if isinstance(told, Text | Media)]
+            except Inexpressible:
+                return Opaque(NAME, block)
+            continue
         if not isinstance(part, Text | Media):
             raise InvalidRequest(
                 f"{path}.content: a tool result holds text, images and documents", f"{path}.content"
@@ -219,6 +227,7 @@ def _tool_result(block: Json, cache: Json | None, path: str) -> ToolResult | Opa
         tuple(content),
         is_error=fields.maybe_flag(block, "is_error", path) or False,
         cache=cache,
+        raw=own,
     )
 
 
@@ -236,15 +245,22 @@ def annotation(citation: Any, start: int = 0, end: int = 0) -> Json:
 
 
 def _tool(raw: Json, path: str) -> Tool | BuiltinTool:
-    if raw.get("type") not in (None, "custom") or raw.keys() - _TOOL_KEYS - _TOOL_HINTS:
-        return BuiltinTool(NAME, raw)
+    kind = raw.get("type")
+    if kind not in (None, "custom"):
+        own = client_tool(raw)
+        return BuiltinTool(NAME, raw) if own is None else own
     schema = raw.get("input_schema")
+    more = raw.keys() - _TOOL_KEYS - _TOOL_HINTS
+    description = fields.maybe_text(raw, "description", path)
+    if "input_examples" in more:
+        description = with_examples(description, fields.maybe_list(raw, "input_examples", path))
     return Tool(
         name=fields.text(raw, "name", path),
-        description=fields.maybe_text(raw, "description", path),
+        description=description,
         parameters=fields.mapping(schema, f"{path}.input_schema"),
         strict=fields.maybe_flag(raw, "strict", path),
         cache=fields.maybe_mapping(raw, "cache_control", path),
+        raw=raw if more else None,
     )
 
 

@@ -38,7 +38,6 @@ _KNOWN = frozenset({"model", "stream", "messages", "system", "inferenceConfig", 
 _NOTHING = "(no output)"
 """The least that a result may say: its blocks may not be blank."""
 
-_CACHE = {"cachePoint": {"type": "default"}}
 _MIME = {
     "pdf": "application/pdf",
     "txt": "text/plain",
@@ -139,7 +138,7 @@ def _tool_config(body: Json, request: Request) -> None:
             spec["strict"] = tool.strict
         tools.append({"toolSpec": spec})
         if tool.cache is not None:
-            tools.append(_CACHE)
+            tools.append(_cache_point(tool.cache))
     if tools:
         body["toolConfig"] = {"tools": tools}
     choice = request.tool_choice
@@ -148,6 +147,21 @@ def _tool_config(body: Json, request: Request) -> None:
             raise Inexpressible("tool_choice none")
         raw: Json = {"tool": {"name": choice.name}} if choice.mode == "one" else {}
         body["toolConfig"]["toolChoice"] = raw or {"auto" if choice.mode == "auto" else "any": {}}
+
+
+def _cache_point(mark: Json) -> Json:
+    """Five minutes are what both APIs mean where nothing is said."""
+    ttl = mark.get("ttl")
+    return {"cachePoint": {"type": "default"} if ttl in (None, "5m") else {"type": "default", "ttl": ttl}}
+
+
+def _cache_mark(raw: Json) -> Json | None:
+    """Returns the mark that a cache point is, None for every other block."""
+    point = raw.get("cachePoint")
+    if len(raw) != 1 or not isinstance(point, dict) or point.get("type") != "default":
+        return None
+    more = {name: value for name, value in point.items() if name != "type"}
+    return {"type": "ephemeral", **more} if more.keys() <= {"ttl"} else None
 
 
 def _block(part: Part) -> Iterable[Json]:
@@ -177,7 +191,7 @@ def _block(part: Part) -> Iterable[Json]:
                 raise Inexpressible(f"content of {part.dialect}")
             yield part.raw
     if isinstance(part, Text | Media | ToolResult) and part.cache is not None:
-        yield _CACHE
+        yield _cache_point(part.cache)
 
 
 def _media(part: Media) -> Json:
@@ -267,8 +281,9 @@ def _parts(raw: list[Any], path: str) -> tuple[Part, ...]:
     for number, block in enumerate(raw):
         fields.mapping(block, f"{path}[{number}]")
         last = parts[-1] if parts else None
-        if block == _CACHE and isinstance(last, Text | Media | ToolResult) and last.cache is None:
-            parts[-1] = replace(last, cache={"type": "ephemeral"})
+        mark = _cache_mark(block)
+        if mark is not None and isinstance(last, Text | Media | ToolResult) and last.cache is None:
+            parts[-1] = replace(last, cache=mark)
         else:
             parts.append(_part(block, f"{path}[{number}]"))
     return tuple(parts)
@@ -326,10 +341,11 @@ def _tools(raw: list[Any]) -> list[Tool | BuiltinTool]:
     for number, entry in enumerate(raw):
         path = f"toolConfig.tools[{number}]"
         last = tools[-1] if tools else None
-        if entry == _CACHE and isinstance(last, Tool) and last.cache is None:
-            tools[-1] = replace(last, cache={"type": "ephemeral"})
+        mark = _cache_mark(fields.mapping(entry, path))
+        if mark is not None and isinstance(last, Tool) and last.cache is None:
+            tools[-1] = replace(last, cache=mark)
             continue
-        if "toolSpec" not in fields.mapping(entry, path):
+        if "toolSpec" not in entry:
             tools.append(BuiltinTool(NAME, entry))
             continue
         spec = fields.mapping(entry["toolSpec"], path)

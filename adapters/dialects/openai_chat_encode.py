@@ -16,11 +16,12 @@ from adapters.canonical import (
     Request,
     Text,
     Thinking,
+    Tool,
     ToolCall,
     ToolResult,
 )
 from adapters.dialects.openai_chat_request import NAME
-from adapters.dialects.openai_parts import audio_format, data_url, detail_of
+from adapters.dialects.openai_parts import audio_format, data_url, detail_of, short_enough
 from adapters.dialects.signatures import GEMINI, own
 from adapters.errors import Inexpressible
 
@@ -39,7 +40,7 @@ def encode_request(request: Request) -> Json:
         messages.extend(_message(message))
     body: Json = {"model": request.model, "messages": messages}
     if request.tools:
-        body["tools"] = [_tool(tool) for tool in request.tools]
+        body["tools"] = [_tool(tool, request) for tool in request.tools]
     if request.tool_choice is not None:
         choice = request.tool_choice
         body["tool_choice"] = (
@@ -61,9 +62,10 @@ def encode_request(request: Request) -> Json:
         "top_logprobs": request.top_logprobs,
         "reasoning_effort": _effort(request.thinking),
         "service_tier": request.service_tier,
-        "user": request.user,
+        "user": short_enough(request.user),
         "metadata": request.metadata,
-        "prompt_cache_key": request.cache_key,
+        "prompt_cache_key": short_enough(request.cache_key),
+        "verbosity": request.verbosity,
     }
     body.update((name, value) for name, value in plain.items() if value is not None)
     form = request.output_format
@@ -98,20 +100,21 @@ def _effort(thinking: Thinking | None) -> str | None:
     return "medium" if thinking.budget_tokens <= _MEDIUM_BUDGET else "high"
 
 
-def _tool(tool: object) -> Json:
+def _tool(tool: Tool | BuiltinTool, request: Request) -> Json:
     if isinstance(tool, BuiltinTool):
         if tool.dialect != NAME:
             raise Inexpressible(f"tool {tool.raw.get('type') or next(iter(tool.raw), '')}")
         return tool.raw
-    function: Json = {"name": getattr(tool, "name", "")}
+    if tool.raw is not None and request.dialect == NAME:
+        return tool.raw
+    function: Json = {"name": tool.name}
     for name in ("description", "parameters", "strict"):
         value = getattr(tool, name)
         if value is not None:
             function[name] = value
     raw: Json = {"type": "function", "function": function}
-    cache = getattr(tool, "cache", None)
-    if cache is not None:
-        raw["cache_control"] = cache
+    if tool.cache is not None:
+        raw["cache_control"] = tool.cache
     return raw
 
 
@@ -207,6 +210,8 @@ def _own_thought(thought: Reasoning) -> Reasoning:
 
 
 def _tool_call(call: ToolCall) -> Json:
+    if call.raw is not None and call.raw.get("type") == "custom" and "custom" in call.raw:
+        return {**call.raw, "id": call.id}
     raw: Json = {
         "id": call.id,
         "type": "function",

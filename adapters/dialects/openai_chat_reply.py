@@ -18,12 +18,14 @@ from adapters.canonical import (
     Request,
     Start,
     TextDelta,
+    Tool,
     ToolCallDelta,
     ToolCallStart,
     UsageReport,
     merge,
 )
 from adapters.dialect import CostOf
+from adapters.dialects.free_text import FreeText, text_of
 from adapters.dialects.openai_errors import error_object
 from adapters.dialects.openai_parts import data_url, detail_of
 from adapters.dialects.openai_usage import encode_usage
@@ -40,6 +42,8 @@ class ChatStreamEncoder:
         self._cost_of = cost_of
         self._greeted: set[int] = set()
         self._thoughts: dict[int, str] = {}
+        self._texts: dict[tuple[int, int], FreeText] = {}
+        self._custom = custom_tools(request)
         self._begin(Start(model=request.model))
 
     def feed(self, events: Sequence[Event]) -> bytes:
@@ -94,7 +98,11 @@ class ChatStreamEncoder:
             self._joined = False
             return
         self._joined = isinstance(event, TextDelta) and logprobs is not None
-        if isinstance(event, Finish):
+        if self._custom and isinstance(event, ToolCallStart | ToolCallDelta):
+            delta = self._called(event)
+            if delta:
+                out.append(self._delta(delta, choice, None))
+        elif isinstance(event, Finish):
             out.append(self._delta({}, choice, None, event.reason))
         elif isinstance(event, ReasoningDelta):
             out.append(self._delta(self._thought(event), choice, None))
@@ -118,6 +126,23 @@ class ChatStreamEncoder:
             # The text stands in the plain field already; twice would be read as two thoughts.
             delta["reasoning_details"] = [detail_of(event.text, None, None, event.id)]
         return delta
+
+    def _called(self, event: ToolCallStart | ToolCallDelta) -> Json:
+        """A call of a tool that takes free text is told in that text."""
+        place = (event.choice, event.index)
+        if isinstance(event, ToolCallStart):
+            if event.name not in self._custom:
+                return _delta(event)
+            self._texts[place] = FreeText()
+            custom = {"name": event.name, "input": ""}
+            return {
+                "tool_calls": [{"index": event.index, "id": event.id, "type": "custom", "custom": custom}]
+            }
+        text = self._texts.get(place)
+        if text is None:
+            return _delta(event)
+        said = text.feed(event.arguments)
+        return {"tool_calls": [{"index": event.index, "custom": {"input": said}}]} if said else {}
 
     def _greet(self, choice: int, out: list[bytes]) -> None:
         if choice not in self._greeted:
@@ -162,6 +187,15 @@ def _call(start: ToolCallStart, arguments: str) -> Json:
     return raw
 
 
+def custom_tools(request: Request) -> frozenset[str]:
+    """Returns the names of the tools that take free text."""
+    return frozenset(tool.name for tool in request.tools if isinstance(tool, Tool) and tool.raw is not None)
+
+
+def _custom_call(start: ToolCallStart, arguments: str) -> Json:
+    return {"id": start.id, "type": "custom", "custom": {"name": start.name, "input": text_of(arguments)}}
+
+
 def _media(event: MediaDelta) -> Json:
     if event.kind == "image":
         remote = event.media_type is None and event.data.startswith(("http://", "https://"))
@@ -180,6 +214,7 @@ def encode_answer(events: Sequence[Event], request: Request, cost_of: CostOf) ->
         "model": request.model,
         "choices": [],
     }
+    custom = custom_tools(request)
     choices: dict[int, _Whole] = {}
     for event in merge(events):
         if isinstance(event, Start):
@@ -193,7 +228,9 @@ def encode_answer(events: Sequence[Event], request: Request, cost_of: CostOf) ->
         else:
             number = getattr(event, "choice", None)
             if number is not None:
-                choices.setdefault(number, _Whole()).add(event)
+                if number not in choices:
+                    choices[number] = _Whole(custom)
+                choices[number].add(event)
     body["choices"] = [choices[number].encode(number) for number in sorted(choices)]
     return orjson.dumps(body)
 
@@ -201,7 +238,8 @@ def encode_answer(events: Sequence[Event], request: Request, cost_of: CostOf) ->
 class _Whole:
     """One choice of a whole answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, custom: frozenset[str]) -> None:
+        self._custom = custom
         self._text: list[str] = []
         self._refusal: list[str] = []
         self._thoughts: list[ReasoningDelta] = []
@@ -260,6 +298,11 @@ class _Whole:
         if self._audio:
             message["audio"] = {"data": "", "transcript": "", "expires_at": 0} | self._audio
         if self._calls:
-            message["tool_calls"] = [_call(start, "".join(pieces)) for start, pieces in self._calls.values()]
+            message["tool_calls"] = [
+                _custom_call(start, "".join(pieces))
+                if start.name in self._custom
+                else _call(start, "".join(pieces))
+                for start, pieces in self._calls.values()
+            ]
         logprobs = {"content": self._logprobs, "refusal": None} if self._logprobs else None
         return {"index": number, "message": message, "logprobs": logprobs, "finish_reason": self._reason}

@@ -22,6 +22,7 @@ from adapters.canonical import (
     ToolChoice,
     ToolResult,
 )
+from adapters.dialects.free_text import described, enclosed, free_text_schema
 from adapters.dialects.openai_fields import (
     boolean,
     fail,
@@ -71,6 +72,7 @@ _KNOWN = frozenset(
         "prompt_cache_key",
         "stream",
         "stream_options",
+        "verbosity",
     )
 )
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
@@ -112,6 +114,7 @@ def decode_request(body: Json) -> Request:
         user=_optional_string(body, "user"),
         metadata=None if body.get("metadata") is None else mapping(body["metadata"], "metadata"),
         cache_key=_optional_string(body, "prompt_cache_key"),
+        verbosity=_optional_string(body, "verbosity"),
         stream=boolean(body, "stream") or False,
         include_usage=boolean(options, "include_usage", "stream_options.") or False,
         extras=extras,
@@ -196,6 +199,14 @@ def _assistant(message: Json, path: str) -> tuple[Part, ...]:
 
 def _tool_call(raw: Any, path: str) -> ToolCall | Opaque:
     call = mapping(raw, path)
+    if call.get("type") == "custom":
+        custom = mapping(call.get("custom"), f"{path}.custom")
+        return ToolCall(
+            string(call.get("id"), f"{path}.id", empty=False),
+            string(custom.get("name"), f"{path}.custom.name", empty=False),
+            enclosed(string(custom.get("input", ""), f"{path}.custom.input")),
+            raw=call,
+        )
     if call.get("type", "function") != "function":
         return Opaque(NAME, call)
     function = mapping(call.get("function"), f"{path}.function")
@@ -280,7 +291,9 @@ def _tools(body: Json) -> tuple[Tool | BuiltinTool, ...]:
     for i, raw in enumerate(sequence(optional(body, "tools", []), "tools")):
         path = f"tools[{i}]"
         tool = mapping(raw, path)
-        if tool.get("type", "function") != "function":
+        if tool.get("type") == "custom":
+            tools.append(_custom(tool, f"{path}.custom"))
+        elif tool.get("type", "function") != "function":
             tools.append(BuiltinTool(NAME, tool))
         else:
             cache = tool.get("cache_control")
@@ -290,6 +303,18 @@ def _tools(body: Json) -> tuple[Tool | BuiltinTool, ...]:
     for i, raw in enumerate(sequence(optional(body, "functions", []), "functions")):
         tools.append(_function(mapping(raw, f"functions[{i}]"), f"functions[{i}]", None))
     return tuple(tools)
+
+
+def _custom(raw: Json, path: str) -> Tool:
+    """A tool that takes free text is a function elsewhere; see `free_text`."""
+    custom = mapping(raw.get("custom"), path)
+    form = None if custom.get("format") is None else mapping(custom["format"], f"{path}.format")
+    return Tool(
+        string(custom.get("name"), f"{path}.name", empty=False),
+        described(_optional_string(custom, "description", f"{path}."), form),
+        free_text_schema(form),
+        raw=raw,
+    )
 
 
 def _function(raw: Json, path: str, cache: Json | None) -> Tool:

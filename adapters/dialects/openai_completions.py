@@ -68,6 +68,7 @@ def encode_request(request: Request) -> Json:
     extras = request.extras if request.dialect == NAME else {}
     body = encode_chat(replace(request, extras={} if extras else request.extras))
     del body["messages"]
+    body.pop("verbosity", None)
     return {**body, "prompt": text_of(message.parts), **extras}
 
 

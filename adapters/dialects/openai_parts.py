@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 import orjson
@@ -16,6 +17,17 @@ _FORMAT = {
     "audio/x-wav": "wav",
     "audio/wave": "wav",
 }
+
+
+_LONGEST_NAME = 64
+"""OpenAI: "string too long. Expected a string with maximum length 64" (user, prompt_cache_key)."""
+
+
+def short_enough(name: str | None) -> str | None:
+    """Returns who or what is named; for a longer name than OpenAI takes a digest of it, always the same."""
+    if name is None or len(name) <= _LONGEST_NAME:
+        return name
+    return sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def split_data_url(url: str) -> tuple[str | None, str | None]:

@@ -22,6 +22,7 @@ from adapters.canonical import (
     ToolResult,
 )
 from adapters.dialects import fields, signatures
+from adapters.dialects.openai_parts import short_enough
 from adapters.dialects.responses_request import LOGPROBS, NAME
 from adapters.errors import Inexpressible
 
@@ -60,9 +61,9 @@ def encode_request(request: Request) -> Json:
         "top_logprobs": request.top_logprobs,
         "parallel_tool_calls": request.parallel_tool_calls,
         "service_tier": request.service_tier,
-        "user": request.user,
+        "user": short_enough(request.user),
         "metadata": request.metadata,
-        "prompt_cache_key": request.cache_key,
+        "prompt_cache_key": short_enough(request.cache_key),
         "stream": request.stream or None,
         "reasoning": _reasoning(request.thinking),
         "tools": encode_tools(request) or None,
@@ -71,6 +72,8 @@ def encode_request(request: Request) -> Json:
     if settings["reasoning"] is not None:
         settings["reasoning"] = {**body.get("reasoning", {}), **settings["reasoning"]}
     body.update((key, value) for key, value in settings.items() if value is not None)
+    if request.verbosity is not None:
+        body["text"] = {**body.get("text", {}), "verbosity": request.verbosity}
     if request.output_format is not None:
         body["text"] = {**body.get("text", {}), "format": encode_format(request.output_format)}
     include = list(body.get("include", ()))
@@ -99,9 +102,12 @@ def _items(message: Message, request: Request) -> Iterable[Json]:
         match part:
             case ToolCall():
                 yield from spoken()
-                yield _call(part)
+                yield _call(part, request)
             case ToolResult():
                 yield from spoken()
+                if part.raw is not None and request.dialect == NAME:
+                    yield {**part.raw, "call_id": part.call_id}
+                    continue
                 yield {
                     "type": "function_call_output",
                     "call_id": part.call_id,
@@ -135,7 +141,9 @@ def _short(content: list[Json], role: str) -> object:
     return content
 
 
-def _call(part: ToolCall) -> Json:
+def _call(part: ToolCall, request: Request) -> Json:
+    if part.raw is not None and request.dialect == NAME:
+        return {**part.raw, "call_id": part.id}
     raw: Json = {"type": "function_call"}
     if part.item_id is not None:
         # An item with an id was made by the server, and what is sent back is whole.
@@ -225,7 +233,13 @@ def flat_annotation(entry: Json) -> Iterable[Json]:
 
 
 def encode_tools(request: Request) -> list[Json]:
-    return [_tool(tool, request) for tool in request.tools]
+    tools: list[Json] = []
+    for tool in request.tools:
+        raw = _tool(tool, request)
+        # The functions of a namespace name the whole of it each.
+        if not any(raw is other for other in tools):
+            tools.append(raw)
+    return tools
 
 
 def _tool(tool: Tool | BuiltinTool, request: Request) -> Json:
@@ -233,6 +247,9 @@ def _tool(tool: Tool | BuiltinTool, request: Request) -> Json:
         if tool.dialect != NAME:
             raise Inexpressible(f"the built-in tool {tool.raw.get('type', '')}")
         return tool.raw
+    if tool.raw is not None and request.dialect == NAME:
+        whole = tool.within is not None or tool.raw.get("name") in (None, tool.name)
+        return tool.raw if whole else {**tool.raw, "name": tool.name}
     raw: Json = {"type": "function", "name": tool.name, "parameters": tool.parameters}
     if tool.description is not None:
         raw["description"] = tool.description

@@ -18,11 +18,9 @@ from adapters.canonical import (
     Text,
     Thinking,
     Tool,
-    ToolCall,
     ToolChoice,
-    ToolResult,
 )
-from adapters.dialects import fields, signatures
+from adapters.dialects import fields, responses_tools, signatures
 from adapters.dialects.fields import below
 from adapters.errors import InvalidRequest
 
@@ -51,7 +49,9 @@ _KNOWN = frozenset(
         "include",
     ]
 )
-_TOOL_KEYS = frozenset({"type", "name", "description", "parameters", "strict"})
+_STATE = frozenset({"previous_response_id", "prompt", "conversation"})
+"""Fields that stand for a conversation which the vendor keeps."""
+
 # These say what the API does anyway.
 _DEFAULTS = {"truncation": "disabled", "background": False}
 
@@ -67,13 +67,15 @@ def decode_request(body: Json) -> Request:
         extras["include"] = rest
     instructions = fields.maybe_text(body, "instructions")
     system = () if not instructions else (Message("system", (Text(instructions),)),)
+    tools: list[Tool | BuiltinTool] = []
+    for number, raw in enumerate(fields.maybe_list(body, "tools")):
+        path = f"tools[{number}]"
+        tools += responses_tools.functions(fields.mapping(raw, path), path)
+    messages = _input(body.get("input"), tools, has_state=not _STATE.isdisjoint(extras))
     return Request(
         model=fields.text(body, "model"),
-        messages=(*system, *_input(body.get("input"), has_state=bool(extras.get("previous_response_id")))),
-        tools=tuple(
-            _tool(fields.mapping(raw, f"tools[{number}]"), f"tools[{number}]")
-            for number, raw in enumerate(fields.maybe_list(body, "tools"))
-        ),
+        messages=(*system, *messages),
+        tools=tuple(tools),
         tool_choice=_tool_choice(body.get("tool_choice"), extras),
         parallel_tool_calls=fields.maybe_flag(body, "parallel_tool_calls"),
         max_tokens=fields.maybe_count(body, "max_output_tokens", least=1),
@@ -87,6 +89,7 @@ def decode_request(body: Json) -> Request:
         user=fields.maybe_text(body, "user"),
         metadata=fields.maybe_mapping(body, "metadata") or None,
         cache_key=fields.maybe_text(body, "prompt_cache_key"),
+        verbosity=fields.maybe_text(fields.maybe_mapping(body, "text") or {}, "verbosity", "text"),
         stream=fields.maybe_flag(body, "stream") or False,
         include_usage=True,
         extras=extras,
@@ -94,7 +97,7 @@ def decode_request(body: Json) -> Request:
     )
 
 
-def _input(raw: Any, *, has_state: bool) -> list[Message]:
+def _input(raw: Any, tools: list[Tool | BuiltinTool], *, has_state: bool) -> list[Message]:
     if isinstance(raw, str):
         return [Message("user", (Text(raw),))]
     items = fields.listed([] if raw is None and has_state else raw, "input")
@@ -102,7 +105,11 @@ def _input(raw: Any, *, has_state: bool) -> list[Message]:
         raise InvalidRequest("input: at least one item is required", "input")
     messages: list[Message] = []
     for number, value in enumerate(items):
-        message = _item(fields.mapping(value, f"input[{number}]"), f"input[{number}]")
+        path = f"input[{number}]"
+        item = fields.mapping(value, path)
+        if item.get("type") == "tool_search_output":
+            tools += [tool for tool in responses_tools.loaded(item, path) if tool not in tools]
+        message = _item(item, path)
         # One turn of the model is a row of items here and one message elsewhere.
         if message.role == "assistant" and messages and messages[-1].role == "assistant":
             parts = list(messages[-1].parts)
@@ -121,22 +128,22 @@ def _item(raw: Json, path: str) -> Message:
             if role not in ("user", "assistant", "system", "developer"):
                 raise InvalidRequest(f"{path}.role: unknown role {role!r}", f"{path}.role")
             return Message(role, _content(raw.get("content"), f"{path}.content"))
-        case "function_call" if not raw.get("namespace"):
-            call_id, name, arguments = (
-                fields.text(raw, key, path) for key in ("call_id", "name", "arguments")
-            )
-            item_id = fields.maybe_text(raw, "id", path)
-            return Message("assistant", (ToolCall(call_id, name, arguments, item_id=item_id),))
-        case "function_call_output":
-            content = _content(raw.get("output"), f"{path}.output")
-            plain = tuple(part for part in content if isinstance(part, Text | Media))
-            return Message("tool", (ToolResult(fields.text(raw, "call_id", path), plain),))
         case "reasoning":
             return Message("assistant", (reasoning(raw),))
         case str():
+            called = responses_tools.call(raw, path)
+            if called is not None:
+                return Message("assistant", (called,))
+            told = responses_tools.result(raw, path, _plain)
+            if told is not None:
+                return Message("tool", (told,))
             return Message("assistant", (Opaque(NAME, raw),))
         case _:
             raise InvalidRequest(f"{path}.type: must be a string", f"{path}.type")
+
+
+def _plain(raw: Any, path: str) -> tuple[Part, ...]:
+    return tuple(part for part in _content(raw, path) if isinstance(part, Text | Media))
 
 
 def reasoning(raw: Json) -> Reasoning:
@@ -209,17 +216,6 @@ def annotation(raw: Any) -> Json:
     return raw if isinstance(raw, dict) else {}
 
 
-def _tool(raw: Json, path: str) -> Tool | BuiltinTool:
-    if raw.get("type") != "function" or raw.keys() - _TOOL_KEYS:
-        return BuiltinTool(NAME, raw)
-    return Tool(
-        fields.text(raw, "name", path),
-        fields.maybe_text(raw, "description", path),
-        fields.maybe_mapping(raw, "parameters", path),
-        fields.maybe_flag(raw, "strict", path),
-    )
-
-
 def _tool_choice(raw: Any, extras: Json) -> ToolChoice | None:
     match raw:
         case None:
@@ -237,7 +233,7 @@ def _tool_choice(raw: Any, extras: Json) -> ToolChoice | None:
 
 def _output_format(body: Json, extras: Json) -> OutputFormat | None:
     config = fields.maybe_mapping(body, "text") or {}
-    if rest := fields.others(config, frozenset({"format"})):
+    if rest := fields.others(config, frozenset({"format", "verbosity"})):
         extras["text"] = rest
     raw = fields.maybe_mapping(config, "format", "text") or {"type": "text"}
     match raw.get("type"):

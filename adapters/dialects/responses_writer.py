@@ -20,6 +20,7 @@ from adapters.canonical import (
     Request,
     Start,
     TextDelta,
+    Tool,
     ToolCallDelta,
     ToolCallStart,
     Usage,
@@ -30,6 +31,7 @@ from adapters.dialects import responses_body, signatures
 from adapters.dialects.loose import word
 from adapters.dialects.openai_errors import error_object
 from adapters.dialects.responses_request import NAME
+from adapters.dialects.responses_tools import Called
 from adapters.errors import Inexpressible, ProviderError
 
 _DELTA = (
@@ -41,6 +43,11 @@ _REFUSAL = b"response.refusal.delta"
 _SUMMARY = b"response.reasoning_summary_text.delta"
 _ARGUMENTS = (
     b'event: response.function_call_arguments.delta\ndata: {"type":"response.function_call_arguments.delta",'
+    b'"sequence_number":%d,"item_id":%b,"output_index":%d,"delta":%b}\n\n'
+)
+
+_INPUT = (
+    b'event: response.custom_tool_call_input.delta\ndata: {"type":"response.custom_tool_call_input.delta",'
     b'"sequence_number":%d,"item_id":%b,"output_index":%d,"delta":%b}\n\n'
 )
 
@@ -57,7 +64,9 @@ class StreamEncoder:
         self._open: Json | None = None  # the message or reasoning item that grows
         self._part: Json | None = None  # its content part
         self._pieces: list[str] = []
-        self._calls: dict[int, tuple[int, list[str]]] = {}
+        self._calls: dict[int, tuple[int, Called]] = {}
+        # Tools that are no functions to the client.
+        self._tools = {t.name: t for t in request.tools if isinstance(t, Tool) and t.raw is not None}
         self._unfinished: list[int] = []
         self._finish: Finish | None = None
         self._report: UsageReport | None = None
@@ -101,21 +110,18 @@ class StreamEncoder:
             case TextDelta():
                 self._say("output_text", _TEXT, event.text, out)
             case ToolCallDelta():
-                index, pieces = self._calls[event.index]
-                pieces.append(event.arguments)
-                item_id = orjson.dumps(self._output[index]["id"])
-                out.append(_ARGUMENTS % (self._next(), item_id, index, orjson.dumps(event.arguments)))
+                index, called = self._calls[event.index]
+                said = called.feed(event.arguments)
+                item_id = orjson.dumps(called.item["id"])
+                if called.plain:
+                    out.append(_ARGUMENTS % (self._next(), item_id, index, orjson.dumps(said)))
+                elif said:
+                    out.append(_INPUT % (self._next(), item_id, index, orjson.dumps(said)))
             case ToolCallStart():
                 self._close_open(out)
                 self._seal(event.signature, out)
-                item = {
-                    "type": "function_call",
-                    "id": self._id("fc"),
-                    "call_id": event.id,
-                    "name": event.name,
-                }
-                item |= {"arguments": "", "status": "in_progress"}
-                self._calls[event.index] = (self._add(item, out), [])
+                called = Called(self._tools.get(event.name), event.id, event.name, self._number())
+                self._calls[event.index] = (self._add(called.item, out), called)
                 self._unfinished.append(event.index)
             case ReasoningDelta():
                 self._think(event, out)
@@ -237,13 +243,12 @@ class StreamEncoder:
     def _close_items(self, out: list[bytes]) -> None:
         self._close_open(out)
         for number in self._unfinished:
-            index, pieces = self._calls[number]
-            item = self._output[index]
-            item["arguments"] = "".join(pieces) or "{}"
-            item["status"] = "completed"
-            told = {"item_id": item["id"], "output_index": index, "name": item["name"]}
-            name = "response.function_call_arguments.done"
-            self._emit(name, {**told, "arguments": item["arguments"]}, out)
+            index, called = self._calls[number]
+            item = called.item
+            ended = called.close()
+            if ended is not None:
+                name, told = ended
+                self._emit(name, {"item_id": item["id"], "output_index": index, **told}, out)
             self._emit("response.output_item.done", {"output_index": index, "item": item}, out)
         self._unfinished.clear()
 
@@ -278,8 +283,11 @@ class StreamEncoder:
         return {"item_id": item["id"], "output_index": index, key: 0, **more}
 
     def _id(self, prefix: str) -> str:
+        return f"{prefix}{self._number()}"
+
+    def _number(self) -> str:
         assert self._head is not None
-        return f"{prefix}{signatures.MINTED}{self._head['id'].removeprefix('resp_')}_{len(self._output)}"
+        return f"{signatures.MINTED}{self._head['id'].removeprefix('resp_')}_{len(self._output)}"
 
     def _next(self) -> int:
         self._sequence += 1
@@ -336,7 +344,10 @@ def _head(start: Start, request: Request) -> Json:
         "reasoning": {"effort": thinking.effort if thinking else None, "summary": None},
         "store": False,
         "temperature": request.temperature,
-        "text": {"format": responses_body.encode_format(wanted) if wanted else {"type": "text"}},
+        "text": {
+            "format": responses_body.encode_format(wanted) if wanted else {"type": "text"},
+            **({"verbosity": request.verbosity} if request.verbosity else {}),
+        },
         "tool_choice": responses_body.encode_tool_choice(request) or "auto",
         "tools": tools,
         "top_p": request.top_p,

@@ -218,7 +218,9 @@ class _Sound(Call):
         return relay
 
     def _body(self, arm: Arm) -> bytes:
-        return rewrite(self.request.raw, self.request.document, arm=arm, ask_usage=False)
+        return rewrite(
+            self.request.raw, self.request.document, arm=arm, ask_usage=False, dropped=self.dropped
+        )
 
     def _headers(self, arm: Arm) -> Sequence[tuple[bytes, bytes]]:
         return arm.headers

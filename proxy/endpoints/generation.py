@@ -66,6 +66,7 @@ async def get(gateway: Gateway, http: Incoming, principal: Principal, _rest: str
                     {**row, "message": gateway.mask.text(str(row.get("message", "")))}
                     for row in decision.attempts
                 ],
+                "dropped": decision.dropped,
                 "propensity": decision.propensity,
                 "probabilities": {
                     name: float(p) for name, p in zip(decision.arms, decision.probabilities, strict=True)

@@ -28,7 +28,7 @@ def _kept(dialect: str, body: dict) -> None:
         {
             "type": "tool_result",
             "tool_use_id": "t",
-            "content": [{"type": "tool_reference", "tool_name": "a"}],
+            "content": [{"type": "of_the_next_beta", "x": 1}],
         },
         {"type": "of_the_next_beta", "x": 1},
     ],

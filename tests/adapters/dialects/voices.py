@@ -49,7 +49,7 @@ CHAT = Voice(
     finishes={name: name for name in ("stop", "length", "tool_calls", "content_filter")},
     tiers=st.just("flex"),
     annotation={"type": "url_citation", "url_citation": {"url": "https://host"}},
-    builtin={"type": "custom", "custom": {"name": "shell"}},
+    builtin={"type": "browser_search"},
     extra="prediction",
 )
 

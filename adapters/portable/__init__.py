@@ -1,0 +1,10 @@
+"""A request as any vendor can take it: what only the client's own dialect knows is told otherwise, left out, or refused.
+
+`hints` is data: the fields of each dialect that change nothing in an answer that the client couldn't live without, and
+the demands that no other vendor can meet. `tools` leaves out what only the vendor itself could run. `retold` says what
+an earlier turn held in words that everybody reads. What is left out is noted in `Request.dropped`.
+"""
+
+from adapters.portable.carry import portable
+
+__all__ = ["portable"]

@@ -10,16 +10,24 @@ from adapters.errors import ErrorKind, ProviderError
 # A generated image comes as one event of some megabytes; a stream that never ends its event has to fail.
 MAX_EVENT_BYTES = 32 * 1024 * 1024
 
+# What comes in place of a stream is an error, and those are short.
+MAX_STRAY_BYTES = 64 * 1024
+
+_FIELDS = (b":", b"data", b"event", b"id", b"retry")
+
 SseEvent = tuple[str, bytes]
 """(event name, "" when the stream gave none; data, lines joined by LF)."""
 
 
 class SseSplitter:
-    """Incremental: any splitting of the input gives the same events. Holds at most one event."""
+    """Incremental: any splitting of the input gives the same events. Holds at most one event. Lines that no stream of
+    events has are kept in `stray`, as long as there are few.
+    """
 
-    __slots__ = ("_after_cr", "_data", "_fresh", "_limit", "_name", "_partial", "_size")
+    __slots__ = ("_after_cr", "_data", "_fresh", "_limit", "_name", "_partial", "_size", "stray")
 
     def __init__(self, limit: int = MAX_EVENT_BYTES) -> None:
+        self.stray = b""
         self._limit = limit
         self._partial: list[bytes] = []
         self._data: list[bytes] = []
@@ -83,6 +91,8 @@ class SseSplitter:
             self._name = line[6:].removeprefix(b" ").decode("utf-8", "replace")
         elif line == b"data":
             self._data.append(b"")
+        elif len(self.stray) < MAX_STRAY_BYTES and not _is_field(line):
+            self.stray += line[:MAX_STRAY_BYTES] + b"\n"
 
     def _check(self) -> None:
         if self._size > self._limit:
@@ -92,3 +102,8 @@ class SseSplitter:
             raise ProviderError(
                 ErrorKind.UPSTREAM, f"An event of the stream is larger than {self._limit} bytes."
             )
+
+
+def _is_field(line: bytes) -> bool:
+    """Says whether a line is a field without use here, a comment, or the beginning of either."""
+    return line.startswith(_FIELDS) or any(field.startswith(line) for field in _FIELDS)

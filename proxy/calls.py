@@ -17,6 +17,7 @@ from adapters.dialect import Dialect
 from adapters.errors import ErrorKind, Inexpressible, InvalidRequest, ProviderError
 from adapters.history import Returned, fits, fitted
 from adapters.portable import portable
+from adapters.usage import settle
 from bandit import Context
 from proxy.arms import Arm
 from proxy.errors import Refusal, invalid
@@ -91,17 +92,23 @@ class _Named:
 class _Bill:
     """What an answer costs: the client is told, and then the record asks for the same."""
 
-    __slots__ = ("_cost", "_price", "_priced", "_usage")
+    __slots__ = ("_cost", "_input_tokens", "_price", "_priced", "_usage", "relay")
 
-    def __init__(self, arm: Arm) -> None:
+    def __init__(self, arm: Arm, input_tokens: int) -> None:
         self._price = arm.price
         self._priced = arm.priced
+        self._input_tokens = input_tokens
         self._usage: Usage | None = None
         self._cost: float | None = None
+        self.relay: Relay | None = None
 
     def cost(self, usage: Usage) -> float | None:
-        """Returns US dollars; None where nobody knows the price and the provider reported no bill."""
+        """Returns US dollars; None where nobody knows the price and the provider reported no bill. Completes the counts
+        with estimates first.
+        """
         if usage is not self._usage:
+            if self.relay is not None:
+                settle(usage, self._input_tokens, self.relay.said)
             self._usage = usage
             self._cost = self._price.cost(usage) if self._priced else usage.cost_usd
         return self._cost
@@ -176,6 +183,8 @@ class Call:
                 finally:
                     # They hold each other: left so, the answer would stay until the cycle collector comes.
                     relay.exchange = None
+                    if self._bill is not None:
+                        self._bill.relay = None
                 if ending.error is None:
                     if gateway.health.succeeded(arm.index):
                         log.warning("%s answers again", arm.name)
@@ -192,8 +201,8 @@ class Call:
 
     def _dispatch(self, arm: Arm, reply: StreamReply | None) -> Relay:
         gateway, request = self.gateway, self.request
-        self._bill = _Bill(arm)
-        cost_of = self._bill.cost
+        self._bill = bill = _Bill(arm, request.input_tokens)
+        cost_of = bill.cost
         pipe: Pipe
         self.dropped = []
         mended = None
@@ -235,7 +244,7 @@ class Call:
         choices = request.document.get("n")
         if isinstance(choices, int):
             relay.choices = choices
-        self.relay = relay
+        self.relay = bill.relay = relay
         self.at, self.started = gateway.clock.now(), gateway.loop.time()
         gateway.health.dispatched(arm.index, self.started)
         head = arm.head(stream=request.stream) + self._betas(arm)
@@ -394,14 +403,15 @@ class Call:
     def _record(self, arm: Arm, relay: Relay, status: str, error: ProviderError | None) -> None:
         pipe, plan, request = relay.pipe, self.plan, self.request
         usage = pipe.usage
-        if usage is None and (status == "ok" or relay.first_content_at is not None):
-            usage = Usage(input=request.input_tokens, output=relay.chunks, estimated=True)
+        if status == "ok" or relay.first_content_at is not None:
+            usage = Usage() if usage is None else usage
+            settle(usage, request.input_tokens, relay.said)
         # Not by the clock of the end, which may have been set since.
         ended = self.gateway.loop.time()
         finished = self.at + max(0.0, ended - self.started)
         cost = None
         if usage is not None:
-            cost = (self._bill or _Bill(arm)).cost(usage)
+            cost = (self._bill or _Bill(arm, request.input_tokens)).cost(usage)
         ttft = None
         if request.stream and relay.first_content_at is not None:
             ttft = max(0.0, relay.first_content_at - self.started)

@@ -21,8 +21,10 @@ cdef class Passage:
     cdef bytes _tail
     cdef bytes _lead
     cdef Py_ssize_t _rest
+    cdef Py_ssize_t _frame
     cdef public bint open
     cdef public Py_ssize_t chunks
+    cdef public Py_ssize_t said
 
     @cython.locals(size=Py_ssize_t, start=Py_ssize_t, line=bytes, sent=Py_ssize_t)
     cpdef int let(self, bytes read) except -1

@@ -71,6 +71,7 @@ class Passage:
     """Lets a connection's reads through to a client: the protocol of its transport while it is `open`, and after.
 
     What it doesn't let through goes to the connection, which then parses what comes until it `expect`s again.
+    `said` counts the bytes of content that went through, `chunks` the reads.
     `client.transport` is None when the client has left, `client.paused` says that it is slow.
     """
 
@@ -80,13 +81,15 @@ class Passage:
         self._socket = _plain_socket(transport) if cython.compiled else -1
         self._lines = SIZE_LINES
         self._head = self._tail = self._lead = b""
-        self._rest = 0
+        self._rest = self._frame = 0
         self.open = False
         self.chunks = 0
+        self.said = 0
 
-    def expect(self, head: bytes, tail: bytes, rest: int, lead: bytes = b"") -> None:
-        """Opens it for ordinary events, see `adapters.dialect.Ordinary`."""
+    def expect(self, head: bytes, tail: bytes, rest: int, lead: bytes = b"", frame: int = 0) -> None:
+        """Opens it for ordinary events, see `adapters.dialect.Ordinary`; `frame` bytes of each are no content."""
         self._head, self._tail, self._rest, self._lead = head, tail + b"\r\n", rest + 2, lead
+        self._frame = frame + 2
         self.open = True
 
     def stand_in(self, connection: Connection, upstream: asyncio.Transport) -> None:
@@ -135,6 +138,7 @@ class Passage:
         ):
             return _LEFT
         self.chunks += 1
+        self.said += size - start - self._frame
         # What the transport would do, in a third of its instructions. It closes its socket only after it has told
         # the client's protocol.
         if (

@@ -22,12 +22,14 @@ from adapters.canonical import (
     RefusalDelta,
     Start,
     TextDelta,
+    ToolCallDelta,
     ToolCallStart,
     Usage,
     UsageReport,
 )
 from adapters.dialect import Dialect, Ordinary, StreamDecoder, StreamEncoder
-from adapters.errors import ErrorKind, ProviderError, Truncated
+from adapters.errors import ErrorKind, ProviderError, Truncated, retry_after_s
+from adapters.usage import size_of
 from proxy.buffers import Account
 from proxy.masking import Mask
 from proxy.passage import Passage
@@ -56,7 +58,7 @@ _END_OF_ANSWER_S = 2.0
 _LACK_RETRY_S = 1.0
 """When to ask again whoever could open no connection: descriptors come back as other calls end."""
 
-_CONTENT = (TextDelta, ReasoningDelta, RefusalDelta, ToolCallStart, MediaDelta)
+_SPOKEN = (TextDelta, ReasoningDelta, RefusalDelta)
 
 
 class Pipe(Protocol):
@@ -67,6 +69,8 @@ class Pipe(Protocol):
     usage: Usage | None
     finish: str | None
     content: bool
+    said: int
+    frame: int
     done: bool
 
     @property
@@ -95,6 +99,8 @@ class _Watcher:
         self.usage: Usage | None = None
         self.finish: str | None = None
         self.content = False
+        self.said = 0
+        self.frame = 0
         self.done = False
         self._ended: set[int] = set()
 
@@ -104,8 +110,17 @@ class _Watcher:
 
     def watch(self, events: Sequence[Event]) -> None:
         for event in events:
-            if isinstance(event, _CONTENT):
+            if isinstance(event, _SPOKEN):
                 self.content = True
+                self.said += size_of(event.text)
+            elif isinstance(event, ToolCallDelta):
+                self.said += size_of(event.arguments)
+            elif isinstance(event, ToolCallStart):
+                self.content = True
+                self.said += size_of(event.name)
+            elif isinstance(event, MediaDelta):
+                self.content = True
+                self.said += size_of(event.transcript)
             elif isinstance(event, Start):
                 self.id = self.id or event.id
                 self.model = self.model or event.model
@@ -208,7 +223,6 @@ class Relay:
         "_mask",
         "_passage",
         "_passed",
-        "_read",
         "_reply",
         "_tasks",
         "account",
@@ -251,15 +265,15 @@ class Relay:
         self.first_content_at: float | None = None
         self.forwarded = False
         self.last_write_at = loop.time()
-        self._read = 0
         self.account: Account | None = None  # what the client's request makes us keep
         self._kept = 0
         self.choices = 1  # as many as were asked for
 
     @property
-    def chunks(self) -> int:
-        """Reads that brought something of an answer."""
-        return self._read + (0 if self._passage is None else self._passage.chunks)
+    def said(self) -> int:
+        """Bytes of content so far, about."""
+        passage = self._passage
+        return max(0, self.pipe.said + (0 if passage is None else passage.said))
 
     # -- the upstream's side -----------------------------------------------------------------------
 
@@ -289,7 +303,6 @@ class Relay:
         except Exception as error:  # noqa: BLE001  whatever an upstream can send
             self._abort(_unreadable(error))
             return
-        self._read += 1
         if self.first_content_at is None and pipe.content:
             self.first_content_at = self._loop.time()
         if pipe.done:
@@ -331,7 +344,7 @@ class Relay:
             passage = self._passage = self._reply.passage()
             if passage is None:
                 return None
-        passage.expect(*ordinary)
+        passage.expect(*ordinary, self.pipe.frame)
         return passage
 
     def hold(self) -> None:
@@ -447,15 +460,19 @@ class Relay:
         self._end(Ending(error))
 
     def _told(self, status: int, body: bytearray) -> ProviderError:
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers}
         try:
-            return self._decode_error(status, headers, self._mask.body(bytes(body)))
+            return self._decode_error(status, self._header_map(), self._mask.body(bytes(body)))
         except Exception as error:  # noqa: BLE001  whatever an upstream can send
             return _unreadable(error)
+
+    def _header_map(self) -> dict[str, str]:
+        return {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers}
 
     def _end(self, ending: Ending) -> None:
         error = ending.error
         if error is not None:
+            if error.retry_after_s is None and error.kind is ErrorKind.RATE_LIMIT:
+                error.retry_after_s = retry_after_s(self._header_map())
             self._let_go()
             self._mask.error(error)
             # Its frames hold us, and all that was kept of the answer, as we hold it.

@@ -16,8 +16,9 @@ from adapters.dialects import (
     anthropic_tap,
     anthropic_writer,
 )
-from adapters.dialects.event_tap import parsed_body
-from adapters.errors import ErrorKind, ProviderError
+from adapters.dialects.loose import count
+from adapters.dialects.no_answer import no_answer, whole_object
+from adapters.errors import ProviderError
 
 COUNT_PATH = "/v1/messages/count_tokens"
 decode_count_request = anthropic_request.decode_count_request
@@ -31,10 +32,10 @@ def encode_count(input_tokens: int) -> bytes:
 
 def decode_count(body: bytes) -> int:
     """Reads the answer of count_tokens. Raises ProviderError."""
-    raw = parsed_body(body)
-    number = raw.get("input_tokens")
-    if not isinstance(number, int):
-        raise ProviderError(ErrorKind.UPSTREAM, "The provider counted no tokens.", 200)
+    raw = whole_object(body)
+    number = count(raw.get("input_tokens"))
+    if number is None:
+        raise no_answer(raw)
     return number
 
 

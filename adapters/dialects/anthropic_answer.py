@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import orjson
-
-from adapters import lenient
 from adapters.canonical import (
     Annotations,
     Event,
@@ -29,6 +25,14 @@ from adapters.dialects.anthropic_usage import FINISH, Counters
 from adapters.dialects.event_tap import whole_pieces
 from adapters.dialects.fields import object_text
 from adapters.dialects.loose import word
+from adapters.dialects.no_answer import (
+    ended_in_error,
+    event_object,
+    is_error,
+    no_answer,
+    unanswered,
+    whole_object,
+)
 from adapters.errors import ErrorKind, ProviderError, Truncated
 from adapters.halves import Halves
 from adapters.sse import SseSplitter
@@ -53,7 +57,7 @@ class StreamDecoder:
         events = self._events([] if self.done else whole_pieces(self._splitter.close()))
         if self._failure is not None:
             raise self._failure
-        return events + self._answer.close()
+        return events + self._answer.close(self._splitter.stray)
 
     def _events(self, pieces: list[tuple[str, bytes]]) -> list[Event]:
         if self._failure is not None:
@@ -63,8 +67,9 @@ class StreamDecoder:
             for _, data in pieces:
                 if self.done:
                     break
-                self._answer.event(_parsed(data, self.halves.loads), out)
-                self.done = self._answer.ended
+                if not data.startswith(b"[DONE]"):  # what servers like it say
+                    self._answer.event(event_object(data, self.halves.loads), out)
+                    self.done = self._answer.ended
         except ProviderError as error:
             self._failure = error
         except (KeyError, TypeError, AttributeError) as error:
@@ -75,27 +80,29 @@ class StreamDecoder:
 
 
 def decode_answer(body: bytes) -> list[Event]:
-    raw = _parsed(body)
-    if raw.get("type") == "error" or "content" not in raw:
-        raise error_of(raw, 200)
+    raw = whole_object(body)
+    check(raw)
     answer = _Answer()
     out: list[Event] = []
-    answer.start(raw, out)
-    for index, block in enumerate(raw["content"] or ()):
+    out.append(Start(word(raw.get("id")), word(raw.get("model"))))
+    for index, block in enumerate(raw["content"]):
         answer.block(index, block, out)
         answer.stop(index, out)
-    answer.finish(raw, out)
+    answer.finish({**raw, "stop_reason": raw.get("stop_reason") or "end_turn"}, out)
     return out + answer.close()
 
 
-def _parsed(data: bytes, loads: Callable[[bytes], Any] = lenient.loads) -> Json:
-    try:
-        raw = loads(data)
-    except orjson.JSONDecodeError as error:
-        raise ProviderError(ErrorKind.UPSTREAM, "The provider sent no valid JSON.", 200) from error
-    if not isinstance(raw, dict):
-        raise ProviderError(ErrorKind.UPSTREAM, "The provider sent no JSON object.", 200)
-    return raw
+def check(raw: Json) -> None:
+    """Raises ProviderError for a body that is no message: see `no_answer`."""
+    content = raw.get("content")
+    if raw.get("type") == "error" or raw.get("error"):
+        raise error_of(raw, 200)
+    if not isinstance(content, list):
+        raise no_answer(raw)
+    if not raw.get("stop_reason") and not any(
+        isinstance(block, dict) and block.get("type") for block in content
+    ):
+        raise no_answer(raw)
 
 
 class _Block:
@@ -113,9 +120,11 @@ class _Block:
 
 
 class _Answer:
-    __slots__ = ("_blocks", "_calls", "_counters", "_finished", "_length", "ended")
+    __slots__ = ("_blocks", "_calls", "_counters", "_finished", "_length", "_odd", "_spoke", "ended")
 
     def __init__(self) -> None:
+        self._odd: Json | None = None
+        self._spoke = False
         self._counters = Counters()
         self._blocks: dict[int, _Block] = {}
         self._calls = 0
@@ -139,22 +148,29 @@ class _Answer:
                 self._report(out)
             case "error":
                 raise error_of(raw)
+            case None if is_error(raw):
+                raise no_answer(raw)
+            case None:
+                self._odd = self._odd or raw
             case _:
                 # ping, and whatever the API adds later: its rules ask clients to pass over the unknown.
                 pass
 
-    def close(self) -> list[Event]:
+    def close(self, stray: bytes = b"") -> list[Event]:
         if not self._finished:
-            raise Truncated("The stream ended without a stop reason.")
+            if self._spoke and not stray:
+                raise Truncated("The stream ended without a stop reason.")
+            raise unanswered(None if self._spoke else self._odd, stray)
         out: list[Event] = []
         self._report(out)
         return out
 
     def start(self, message: Json, out: list[Event]) -> None:
-        self._counters.add(message.get("usage"))
+        self._counters.begin(message.get("usage"))
         out.append(Start(word(message.get("id")), word(message.get("model"))))
 
     def block(self, index: int, raw: Json, out: list[Event]) -> None:
+        self._spoke = True
         block = self._blocks[index] = _Block(raw, self._length)
         match raw.get("type"):
             case "text":
@@ -219,7 +235,7 @@ class _Answer:
             case _:
                 raw = block.raw
                 if block.pieces:
-                    raw = {**raw, "input": _parsed("".join(block.pieces).encode())}
+                    raw = {**raw, "input": event_object("".join(block.pieces).encode())}
                 out.append(Opaque(NAME, raw))
 
     def finish(self, raw: Json, out: list[Event]) -> None:
@@ -227,6 +243,8 @@ class _Answer:
         reason = raw.get("stop_reason")
         if reason is None or self._finished:
             return
+        if reason == "error":
+            raise ended_in_error(reason, raw)
         self._finished = True
         details = raw.get("stop_details")
         if isinstance(details, dict) and isinstance(details.get("explanation"), str):

@@ -10,6 +10,7 @@ import orjson
 
 from adapters import lenient
 from adapters.canonical import Json
+from adapters.dialects import openai_errors
 from adapters.errors import ErrorKind, ProviderError, classify, redact, retry_after_s
 
 _WORDS = {
@@ -43,15 +44,23 @@ def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> Provid
 
 
 def error_of(raw: Any, status: int | None = None) -> ProviderError:
-    """Decodes an error object, `{"type": "error", "error": {"type", "message"}}`, of a body or a stream."""
+    """Decodes an error object, `{"type": "error", "error": {"type", "message"}}`, of a body or a stream, or what
+    another vendor's server sends in its place.
+    """
     inner = raw.get("error") if isinstance(raw, dict) else None
     word = message = None
     if isinstance(inner, dict):
         word, message = inner.get("type"), inner.get("message")
-    if not isinstance(message, str) or not message:
-        message = f"The provider answered {status}." if status else "The provider broke off the stream."
-    kind = ErrorKind.QUOTA if _SPENT.search(message) else classify(status, message, word)
-    return ProviderError(kind, redact(message), status, redact(word) if isinstance(word, str) else None)
+    if not isinstance(message, str) or not message or not isinstance(word, str):
+        error = openai_errors.error_of(raw, status)
+        if error.message == openai_errors.NO_REASON:
+            error.message = (
+                f"The provider answered {status}." if status else "The provider broke off the stream."
+            )
+        return error
+    told = None if status is None or status < 400 else status
+    kind = ErrorKind.QUOTA if _SPENT.search(message) else classify(told, message, word)
+    return ProviderError(kind, redact(message), status, redact(word))
 
 
 def error_object(error: ProviderError) -> Json:

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import re
+from typing import Any
+
+import orjson
 
 from adapters.canonical import Json
 from adapters.dialect import CostOf
+from adapters.dialects.anthropic_answer import check
 from adapters.dialects.anthropic_errors import error_of
 from adapters.dialects.anthropic_usage import FINISH, Counters
 from adapters.dialects.event_tap import BodyTap, EventTap
 from adapters.dialects.loose import word
+from adapters.dialects.no_answer import ended_in_error
+from adapters.usage import size_of
+
+_SPOKEN = ("text", "thinking", "partial_json")
 
 
 class StreamTap(EventTap):
     end_mark = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
-    deltas = re.compile(rb'event: ?content_block_delta\ndata: ?\{"type": ?"content_block_delta",')
+    member = "type"
+    deltas = re.compile(
+        rb'event: ?content_block_delta\ndata: ?\{"type": ?"content_block_delta",'
+        rb'(?: ?"index": ?\d+, ?"delta": ?\{"type": ?"\w+",)?'
+    )
+    spoken = re.compile(rb'"(?:text|thinking|partial_json)": ?"((?:[^"\\]++|\\.)*+)"')
 
     def __init__(self, cost_of: CostOf) -> None:
         super().__init__(cost_of)
@@ -24,16 +37,20 @@ class StreamTap(EventTap):
         # A quote inside a JSON string is escaped, so these can only be the events' own types.
         return (
             b'"message_' in data
+            or b'"content_block_st' in data
             or b'"error"' in data
             or (b'"type": "' in data and b'"content_block_' not in data)
         )
+
+    def said_in(self, raw: Json) -> int:
+        return said_by(raw.get("delta") or raw.get("content_block"))
 
     def event(self, raw: Json) -> bool:
         match raw.get("type"):
             case "message_start":
                 message = raw.get("message") or {}
                 self.id, self.model = word(message.get("id")), word(message.get("model"))
-                self._counters.add(message.get("usage"))
+                self._counters.begin(message.get("usage"))
                 self.usage = self._counters.usage()
             case "content_block_start":
                 block = raw.get("content_block") or {}
@@ -45,7 +62,7 @@ class StreamTap(EventTap):
                 self._counters.add(usage)
                 reason = (raw.get("delta") or {}).get("stop_reason")
                 if reason is not None:
-                    self.finish = FINISH.get(reason, "stop")
+                    self.finish = _finish(reason, raw)
                 return self.price(self._counters.usage(), usage)
             case "message_stop":
                 self.done = True
@@ -58,11 +75,25 @@ class StreamTap(EventTap):
 
 class AnswerTap(BodyTap):
     def answer(self, raw: Json) -> bool:
-        if raw.get("type") == "error" or "content" not in raw:
-            raise error_of(raw, 200)
+        check(raw)
+        self.said = sum(map(said_by, raw["content"]))
         self.id, self.model = word(raw.get("id")), word(raw.get("model"))
         if raw.get("stop_reason") is not None:
-            self.finish = FINISH.get(raw["stop_reason"], "stop")
+            self.finish = _finish(raw["stop_reason"], raw)
         counters = Counters()
         counters.add(raw.get("usage"))
         return self.price(counters.usage(), raw.get("usage"))
+
+
+def _finish(reason: str, raw: Json) -> str:
+    if reason == "error":  # no word of the API, but of servers like it
+        raise ended_in_error(reason, raw)
+    return FINISH.get(reason, "stop")
+
+
+def said_by(block: Any) -> int:
+    """Returns the bytes of content in a block, or in a piece of one."""
+    if not isinstance(block, dict):
+        return 0
+    said = sum(size_of(value) for name in _SPOKEN if isinstance(value := block.get(name), str))
+    return said + (len(orjson.dumps(block["input"])) if block.get("input") else 0)

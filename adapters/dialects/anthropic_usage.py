@@ -33,17 +33,24 @@ STOP_REASON = {
 class Counters:
     """Gathers the usage objects of one answer."""
 
-    __slots__ = ("_cost", "_counts", "_thinking", "tier")
+    __slots__ = ("_cost", "_counts", "_reported", "_thinking", "tier")
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
+        self._reported = False
         self._thinking: int | None = None
         self._cost: float | None = None
         self.tier: str | None = None
 
+    def begin(self, raw: Any) -> None:
+        """Adds the usage of a stream's first event, whose output tokens only hold the place of the count."""
+        if isinstance(raw, dict):
+            self.add({name: value for name, value in raw.items() if name != "output_tokens"})
+
     def add(self, raw: Any) -> None:
         if not isinstance(raw, dict):
             return
+        self._reported = True
         for name in (
             "input_tokens",
             "output_tokens",
@@ -69,8 +76,8 @@ class Counters:
         self._cost = self._cost if cost is None else cost
 
     def usage(self) -> Usage | None:
-        """Returns the counts so far in canonical form, None when there were none."""
-        if not self._counts:
+        """Returns the counts so far in canonical form, None where no usage was reported."""
+        if not self._reported:
             return None
         fresh = self._counts.get("input_tokens")
         read = self._counts.get("cache_read_input_tokens")

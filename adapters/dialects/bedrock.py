@@ -14,6 +14,7 @@ from adapters.canonical import (
     ReasoningDelta,
     Request,
     TextDelta,
+    ToolCallDelta,
     ToolCallStart,
     UsageReport,
 )
@@ -21,13 +22,19 @@ from adapters.dialect import CostOf, Dialect, Tap
 from adapters.dialects import bedrock_answer, bedrock_request
 from adapters.dialects.event_tap import BodyTap, Watch
 from adapters.errors import ProviderError, Truncated
+from adapters.usage import size_of
 
 
 def _note(tap: Watch, events: Sequence[Event]) -> None:
     for event in events:
         match event:
-            case TextDelta() | ReasoningDelta() | ToolCallStart():
+            case TextDelta() | ReasoningDelta():
                 tap.content = True
+                tap.said += size_of(event.text)
+            case ToolCallStart():
+                tap.content = True
+            case ToolCallDelta():
+                tap.said += size_of(event.arguments)
             case Finish():
                 tap.finish = event.reason
             case UsageReport():

@@ -28,9 +28,15 @@ from adapters.dialect import CostOf
 from adapters.dialects import signatures
 from adapters.dialects.bedrock_frames import FrameReader, frame
 from adapters.dialects.bedrock_request import NAME
-from adapters.dialects.event_tap import parsed_body
 from adapters.dialects.fields import object_text, parsed_arguments
-from adapters.dialects.loose import count
+from adapters.dialects.loose import count, word
+from adapters.dialects.no_answer import (
+    ENDS_WITHOUT_MESSAGE,
+    ended_in_error,
+    no_answer,
+    unanswered,
+    whole_object,
+)
 from adapters.errors import (
     ErrorKind,
     Inexpressible,
@@ -41,6 +47,7 @@ from adapters.errors import (
     retry_after_s,
 )
 from adapters.halves import Halves
+from adapters.sse import MAX_STRAY_BYTES
 
 FINISH: dict[str, FinishReason] = {
     "end_turn": "stop",
@@ -121,13 +128,19 @@ class StreamDecoder:
         self._finished = False
         self.halves = Halves()
         self.done = False
+        self._spoke = False
+        self._framed = False
+        self._stray = b""
 
     def feed(self, data: bytes) -> list[Event]:
         if self._failure is not None:
             raise self._failure
         out: list[Event] = []
+        if not self._framed:
+            self._stray += data[: MAX_STRAY_BYTES - len(self._stray)]
         try:
             for kind, name, payload in self._frames.feed(data):
+                self._framed = True
                 raw = self.halves.loads(payload)
                 if kind != "event":
                     raise _failure(name, raw, None)
@@ -135,7 +148,7 @@ class StreamDecoder:
                 if self.done:
                     break
         except ProviderError as error:
-            self._failure = error
+            self._failure = error if self._framed or not _is_text(self._stray) else None
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             self._failure = ProviderError(
                 ErrorKind.UPSTREAM, f"An event of the stream is broken: {error}.", 200
@@ -148,14 +161,18 @@ class StreamDecoder:
         if self._failure is not None:
             raise self._failure
         if not self._finished:
-            raise Truncated("The stream ended without a stop reason.")
+            if self._spoke:
+                raise Truncated("The stream ended without a stop reason.")
+            raise unanswered(None, self._stray if not self._framed and _is_text(self._stray) else b"")
         return []
 
     def _event(self, name: str, raw: Json, out: list[Event]) -> None:
         match name:
             case "contentBlockDelta":
+                self._spoke = True
                 self._delta(raw, out)
             case "contentBlockStart":
+                self._spoke = True
                 if call := (raw.get("start") or {}).get("toolUse"):
                     number = self._calls[raw["contentBlockIndex"]] = len(self._calls)
                     self._empty.add(number)
@@ -167,6 +184,8 @@ class StreamDecoder:
             case "messageStart":
                 out.append(Start())
             case "messageStop":
+                if not self._spoke and not raw.get("stopReason"):
+                    raise no_answer(raw)
                 self._finished = True
                 out.append(_finish(raw))
             case "metadata":
@@ -200,17 +219,17 @@ def _thought(raw: Json) -> ReasoningDelta:
 
 def _finish(raw: Json) -> Finish:
     reason = raw.get("stopReason") or "end_turn"
+    if FINISH.get(reason) == "error":
+        raise ended_in_error(reason, raw)
     stop = (raw.get("additionalModelResponseFields") or {}).get("stop_sequence")
     return Finish(FINISH.get(reason, "stop"), reason, stop if isinstance(stop, str) else None)
 
 
 def decode_answer(body: bytes) -> list[Event]:
-    raw = parsed_body(body)
-    if "output" not in raw:
-        raise _failure("", raw, 200)
+    raw = whole_object(body)
     out: list[Event] = [Start()]
     calls = 0
-    for block in raw["output"]["message"]["content"]:
+    for block in _content(raw):
         if "text" in block:
             out.append(TextDelta(block["text"]))
         elif "toolUse" in block:
@@ -226,6 +245,26 @@ def decode_answer(body: bytes) -> list[Event]:
     if isinstance(raw.get("usage"), dict):
         out.append(UsageReport(decode_usage(raw["usage"])))
     return out
+
+
+def _content(raw: Json) -> list[Json]:
+    """Returns the blocks of a whole answer. Raises ProviderError for what is none: see `no_answer`."""
+    output = raw.get("output")
+    message = output.get("message") if isinstance(output, dict) else None
+    content = message.get("content") if isinstance(message, dict) else None
+    ended = FINISH.get(word(raw.get("stopReason")) or "")
+    if raw.get("error") or not isinstance(content, list):
+        if raw.get("error") or ended not in ENDS_WITHOUT_MESSAGE:
+            raise no_answer(raw)
+        return []
+    if not content and ended is None:
+        raise no_answer(raw)
+    return content
+
+
+def _is_text(data: bytes) -> bool:
+    """Says whether what came is no frame: frames begin with their length, which is less than 16 MiB."""
+    return not data.startswith(b"\0")
 
 
 class StreamEncoder:

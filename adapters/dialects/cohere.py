@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from adapters.canonical import Event, Json, Request
 from adapters.dialect import CostOf, Dialect, StreamDecoder, StreamEncoder, Tap
 from adapters.dialects import openai_errors
-from adapters.dialects.cohere_answer import FINISH, CohereStreamDecoder, decode_answer, read_usage
+from adapters.dialects.cohere_answer import (
+    CohereStreamDecoder,
+    check,
+    decode_answer,
+    end_of,
+    read_usage,
+    said_by,
+)
 from adapters.dialects.cohere_reply import CohereStreamEncoder, encode_answer
 from adapters.dialects.cohere_request import NAME, decode_request, encode_request
 from adapters.dialects.event_tap import BodyTap, EventTap
 from adapters.dialects.loose import word
-from adapters.dialects.openai_errors import error_of
+from adapters.dialects.no_answer import no_answer
+from adapters.dialects.openai_usage import details
 from adapters.errors import ProviderError
 
 
@@ -54,19 +62,26 @@ class Cohere:
 
 
 class CohereStreamTap(EventTap):
+    member = "type"
+    spoken = re.compile(rb'"(?:text|thinking|tool_plan|arguments)": ?"((?:[^"\\]++|\\.)*+)"')
+
+    def said_in(self, raw: Json) -> int:
+        return said_by(details(details(raw, "delta"), "message"))
+
     def event(self, raw: Json) -> bool:
         kind = raw.get("type")
-        delta = raw.get("delta") if isinstance(raw.get("delta"), dict) else {}
-        assert isinstance(delta, dict)
+        delta = details(raw, "delta")
+        if raw.get("error"):
+            raise no_answer(raw)
         if kind == "message-start":
             self.id = word(raw.get("id"))
         elif kind in ("content-delta", "tool-plan-delta", "tool-call-start"):
             self.content = True
         elif kind == "message-end":
+            if end_of(delta) is None and not self.content:
+                raise no_answer(raw)
             self.done = True
             return _finish(self, delta)
-        elif kind is None and ("error" in raw or "message" in raw):
-            raise error_of(raw, None)
         return False
 
     def is_telling(self, data: bytes) -> bool:
@@ -75,17 +90,14 @@ class CohereStreamTap(EventTap):
 
 class CohereBodyTap(BodyTap):
     def answer(self, raw: Json) -> bool:
-        if "finish_reason" not in raw:
-            raise error_of(raw, None)
+        check(raw)
         self.id = word(raw.get("id"))
+        self.said = said_by(details(raw, "message"))
         return _finish(self, raw)
 
 
 def _finish(tap: EventTap | BodyTap, raw: Json) -> bool:
-    if raw.get("error") or raw.get("finish_reason") in ("ERROR", "TIMEOUT"):
-        raise error_of({"error": raw.get("error") or "The model failed."}, None)
-    reason: Any = raw.get("finish_reason")
-    tap.finish = FINISH.get(reason, "stop")
+    tap.finish = end_of(raw) or "stop"
     usage = raw.get("usage")
     return tap.price(read_usage(usage), usage) if isinstance(usage, dict) else False
 

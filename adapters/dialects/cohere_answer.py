@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from adapters.canonical import (
     Annotations,
     Event,
@@ -21,13 +19,21 @@ from adapters.canonical import (
     UsageReport,
 )
 from adapters.dialects.loose import first, word
+from adapters.dialects.no_answer import (
+    ENDS_WITHOUT_MESSAGE,
+    ended_in_error,
+    event_object,
+    is_error,
+    no_answer,
+    unanswered,
+    whole_object,
+)
 from adapters.dialects.openai_chat_answer import whole
-from adapters.dialects.openai_chat_tap import parse_answer
-from adapters.dialects.openai_errors import error_of
 from adapters.dialects.openai_usage import details
-from adapters.errors import ErrorKind, ProviderError, Truncated
+from adapters.errors import ProviderError, Truncated
 from adapters.halves import Halves
 from adapters.sse import SseEvent, SseSplitter
+from adapters.usage import size_of
 
 FINISH: dict[Any, FinishReason] = {
     "COMPLETE": "stop",
@@ -50,24 +56,58 @@ def read_usage(raw: Json) -> Usage:
     )
 
 
+def end_of(raw: Json) -> FinishReason | None:
+    """Returns why an answer ended, None before its end. Raises ProviderError for an end that is an error."""
+    native = raw.get("finish_reason")
+    if raw.get("error"):
+        raise no_answer(raw)
+    if not isinstance(native, str) or not native:
+        return None
+    reason = FINISH.get(native, "stop")
+    if reason == "error":
+        raise ended_in_error(native, raw)
+    return reason
+
+
+def check(raw: Json) -> None:
+    """Raises ProviderError for a body that is no answer: see `no_answer`."""
+    ended, message = end_of(raw), raw.get("message")
+    if not isinstance(message, dict):
+        if ended not in ENDS_WITHOUT_MESSAGE:
+            raise no_answer(raw)
+    elif ended is None and not any(message.get(name) for name in ("content", "tool_calls", "tool_plan")):
+        raise no_answer(raw)
+
+
 def _finish(raw: Json) -> list[Event]:
-    reason = raw.get("finish_reason")
-    if raw.get("error") or reason in ("ERROR", "TIMEOUT"):
-        raise error_of({"error": raw.get("error") or f"The model ended with {reason}."}, None)
-    events: list[Event] = [Finish(FINISH.get(reason, "stop"), reason if isinstance(reason, str) else None)]
+    native = raw.get("finish_reason")
+    events: list[Event] = [Finish(end_of(raw) or "stop", native if isinstance(native, str) else None)]
     usage = raw.get("usage")
     if isinstance(usage, dict):
         events.append(UsageReport(read_usage(usage)))
     return events
 
 
+def said_by(message: Json) -> int:
+    """Returns the bytes of content in a message, or in the delta of one."""
+    said = size_of(plan) if isinstance(plan := message.get("tool_plan"), str) else 0
+    content, calls = message.get("content"), message.get("tool_calls")
+    for part in content if isinstance(content, list) else (content,):
+        if isinstance(part, dict):
+            said += sum(
+                size_of(text) for name in ("text", "thinking") if isinstance(text := part.get(name), str)
+            )
+    for call in calls if isinstance(calls, list) else (calls,):
+        if isinstance(call, dict):
+            arguments = details(call, "function").get("arguments")
+            said += size_of(arguments) if isinstance(arguments, str) else 0
+    return said
+
+
 def decode_answer(body: bytes) -> list[Event]:
     """Raises ProviderError or Truncated."""
-    raw = parse_answer(body)
-    if "finish_reason" not in raw:
-        error = error_of(raw, None)
-        error.status = 200
-        raise error
+    raw = whole_object(body)
+    check(raw)
     message = details(raw, "message")
     events: list[Event] = [Start(word(raw.get("id")))]
     if message.get("tool_plan"):
@@ -103,6 +143,8 @@ class CohereStreamDecoder:
         self._calls: dict[int, int] = {}
         self.halves = Halves()
         self.done = False
+        self._spoke = False
+        self._odd: Json | None = None
 
     def feed(self, data: bytes) -> list[Event]:
         if self._failure is not None:
@@ -116,7 +158,9 @@ class CohereStreamDecoder:
         if self._failure is not None:
             raise self._failure
         if not self.done:
-            raise Truncated("The stream ended without its last message.")
+            if self._spoke and not self._splitter.stray:
+                raise Truncated("The stream ended without its last message.")
+            raise unanswered(None if self._spoke else self._odd, self._splitter.stray)
         return events
 
     def _read(self, raw: list[SseEvent]) -> list[Event]:
@@ -134,31 +178,35 @@ class CohereStreamDecoder:
         return events
 
     def _event(self, payload: bytes) -> list[Event]:
-        try:
-            raw = self.halves.loads(payload)
-        except orjson.JSONDecodeError:
-            raise ProviderError(ErrorKind.UPSTREAM, "An event of the stream is not JSON.") from None
-        if not isinstance(raw, dict):
-            raise ProviderError(ErrorKind.UPSTREAM, "An event of the stream is not an object.")
+        raw = event_object(payload, self.halves.loads)
+        if raw.get("error"):
+            raise no_answer(raw)
         delta = details(raw, "delta")
         message = details(delta, "message")
         match raw.get("type"):
             case "message-start":
                 return [Start(word(raw.get("id")))]
             case "content-start" | "content-delta":
+                self._spoke = True
                 return _content(message.get("content"))
             case "tool-plan-delta":
+                self._spoke = True
                 return [ReasoningDelta(message.get("tool_plan") or "")]
             case "citation-start":
                 return [Annotations((message["citations"],))] if message.get("citations") else []
             case "tool-call-start" | "tool-call-delta":
+                self._spoke = True
                 return self._call(raw.get("index") or 0, details(message, "tool_calls"))
             case "message-end":
+                if end_of(delta) is None and not self._spoke:
+                    raise no_answer(raw)
                 events = _finish(delta)
                 self.done = True
                 return events
-            case None if "error" in raw or "message" in raw:
-                raise error_of(raw, None)
+            case None if is_error(raw):
+                raise no_answer(raw)
+            case None:
+                self._odd = self._odd or raw
         return []
 
     def _call(self, slot: int, call: Json) -> list[Event]:

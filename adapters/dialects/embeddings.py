@@ -10,7 +10,8 @@ from typing import Any
 from adapters.canonical import Json, Usage
 from adapters.dialect import CostOf, Tap
 from adapters.dialects.loose import count
-from adapters.dialects.openai_chat_tap import ChatBodyTap, parse_answer
+from adapters.dialects.no_answer import no_answer, whole_object
+from adapters.dialects.openai_body_tap import ChatBodyTap
 from adapters.dialects.openai_fields import fail, integer, string
 from adapters.dialects.openai_usage import decode_usage
 
@@ -68,18 +69,31 @@ def _is_token(item: object) -> bool:
 
 def decode_embeddings(body: bytes) -> EmbeddingAnswer:
     """Raises ProviderError or Truncated."""
-    obj = parse_answer(body)
+    obj = _whole(body)
     vectors = tuple(
-        (item.get("index", i), _vector(item.get("embedding")))
-        for i, item in enumerate(obj.get("data") or ())
-        if isinstance(item, dict)
+        (item.get("index", i), _vector(item.get("embedding"))) for i, item in enumerate(obj["data"])
     )
     raw = obj.get("usage")
-    usage = decode_usage(raw if isinstance(raw, dict) else {})
-    if usage.input is None and isinstance(raw, dict):
+    return EmbeddingAnswer(obj.get("model"), vectors, _usage(raw if isinstance(raw, dict) else {}))
+
+
+def _whole(body: bytes) -> Json:
+    """Raises ProviderError for a body that holds no vectors: what was asked for has one at least."""
+    raw = whole_object(body)
+    data = raw.get("data")
+    if raw.get("error") or not isinstance(data, list) or not data:
+        raise no_answer(raw)
+    if not all(isinstance(item, dict) and item.get("embedding") for item in data):
+        raise no_answer(raw)
+    return raw
+
+
+def _usage(raw: Json) -> Usage:
+    usage = decode_usage(raw)
+    if usage.input is None:
         # Voyage says the total only, which is all input here.
         usage = replace(usage, input=count(raw.get("total_tokens")))
-    return EmbeddingAnswer(obj.get("model"), vectors, usage)
+    return usage
 
 
 def _vector(raw: Any) -> list[float]:
@@ -91,4 +105,4 @@ def _vector(raw: Any) -> list[float]:
 
 def embeddings_tap(cost_of: CostOf) -> Tap:
     """Watches an answer that passes through: usage is noted and its cost spliced in."""
-    return ChatBodyTap(cost_of=cost_of)
+    return ChatBodyTap(cost_of=cost_of, read=_whole, count=_usage)

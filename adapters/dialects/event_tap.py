@@ -15,8 +15,17 @@ import orjson
 from adapters import lenient
 from adapters.canonical import Json, Usage
 from adapters.dialect import CostOf, Ordinary
+from adapters.dialects.no_answer import (
+    event_object,
+    is_cut,
+    is_error,
+    is_stray,
+    no_answer,
+    unanswered,
+    whole_object,
+)
 from adapters.errors import ErrorKind, ProviderError, Truncated
-from adapters.sse import MAX_EVENT_BYTES
+from adapters.sse import MAX_EVENT_BYTES, MAX_STRAY_BYTES
 
 _BOUNDARY = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _MAX_BODY_BYTES = 128 * 1024 * 1024
@@ -33,6 +42,8 @@ class Watch:
         self.content = False
         self.done = False
         self.calls = False
+        self.said = 0
+        self.frame = 0
         self.cost_of = cost_of
 
     @property
@@ -61,17 +72,25 @@ class Watch:
 class EventTap(Watch, ABC):
     """An error that follows good events in one read is raised by the next call, so that those aren't lost."""
 
+    member: ClassVar[str]
+    """The member that every event of this API has, but for some that come without content."""
+
     deltas: ClassVar[re.Pattern[bytes] | None] = None
     """How an event of one line of data begins that holds content and nothing else."""
 
     end_mark: ClassVar[bytes] = b""
     """What ends a stream for a client, where the upstream's ended without it after the answer was whole."""
+    spoken: ClassVar[re.Pattern[bytes]]
+    """Where content stands in an event."""
 
     def __init__(self, cost_of: CostOf) -> None:
         super().__init__(cost_of)
         self._held = b""
         self._failure: ProviderError | None = None
         self._form: Ordinary | None = None
+        self._mark = b'"%s"' % self.member.encode()
+        self._odd: Json | None = None
+        self._stray = b""
 
     @property
     def ordinary(self) -> Ordinary | None:
@@ -85,6 +104,10 @@ class EventTap(Watch, ABC):
     def is_telling(self, data: bytes) -> bool:
         """May whole events `data`, after the first content, hold anything but content?"""
 
+    @abstractmethod
+    def said_in(self, raw: Json) -> int:
+        """Returns the bytes of content in one event."""
+
     def feed(self, data: bytes) -> bytes:
         if self._failure is not None:
             raise self._failure
@@ -93,8 +116,8 @@ class EventTap(Watch, ABC):
             and self.content
             and data.endswith((b"\n\n", b"\r\n\r\n"))
             and not self.is_telling(data)
+            and self._passes(data)
         ):
-            self._learn(data)
             return data
         if self.done:
             return b""
@@ -104,7 +127,7 @@ class EventTap(Watch, ABC):
             raise ProviderError(ErrorKind.UPSTREAM, "An event of the stream is too large.")
         self._held = joined[cut:]
         whole = joined if cut == len(joined) else joined[:cut]
-        if self.content and not self.is_telling(whole):
+        if self.content and not self.is_telling(whole) and self._passes(whole):
             return whole
         return self._read(whole)
 
@@ -113,22 +136,51 @@ class EventTap(Watch, ABC):
             raise self._failure
         # Many servers omit the last blank line; what is cut within an event is none.
         rest, self._held = self._held, b""
-        if self.done or _payload(rest) is None:
+        payload = _payload(rest)
+        if payload is None and is_stray(rest):
+            self._stray += rest[:MAX_STRAY_BYTES]
+        if self.done or payload is None or is_cut(payload):
             rest = b""
-        out = self._read(rest) if rest.strip() else rest
+        out = self._read(rest) if rest else b""
         if self._failure is not None:
             raise self._failure
-        if not self.done and self.finish is None:
-            raise Truncated("The stream ended without a finish reason.")
+        if self.finish is None:
+            if not self.content:
+                raise unanswered(self._odd, self._stray)
+            if not self.done:
+                raise (
+                    unanswered(None, self._stray)
+                    if self._stray
+                    else Truncated("The stream ended without an end.")
+                )
         return out if self.done else out + (b"\n\n" if out.strip() else b"") + self.end_mark
+
+    def _passes(self, data: bytes) -> bool:
+        """Says whether each of the whole events `data`, of which none is telling, is one of this API by its looks, and
+        counts what they say.
+        """
+        blank, last = (b"\r\n\r\n", b"}\r\n\r\n") if b"\r" in data else (b"\n\n", b"}\n\n")
+        events = data.count(blank)
+        if data.count(last) != events or data.count(self._mark) < events:
+            return False
+        if self.deltas is not None:
+            self._learn(data)
+            self.said += len(data) - events * self.frame
+        else:
+            self.said += sum(map(len, self.spoken.findall(data)))
+        return True
 
     def _learn(self, data: bytes) -> None:
         """Notes how the last content begins, for what comes is likely more of it."""
-        if self.deltas is None or (self._form is not None and data.startswith(self._form.head)):
+        assert self.deltas is not None
+        if self._form is not None and data.startswith(self._form.head):
             return
         begins = self.deltas.match(data)
         if begins is not None:
             self._form = Ordinary(begins[0], b"}\n\n", 2)
+            end = data.index(b"\n\n") + 2
+            content = self.spoken.search(data, begins.end(), end)
+            self.frame = end if content is None else end - len(content[1])
 
     def _read(self, whole: bytes) -> bytes:
         out: list[bytes] = []
@@ -139,11 +191,18 @@ class EventTap(Watch, ABC):
             end = found.end() if found else len(whole)
             piece = whole[at:end]
             at = end
-            raw = _payload(piece)
+            payload = _payload(piece)
             try:
-                if raw is not None and self.event(raw):
-                    piece = _with_payload(piece, raw)
-                    changed = True
+                if payload is None and is_stray(piece):
+                    self._stray += piece[: MAX_STRAY_BYTES - len(self._stray)]
+                    if not self.content:
+                        changed = True
+                        continue
+                if payload and not payload.startswith(b"[DONE]"):
+                    raw = event_object(payload)
+                    if self._event(raw, len(piece)):
+                        piece = _with_payload(piece, raw)
+                        changed = True
             except ProviderError as error:
                 if not out:
                     raise
@@ -156,9 +215,20 @@ class EventTap(Watch, ABC):
                 break
         return b"".join(out) if changed else whole
 
+    def _event(self, raw: Json, size: int) -> bool:
+        if self.member not in raw:
+            if is_error(raw):
+                raise no_answer(raw)
+            self._odd = self._odd or raw
+        said = self.said_in(raw)
+        if said:
+            self.said += said
+            self.frame = size - said
+        return self.event(raw)
+
 
 class BodyTap(Watch, ABC):
-    """Holds a whole answer back: its status is believed only when its body is no error."""
+    """Holds a whole answer back: its status is believed only when its body is an answer."""
 
     def __init__(self, cost_of: CostOf) -> None:
         super().__init__(cost_of)
@@ -171,7 +241,7 @@ class BodyTap(Watch, ABC):
 
     @abstractmethod
     def answer(self, raw: Json) -> bool:
-        """Reads the answer; True if `raw` was changed. Raises ProviderError for an error body."""
+        """Reads the answer; True if `raw` was changed. Raises ProviderError for what is none."""
 
     def feed(self, data: bytes) -> bytes:
         self._pieces.append(data)
@@ -183,30 +253,17 @@ class BodyTap(Watch, ABC):
     def close(self) -> bytes:
         body = lenient.utf8(b"".join(self._pieces))
         self._pieces.clear()
-        raw = parsed_body(body)
+        raw = whole_object(body)
         changed = self.answer(raw)
         self.content = self.done = True
         return orjson.dumps(raw) if changed else body
-
-
-def parsed_body(body: bytes) -> Json:
-    """Raises Truncated for the beginning of a JSON object, ProviderError for anything that is none."""
-    try:
-        raw = lenient.loads(body)
-    except orjson.JSONDecodeError as error:
-        if not body.strip() or body.lstrip().startswith(b"{"):
-            raise Truncated("The answer's JSON is not whole.") from error
-        raise ProviderError(ErrorKind.UPSTREAM, "The answer is not JSON.", 200) from error
-    if not isinstance(raw, dict):
-        raise ProviderError(ErrorKind.UPSTREAM, "The answer is not a JSON object.", 200)
-    return raw
 
 
 def whole_pieces(pieces: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
     """Returns the events that the end of the input completed. Raises Truncated if one was cut within."""
     for _, data in pieces:
         if not data.startswith(b"[DONE]"):
-            parsed_body(data)
+            whole_object(data)
     return pieces
 
 
@@ -217,16 +274,10 @@ def _last_boundary(data: bytes) -> int:
     return max(line + 2 if line >= 0 else 0, crlf + 4 if crlf >= 0 else 0)
 
 
-def _payload(piece: bytes) -> Json | None:
-    """Returns the JSON object of one raw event; None for comments, and for what is no JSON object."""
+def _payload(piece: bytes) -> bytes | None:
+    """Returns the data of one raw event; None for comments, and for what is no event."""
     lines = [line[5:].strip() for line in piece.splitlines() if line.startswith(b"data:")]
-    if not lines:
-        return None
-    try:
-        raw = lenient.loads(b"\n".join(lines))
-    except orjson.JSONDecodeError:
-        return None
-    return raw if isinstance(raw, dict) else None
+    return b"\n".join(lines) if lines else None
 
 
 def _with_payload(piece: bytes, raw: Json) -> bytes:

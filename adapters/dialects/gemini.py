@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
@@ -11,13 +12,12 @@ from adapters.canonical import Event, Json, Request
 from adapters.dialect import CostOf, Dialect, Tap
 from adapters.dialects import gemini_answer, gemini_body, gemini_request, gemini_writer
 from adapters.dialects.event_tap import BodyTap, EventTap, Watch
-from adapters.dialects.openai_errors import error_of
+from adapters.dialects.no_answer import no_answer
 from adapters.errors import ProviderError
 
 
 def _note(tap: Watch, raw: Json) -> bool:
-    if "error" in raw:
-        raise error_of(raw, 200)
+    gemini_answer.refuse_error(raw)
     tap.id, tap.model = raw.get("responseId") or tap.id, raw.get("modelVersion") or tap.model
     for candidate in raw.get("candidates") or ():
         parts = (candidate.get("content") or {}).get("parts") or ()
@@ -25,8 +25,7 @@ def _note(tap: Watch, raw: Json) -> bool:
             part.get("text") or "functionCall" in part or "inlineData" in part for part in parts
         )
         tap.calls |= any("functionCall" in part for part in parts)
-        if reason := candidate.get("finishReason"):
-            tap.finish = gemini_answer.finish_reason(reason, calls=tap.calls)
+        tap.finish = gemini_answer.end_of(candidate, calls=tap.calls, spoke=tap.content) or tap.finish
     if (raw.get("promptFeedback") or {}).get("blockReason") and not raw.get("candidates"):
         tap.finish = "content_filter"
     usage = raw.get("usageMetadata")
@@ -40,6 +39,12 @@ def _note(tap: Watch, raw: Json) -> bool:
 
 
 class _StreamTap(EventTap):
+    member = "candidates"
+    spoken = re.compile(rb'"text": ?"((?:[^"\\]++|\\.)*+)"')
+
+    def said_in(self, raw: Json) -> int:
+        return gemini_answer.said_in(raw)
+
     def is_telling(self, data: bytes) -> bool:
         return (
             b'"finishReason"' in data
@@ -54,7 +59,11 @@ class _StreamTap(EventTap):
 
 class _AnswerTap(BodyTap):
     def answer(self, raw: Json) -> bool:
-        return _note(self, raw)
+        self.said = gemini_answer.said_in(raw)
+        changed = _note(self, raw)
+        if self.finish is None and not self.content:
+            raise no_answer(raw)
+        return changed
 
 
 class _Gemini:

@@ -25,13 +25,23 @@ from adapters.canonical import (
     UsageReport,
 )
 from adapters.dialects import openai_errors, signatures
-from adapters.dialects.event_tap import parsed_body, whole_pieces
+from adapters.dialects.event_tap import whole_pieces
 from adapters.dialects.fields import object_text
 from adapters.dialects.gemini_body import NAME
 from adapters.dialects.loose import count, dollars, word
+from adapters.dialects.no_answer import (
+    ENDS_WITHOUT_MESSAGE,
+    ended_in_error,
+    event_object,
+    is_error,
+    no_answer,
+    unanswered,
+    whole_object,
+)
 from adapters.errors import ErrorKind, ProviderError, Truncated
 from adapters.halves import Halves
-from adapters.sse import SseSplitter
+from adapters.sse import MAX_STRAY_BYTES, SseSplitter
+from adapters.usage import size_of
 
 _LENGTH = frozenset({"MAX_TOKENS"})
 _STOP = frozenset({"STOP", "FINISH_REASON_UNSPECIFIED"})
@@ -45,6 +55,26 @@ def finish_reason(native: str, *, calls: bool) -> FinishReason:
     if native in _LENGTH:
         return "length"
     return "error" if native in _ERROR else "content_filter"
+
+
+def end_of(candidate: Json, *, calls: bool, spoke: bool) -> FinishReason | None:
+    """Returns why a candidate ended, None where it didn't, or ended without its message and was no answer. Raises
+    ProviderError for an end that is an error. `spoke`: content came before.
+    """
+    native = candidate.get("finishReason")
+    if not native:
+        return None
+    reason = finish_reason(native, calls=calls)
+    if reason == "error":
+        raise ended_in_error(native, candidate)
+    whole = spoke or isinstance(candidate.get("content"), dict) or reason in ENDS_WITHOUT_MESSAGE
+    return reason if whole else None
+
+
+def refuse_error(raw: Json) -> None:
+    """Raises ProviderError for a chunk that is an error, beside candidates or in place of them."""
+    if raw.get("error") or ("candidates" not in raw and is_error(raw)):
+        raise no_answer(raw)
 
 
 def decode_usage(raw: Json) -> Usage:
@@ -80,16 +110,19 @@ class Answer:
         self._started = False
         self._calls: dict[int, int] = {}
         self._finished = False
+        self._spoke = False
+        self._odd: Json | None = None
         self._usage: Json | None = None
 
     def chunk(self, raw: Json, out: list[Event]) -> None:
-        if "error" in raw:
-            raise openai_errors.error_of(raw, None)
+        refuse_error(raw)
         if not self._started:
             self._started = True
             out.append(Start(word(raw.get("responseId")), word(raw.get("modelVersion"))))
         for candidate in raw.get("candidates") or ():
             self._candidate(candidate, out)
+        if not raw.get("candidates"):
+            self._odd = self._odd or raw
         if isinstance(raw.get("usageMetadata"), dict):
             self._usage = raw["usageMetadata"]
         blocked = (raw.get("promptFeedback") or {}).get("blockReason")
@@ -97,24 +130,37 @@ class Answer:
             self._finished = True
             out.append(Finish("content_filter", blocked))
 
-    def close(self) -> list[Event]:
+    def whole(self, raw: Json, out: list[Event]) -> None:
+        """Reads an answer that is one chunk, and may lack the reason why it ended. Raises ProviderError for none."""
+        self.chunk(raw, out)
         if not self._finished:
-            raise Truncated("The stream ended without a finish reason.")
+            if not self._spoke:
+                raise no_answer(raw)
+            self._finished = True
+            out.append(Finish("tool_calls" if self._calls else "stop"))
+
+    def close(self, stray: bytes = b"") -> list[Event]:
+        if not self._finished:
+            if self._spoke and not stray:
+                raise Truncated("The stream ended without a finish reason.")
+            raise unanswered(None if self._spoke else self._odd, stray)
         return [] if self._usage is None else [UsageReport(decode_usage(self._usage))]
 
     def _candidate(self, raw: Json, out: list[Event]) -> None:
         choice = raw.get("index") or 0
+        before = len(out)
         for part in (raw.get("content") or {}).get("parts") or ():
             self._part(part, choice, out)
+        self._spoke = self._spoke or len(out) > before
         if entries := [
             _logprob(entry) for entry in (raw.get("logprobsResult") or {}).get("chosenCandidates") or ()
         ]:
             out.append(LogProbs(tuple(entries), choice))
         if found := _citations(raw.get("groundingMetadata")):
             out.append(Annotations(tuple(found), choice))
-        if reason := raw.get("finishReason"):
+        if ended := end_of(raw, calls=choice in self._calls, spoke=self._spoke):
             self._finished = True
-            out.append(Finish(finish_reason(reason, calls=choice in self._calls), reason, choice=choice))
+            out.append(Finish(ended, raw["finishReason"], choice=choice))
 
     def _part(self, part: Json, choice: int, out: list[Event]) -> None:
         seal = signatures.tagged(signatures.GEMINI, part.get("thoughtSignature"))
@@ -172,6 +218,7 @@ class StreamDecoder:
         self._failure: ProviderError | None = None
         self._array: bytes | None = None
         self._fresh = True
+        self._stray = b""
 
     def feed(self, data: bytes) -> list[Event]:
         if self._fresh and (head := data.lstrip()):
@@ -187,10 +234,11 @@ class StreamDecoder:
         )
         if self._failure is not None:
             raise self._failure
-        return events + self._answer.close()
+        return events + self._answer.close(self._splitter.stray if self._array is None else self._stray)
 
     def _elements(self, data: bytes) -> list[bytes]:
         held = (self._array or b"") + data
+        self._stray += data[: MAX_STRAY_BYTES - len(self._stray)]
         found: list[bytes] = []
         while b"}" in held and (start := held.find(b"{")) >= 0:
             try:
@@ -210,7 +258,8 @@ class StreamDecoder:
         out: list[Event] = []
         try:
             for piece in pieces:
-                self._answer.chunk(self.halves.loads(piece), out)
+                if not piece.startswith(b"[DONE]"):
+                    self._answer.chunk(event_object(piece, self.halves.loads), out)
         except ProviderError as error:
             self._failure = error
         except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -225,8 +274,20 @@ class StreamDecoder:
 def decode_answer(body: bytes) -> list[Event]:
     answer = Answer()
     out: list[Event] = []
-    answer.chunk(parsed_body(body), out)
+    answer.whole(whole_object(body), out)
     return out + answer.close()
+
+
+def said_in(raw: Json) -> int:
+    """Returns the bytes of content in a chunk or a whole answer."""
+    said = 0
+    for candidate in raw.get("candidates") or ():
+        for part in (candidate.get("content") or {}).get("parts") or ():
+            if isinstance(text := part.get("text"), str):
+                said += size_of(text)
+            elif "functionCall" in part:
+                said += size_of(object_text(part["functionCall"].get("args")))
+    return said
 
 
 def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:

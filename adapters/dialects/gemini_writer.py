@@ -80,9 +80,8 @@ class StreamEncoder:
         ends = {finish.choice: finish for finish in self._finishes} or {0: Finish("stop")}
         out: list[bytes] = []
         for number, finish in ends.items():
-            candidate: Json = {"index": number, "finishReason": _native(finish)}
-            if number in parts:
-                candidate["content"] = _content(parts[number])
+            content = _content(parts.get(number, []))
+            candidate: Json = {"index": number, "content": content, "finishReason": _native(finish)}
             chunk = self._chunk(candidate)
             if number == list(ends)[-1] and self._usage is not None:
                 chunk["usageMetadata"] = _usage(self._usage, self._cost_of)

@@ -6,13 +6,14 @@ can be added up, or nothing.
 
 from __future__ import annotations
 
-import math
+MOST_TOKENS = 20_000_000
+"""Twice the largest context window there is, for what a server's own tools add in their rounds."""
 
 LONGEST_NAME = 256
 """Characters of ids and models, as many as the id of an answer may have in feedback."""
 
-MOST_TOKENS = 2**40
 MOST_USD = 1e6
+LATEST = 2**40
 
 
 def word(value: object) -> str | None:
@@ -25,12 +26,15 @@ def word(value: object) -> str | None:
 
 
 def count(value: object) -> int | None:
-    """Returns a token count of at most 2^40; one below zero is zero."""
-    if type(value) is float and math.isfinite(value):
+    """Returns a token count of at most 20 million; what is below zero or a fraction is none."""
+    if type(value) is float and 0.0 <= value <= MOST_TOKENS and value.is_integer():
         value = int(value)
-    if type(value) is int and value <= MOST_TOKENS:
-        return max(0, value)
-    return None
+    return value if type(value) is int and 0 <= value <= MOST_TOKENS else None
+
+
+def moment(value: object) -> int | None:
+    """Returns epoch seconds."""
+    return value if type(value) is int and 0 <= value <= LATEST else None
 
 
 def first(*values: object) -> int | None:

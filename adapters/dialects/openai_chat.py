@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from adapters.canonical import Event, Json, Request
 from adapters.dialect import CostOf, Dialect, StreamDecoder, StreamEncoder, Tap
 from adapters.dialects import openai_errors
+from adapters.dialects.openai_body_tap import ChatBodyTap
 from adapters.dialects.openai_chat_answer import ChatStreamDecoder, decode_answer
 from adapters.dialects.openai_chat_encode import encode_request
 from adapters.dialects.openai_chat_reply import ChatStreamEncoder, encode_answer
 from adapters.dialects.openai_chat_request import NAME, decode_request
-from adapters.dialects.openai_chat_tap import ChatBodyTap, ChatStreamTap
+from adapters.dialects.openai_chat_tap import ChatStreamTap
 from adapters.errors import ProviderError
 
 

@@ -24,13 +24,13 @@ from adapters.canonical import (
     ToolCallStart,
     UsageReport,
 )
-from adapters.dialects.loose import count, word
+from adapters.dialects.loose import moment, word
+from adapters.dialects.no_answer import event_object, no_answer, unanswered
 from adapters.dialects.openai_chat_request import signature_of
-from adapters.dialects.openai_chat_tap import FINISH, parse_answer
-from adapters.dialects.openai_errors import error_of
+from adapters.dialects.openai_choices import finish_of, refuse_error, whole_answer
 from adapters.dialects.openai_parts import split_data_url, thoughts_of
 from adapters.dialects.openai_usage import decode_usage
-from adapters.errors import ErrorKind, ProviderError, Truncated
+from adapters.errors import ProviderError, Truncated
 from adapters.halves import Halves
 from adapters.sse import SseEvent, SseSplitter
 
@@ -63,18 +63,20 @@ class ChunkReader:
         self._usage: Json | None = None
         self._tier: str | None = None
         self.finished = False
+        self.answered = False
+        self.odd: Json | None = None
 
     def read(self, obj: Json) -> list[Event]:
         """Raises ProviderError for an error in place of, or beside, content."""
-        if obj.get("error"):
-            raise error_of(obj, None)
+        refuse_error(obj)
         events: list[Event] = []
         choices = obj.get("choices")
         if not isinstance(choices, list):
             choices = []
+            self.odd = self.odd or obj
         if not self._started and (obj.get("id") or choices):
             self._started = True
-            events.append(Start(word(obj.get("id")), word(obj.get("model")), count(obj.get("created"))))
+            events.append(Start(word(obj.get("id")), word(obj.get("model")), moment(obj.get("created"))))
         usage = obj.get("usage")
         if not isinstance(usage, dict):
             groq = obj.get("x_groq")
@@ -83,9 +85,11 @@ class ChunkReader:
             self._usage = usage
         if isinstance(obj.get("service_tier"), str):
             self._tier = obj["service_tier"]
+        before = len(events)
         for choice in choices:
             if isinstance(choice, dict):
                 self._choice(choice, events)
+        self.answered = self.answered or len(events) > before
         return events
 
     def end(self) -> list[Event]:
@@ -103,8 +107,7 @@ class ChunkReader:
         return events
 
     def _choice(self, raw: Json, events: list[Event]) -> None:
-        if isinstance(raw.get("error"), dict):
-            raise error_of(raw, None)
+        ended = finish_of(raw)
         number = raw.get("index")
         number = number if isinstance(number, int) else 0
         state = self._choices.setdefault(number, _Choice())
@@ -120,17 +123,16 @@ class ChunkReader:
             entries = tuple(e for e in logprobs.get("content") or () if isinstance(e, dict))
             if entries:
                 events.append(LogProbs(entries, number))
-        reason = raw.get("finish_reason")
-        if isinstance(reason, str) and reason and not state.finished:
+        if ended is not None and not state.finished:
             state.finished = self.finished = True
             for call in state.calls:
                 _begin(call, number, events, force=True)
-            word = cast("FinishReason", FINISH.get(reason.lower(), "stop"))
             # Ollama and some others say "stop" after a tool call.
-            if word == "stop" and state.calls:
-                word = "tool_calls"
+            reason = "tool_calls" if ended == "stop" and state.calls else cast("FinishReason", ended)
             stop = raw.get("stop_reason")
-            events.append(Finish(word, reason, stop if isinstance(stop, str) else None, number))
+            events.append(
+                Finish(reason, raw["finish_reason"], stop if isinstance(stop, str) else None, number)
+            )
 
     def _delta(
         self, delta: Json, number: int, state: _Choice, events: list[Event], *, whole_calls: bool
@@ -268,7 +270,9 @@ class ChatStreamDecoder:
             raise self._failure
         if not self.done:
             if not self._reader.finished:
-                raise Truncated("The stream ended without a finish reason.")
+                if self._reader.answered and not self._splitter.stray:
+                    raise Truncated("The stream ended without a finish reason.")
+                raise self._unanswered()
             events += self._reader.end()
         return events
 
@@ -277,11 +281,13 @@ class ChatStreamDecoder:
         for name, payload in raw:
             if self.done:
                 break
-            if payload.startswith(b"[DONE]"):
-                self.done = True
-                events += self._reader.end()
-                break
             try:
+                if payload.startswith(b"[DONE]"):
+                    if not self._reader.answered:
+                        raise self._unanswered()
+                    self.done = True
+                    events += self._reader.end()
+                    break
                 events += self._reader.read(_chunk(name, payload, self.halves))
             except ProviderError as error:
                 if not events:
@@ -289,6 +295,9 @@ class ChatStreamDecoder:
                 self._failure = error
                 break
         return events
+
+    def _unanswered(self) -> ProviderError:
+        return unanswered(None if self._reader.answered else self._reader.odd, self._splitter.stray)
 
 
 def whole(left: list[SseEvent]) -> list[SseEvent]:
@@ -307,19 +316,14 @@ def whole(left: list[SseEvent]) -> list[SseEvent]:
 def _chunk(name: str, payload: bytes, halves: Halves) -> Json:
     if not payload.strip():
         return {}
-    try:
-        obj = halves.loads(payload)
-    except orjson.JSONDecodeError:
-        raise ProviderError(ErrorKind.UPSTREAM, "An event of the stream is not JSON.") from None
-    if not isinstance(obj, dict):
-        raise ProviderError(ErrorKind.UPSTREAM, "An event of the stream is not an object.")
-    if name == "error" and not obj.get("error"):
-        raise error_of(obj, None)
+    obj = event_object(payload, halves.loads)
+    if name == "error":
+        raise no_answer(obj)
     return obj
 
 
 def decode_answer(body: bytes) -> list[Event]:
     """Raises ProviderError or Truncated."""
     reader = ChunkReader(whole=True)
-    events = reader.read(parse_answer(body))
+    events = reader.read(whole_answer(body))
     return events + reader.end()

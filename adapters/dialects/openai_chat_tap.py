@@ -7,44 +7,25 @@ its quotes can only be a key.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
-import orjson
-
-from adapters import lenient
-from adapters.canonical import Usage
 from adapters.dialect import CostOf, Ordinary
-from adapters.dialects.loose import word
-from adapters.dialects.openai_errors import error_of
+from adapters.dialects.no_answer import event_object, is_cut, is_stray, no_answer, unanswered
+from adapters.dialects.openai_body_tap import ChatWatch
+from adapters.dialects.openai_choices import finish_of, has_content, refuse_error, said_in
 from adapters.dialects.openai_usage import decode_usage
 from adapters.errors import ErrorKind, ProviderError, Truncated
-from adapters.sse import MAX_EVENT_BYTES
-
-FINISH = {
-    "stop": "stop",
-    "eos": "stop",
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "length": "length",
-    "max_tokens": "length",
-    "model_length": "length",
-    "tool_calls": "tool_calls",
-    "tool_use": "tool_calls",
-    "function_call": "tool_calls",
-    "content_filter": "content_filter",
-    "safety": "content_filter",
-    "refusal": "content_filter",
-    "error": "error",
-    "insufficient_system_resource": "error",
-}
-"""finish_reason of OpenAI and its relatives → the canonical word."""
+from adapters.sse import MAX_EVENT_BYTES, MAX_STRAY_BYTES
 
 _BOUNDARY = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
-_USAGE_OBJECT = re.compile(rb'"usage"\s*:\s*\{\s*')
 _CHOICES = re.compile(rb'"choices":( ?)\[')
 _DELTA = re.compile(rb'"delta": ?\{')
+_KEY = re.compile(
+    rb'(?:"\w+": ?(?:null|""|"assistant"), ?)*(?:"(?:content|reasoning_content|reasoning|refusal)": ?"'
+    rb'|"tool_calls": ?\[\{[^{}\[\]]*"function": ?\{(?:"name": ?"[^"\\]*", ?)?"arguments": ?")'
+)
+_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+')
 _RUNNING = re.compile(rb'"finish_reason": ?null')
 _PADDING = re.compile(rb'"(?:obfuscation|p)": ?"(?=[0-9A-Za-z]*("))')
 _ENDS = (b"\n\n", b"\r\n\r\n")
@@ -54,58 +35,11 @@ _CR = 13
 # Fewer bytes are read event by event as fast as the next that isn't ordinary is looked for: the end of a stream.
 _WORTH_SKIPPING = 1024
 
-# A whole answer that doesn't stream: 128 MiB holds the largest generated media.
-MAX_BODY_BYTES = 128 * 1024 * 1024
 
-
-class _ChatTap:
-    __slots__ = ("_cost_of", "_ended", "content", "done", "finish", "id", "model", "usage")
-
-    def __init__(self, cost_of: CostOf) -> None:
-        self._ended: set[int] = set()
-        self.id: str | None = None
-        self.model: str | None = None
-        self.usage: Usage | None = None
-        self.finish: str | None = None
-        self.content = False
-        self.done = False
-        self._cost_of = cost_of
-
-    @property
-    def ordinary(self) -> Ordinary | None:
-        return None
-
-    @property
-    def held(self) -> bool:
-        return False
-
-    @property
-    def ended(self) -> int:
-        return len(self._ended)
-
-    def _name(self, obj: dict[str, Any]) -> None:
-        if self.id is None:
-            self.id = word(obj.get("id"))
-        if self.model is None:
-            self.model = word(obj.get("model"))
-
-    def _bill(self, raw: bytes, usage: dict[str, Any]) -> bytes:
-        """Notes the usage and returns `raw` with `cost` spliced into its usage object."""
-        self.usage = decode_usage(usage)
-        if "cost" in usage:
-            return raw
-        cost = self._cost_of(self.usage)
-        if cost is None:
-            return raw
-        at = _usage_position(raw, usage)
-        if at is None:
-            return raw
-        comma = b"," if usage else b""
-        return b"".join((raw[:at], b'"cost":', orjson.dumps(cost), comma, raw[at:]))
-
-
-class ChatStreamTap(_ChatTap):
+class ChatStreamTap(ChatWatch):
     __slots__ = (
+        "_base",
+        "_closing",
         "_end",
         "_failure",
         "_fast",
@@ -115,6 +49,9 @@ class ChatStreamTap(_ChatTap):
         "_held",
         "_keep_usage",
         "_known",
+        "_lead",
+        "_odd",
+        "_stray",
         "_tail",
         "_usage_word",
     )
@@ -125,11 +62,14 @@ class ChatStreamTap(_ChatTap):
         self._held = bytearray()
         self._fast = False
         self._known = False
-        self._head = self._tail = b"\0"
+        self._base = self._head = self._tail = self._closing = b"\0"
+        self._lead = b""
         self._end = 2
         self._finish_word = self._usage_word = b""
         self._failure: ProviderError | None = None
         self._form: Ordinary | None = None
+        self._odd: object = None
+        self._stray = b""
 
     @property
     def ordinary(self) -> Ordinary | None:
@@ -147,8 +87,9 @@ class ChatStreamTap(_ChatTap):
                 and data.endswith(self._tail)
                 and data.find(b"\n") == len(data) - self._end
             ):
+                self.said += len(data) - self.frame
                 return data
-            if data.endswith(_ENDS) and self._ordinary(data):
+            if data.endswith(_ENDS) and self._ordinary(data) and self._passes(data, 0, len(data)):
                 return data
         return b"" if self.done else self._feed(data)
 
@@ -161,10 +102,14 @@ class ChatStreamTap(_ChatTap):
             tail = bytes(self._held)
             self._held.clear()
             payload = _payload(tail)
-            if payload is not None and not _is_cut(payload):
+            if payload is None:
+                self._stray += tail[:MAX_STRAY_BYTES] if is_stray(tail) else b""
+            elif not is_cut(payload):
                 self._event(tail, out)
         if not self.done and self.finish is None:
-            raise Truncated("The stream ended without a finish reason.")
+            if self.content and not self._stray:
+                raise Truncated("The stream ended without a finish reason.")
+            raise unanswered(None if self.content else self._odd, self._stray)
         if not self.done:
             out.append(_END_MARK if not out or out[-1].endswith(_ENDS) else b"\n\n" + _END_MARK)
         return b"".join(out)
@@ -192,16 +137,18 @@ class ChatStreamTap(_ChatTap):
                 return b""
             whole = data if end == len(data) else data[:end]
             held += data[end:]
-        if self.content and self._known and self._ordinary(whole):
+        if self.content and self._known and self._ordinary(whole) and self._passes(whole, 0, len(whole)):
             # A flood's reads end anywhere: what is whole passes as it is, the rest waits for the next read.
             self._fast = not held
             return whole
         out: list[bytes] = []
         changed = False
         at = 0
+        skipping = True
         while at < len(whole):
-            end = self._ordinary_until(whole, at) if len(whole) - at > _WORTH_SKIPPING else at
-            if end > at:
+            end = self._ordinary_until(whole, at) if skipping and len(whole) - at > _WORTH_SKIPPING else at
+            skipping = end == at or self._passes(whole, at, end)
+            if end > at and skipping:
                 out.append(whole[at:end])
                 at = end
                 continue
@@ -243,39 +190,62 @@ class ChatStreamTap(_ChatTap):
         before = data.rfind(b"\n\n", at, min(found))
         return at if before < 0 else before + 2
 
+    def _passes(self, data: bytes, at: int, end: int) -> bool:
+        """Says whether each of the whole events in `data[at:end]`, which hold no end, usage or error, is one of this
+        API by its looks, and counts what they say.
+        """
+        blank, last = (b"\r\n\r\n", b"}\r\n\r\n") if _CR in data else (b"\n\n", b"}\n\n")
+        events = data.count(blank, at, end)
+        if data.count(last, at, end) != events or data.count(b'"choices"', at, end) < events:
+            return False
+        if not data.startswith(self._head, at):
+            self._relearn(data, at)
+        self.said += end - at - events * self.frame
+        return True
+
     def _event(self, raw: bytes, out: list[bytes]) -> bool:
         """Appends what is to be sent on for one event; returns whether that differs from `raw`."""
-        out.append(raw)
         payload = _payload(raw)
-        if payload is None:
+        if not payload:
+            if payload is None and is_stray(raw):
+                self._stray += raw[: MAX_STRAY_BYTES - len(self._stray)]
+                if not self.content:
+                    return True
+            out.append(raw)
             return False
         if payload.startswith(b"[DONE]"):
+            if not self.content and self.finish is None:
+                raise unanswered(self._odd, self._stray)
             self.done = True
+            out.append(raw)
             return False
-        try:
-            obj = lenient.loads(payload)
-        except orjson.JSONDecodeError:
-            return False
-        if not isinstance(obj, dict):
-            return False
-        if obj.get("error") or _event_name(raw) == b"error":
-            out.pop()
-            raise error_of(obj, None)
-        self._name(obj)
+        obj = event_object(payload)
+        refuse_error(obj)
+        if _event_name(raw) == b"error":
+            raise no_answer(obj)
+        self.name(obj)
         choices = obj.get("choices")
-        if not self.content:
+        before = self.content
+        if not before:
             self._learn(raw, choices)
         if isinstance(choices, list):
             for choice in choices:
                 if isinstance(choice, dict):
                     self._choice(choice)
+            said = said_in(choices)
+            self.said += said
+            if self.content and not before and self._head in (self._base, b"\0"):
+                self.frame = len(raw) - said
+        elif self._odd is None:
+            self._odd = obj
+        out.append(raw)
         usage = obj.get("usage")
         if not isinstance(usage, dict):
             groq = obj.get("x_groq")
             if isinstance(groq, dict) and isinstance(groq.get("usage"), dict) and self.usage is None:
                 self.usage = decode_usage(groq["usage"])
             return False
-        spliced = self._bill(raw, usage)
+        spliced = self.bill(raw, usage, decode_usage(usage))
         if not choices and not self._keep_usage:
             out[-1] = b""
             return True
@@ -293,98 +263,45 @@ class ChatStreamTap(_ChatTap):
         delta = _DELTA.match(raw, raw.find(b'"delta"'))
         running = _RUNNING.match(raw, raw.find(b'"finish_reason"'))
         if isinstance(choices, list) and len(choices) == 1 and raw.startswith(b"data:") and delta and running:
-            self._head = raw[: delta.end()]
-            self._tail = raw[running.start() :]
+            self._base = raw[: delta.end()]
             self._end = len(raw) - len(raw.rstrip(b"\r\n")) - raw.endswith(b"\r\n")
+            self._tail = self._closing = raw[running.start() :]
+            self._lead = b""
             padding = _PADDING.search(raw, running.end())
-            lead, tail = b"", self._tail
             if padding is not None:
-                lead, tail = raw[running.start() : padding.end()], raw[padding.start(1) :]
-            self._form = Ordinary(self._head, tail, self._end, lead)
+                self._lead, self._closing = raw[running.start() : padding.end()], raw[padding.start(1) :]
+            self._head = self._base
+            self._form = Ordinary(self._head, self._closing, self._end, self._lead)
+            self._model(raw)
         else:
-            self._head = self._tail = b"\0"
+            self._base = self._head = self._tail = b"\0"
             self._form = None
 
+    def _model(self, raw: bytes) -> None:
+        """Notes how events with the same kind of content as `raw` look; nothing, where it isn't one of the usual."""
+        key = _KEY.match(raw, len(self._base))
+        content = None if key is None else _STRING.match(raw, key.end())
+        if content is not None:
+            self._head = raw[: content.start()]
+            self.frame = len(raw) - len(content[0])
+            self._form = Ordinary(self._head, self._closing, self._end, self._lead)
+
+    def _relearn(self, data: bytes, at: int) -> None:
+        """Notes how the event at `at` looks, if it holds another kind of content: reasoning, text, a call's arguments."""
+        if data.startswith(self._base, at):
+            raw = data[at : _event_end(data, at)]
+            if raw.endswith(self._closing):
+                self._model(raw)
+
     def _choice(self, choice: dict[str, Any]) -> None:
-        reason = choice.get("finish_reason")
-        if isinstance(reason, str) and reason:
-            self.finish = FINISH.get(reason.lower(), "stop")
+        ended = finish_of(choice)
+        if ended is not None:
+            self.finish = ended
             number = choice.get("index")
             self._ended.add(number if isinstance(number, int) else 0)
-        if self.content:
-            return
-        delta = choice.get("delta")
-        if not isinstance(delta, dict):
-            self.content = bool(choice.get("text"))
-            return
-        self.content = any(
-            value and name not in ("role", "name", "refusal") for name, value in delta.items()
-        ) or (bool(delta.get("refusal")))
-
-
-class ChatBodyTap(_ChatTap):
-    """Holds a whole answer, which has to be known whole before its status is believed."""
-
-    __slots__ = ("_pieces", "_size")
-
-    def __init__(self, *, cost_of: CostOf) -> None:
-        super().__init__(cost_of)
-        self._pieces: list[bytes] = []
-        self._size = 0
-
-    @property
-    def held(self) -> bool:
-        return True
-
-    def feed(self, data: bytes) -> bytes:
-        self._pieces.append(data)
-        self._size += len(data)
-        if self._size > MAX_BODY_BYTES:
-            raise ProviderError(ErrorKind.UPSTREAM, "The answer is too large.")
-        return b""
-
-    def close(self) -> bytes:
-        body = lenient.utf8(b"".join(self._pieces))
-        self._pieces.clear()
-        obj = parse_answer(body)
-        self._name(obj)
-        for choice in obj.get("choices") or ():
-            reason = choice.get("finish_reason") if isinstance(choice, dict) else None
-            if isinstance(reason, str) and reason:
-                self.finish = FINISH.get(reason.lower(), "stop")
-        self.content = self.done = True
-        usage = obj.get("usage")
-        return self._bill(body, usage) if isinstance(usage, dict) else body
-
-
-def parse_answer(body: bytes) -> dict[str, Any]:
-    """Parses a non-streamed answer. Raises ProviderError for an error body under status 200 and for
-    anything but a JSON object, Truncated for the beginning of one.
-    """
-    try:
-        obj = lenient.loads(body)
-    except orjson.JSONDecodeError:
-        if not body.strip() or body.lstrip().startswith(b"{"):
-            raise Truncated("The answer's JSON is not whole.") from None
-        raise ProviderError(ErrorKind.UPSTREAM, "The answer is not JSON.", 200) from None
-    if not isinstance(obj, dict):
-        raise ProviderError(ErrorKind.UPSTREAM, "The answer is not a JSON object.", 200)
-    if obj.get("error") or obj.get("object") == "error":
-        error = error_of(obj, None)
-        error.status = 200
-        raise error
-    return obj
-
-
-def _is_cut(payload: bytes) -> bool:
-    """Says whether the data of the last event is only its beginning."""
-    if payload.startswith(b"[DONE]"):
-        return False
-    try:
-        lenient.loads(payload)
-    except orjson.JSONDecodeError:
-        return True
-    return False
+        if not self.content:
+            delta = choice.get("delta")
+            self.content = has_content(delta) if isinstance(delta, dict) else bool(choice.get("text"))
 
 
 def _event_end(data: bytes, at: int) -> int:
@@ -425,27 +342,3 @@ def _event_name(raw: bytes) -> bytes | None:
         return None  # of one line, which is its data
     found = re.search(rb"(?:^|[\r\n])event: ?([^\r\n]*)", raw)
     return found[1] if found else None
-
-
-def _usage_position(raw: bytes, usage: dict[str, Any]) -> int | None:
-    """Returns where the first member of the answer's own usage object begins."""
-    only = raw.rfind(b'"usage"')
-    if raw.find(b'"usage"', 0, only) < 0:
-        plain = _USAGE_OBJECT.match(raw, only)
-        return plain.end() if plain else None
-    found = [match.end() for match in _USAGE_OBJECT.finditer(raw)]
-    if len(found) <= 1:
-        return found[0] if found else None
-    # Vendors nest further objects of that name: ours is the last that reads the same.
-    text = raw.decode("utf-8", "replace")
-    decoder = json.JSONDecoder()
-    for match in reversed(list(re.finditer(r'"usage"\s*:\s*(?=\{)', text))):
-        try:
-            value, _ = decoder.raw_decode(text, match.end())
-        except json.JSONDecodeError:
-            continue
-        if value == usage:
-            start = len(text[: match.end()].encode())
-            inner = re.compile(rb"\{\s*").match(raw, start)
-            return inner.end() if inner else None
-    return None

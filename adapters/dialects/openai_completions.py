@@ -27,10 +27,12 @@ from adapters.canonical import (
 )
 from adapters.dialect import CostOf, Dialect, StreamDecoder, StreamEncoder, Tap
 from adapters.dialects import openai_errors
+from adapters.dialects.openai_body_tap import ChatBodyTap
 from adapters.dialects.openai_chat_answer import ChatStreamDecoder, ChunkReader
 from adapters.dialects.openai_chat_encode import encode_request as encode_chat
 from adapters.dialects.openai_chat_request import decode_request as decode_chat
-from adapters.dialects.openai_chat_tap import ChatBodyTap, ChatStreamTap, parse_answer
+from adapters.dialects.openai_chat_tap import ChatStreamTap
+from adapters.dialects.openai_choices import whole_answer
 from adapters.dialects.openai_errors import error_object
 from adapters.dialects.openai_fields import fail, string
 from adapters.dialects.openai_usage import encode_usage
@@ -85,6 +87,7 @@ def _as_chat(choice: Json) -> Json:
         "index": choice.get("index"),
         "delta": {"content": choice.get("text")},
         "finish_reason": choice.get("finish_reason"),
+        "error": choice.get("error"),
     }
 
 
@@ -162,7 +165,7 @@ class OpenAICompletions:
 
     def decode_answer(self, body: bytes) -> list[Event]:
         reader = _Reader()
-        events = reader.read(parse_answer(body))
+        events = reader.read(whole_answer(body))
         return events + reader.end()
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:

@@ -9,7 +9,7 @@ import orjson
 
 from adapters import lenient
 from adapters.canonical import Json
-from adapters.errors import ErrorKind, ProviderError, classify, redact, retry_after_s
+from adapters.errors import MAX_RETRY_AFTER_S, ErrorKind, ProviderError, classify, redact, retry_after_s
 
 # What OpenAI's own clients expect to read in `type`.
 _TYPE = {
@@ -25,6 +25,22 @@ _TYPE = {
     ErrorKind.NOT_FOUND: "not_found_error",
 }
 
+NO_REASON = "The provider gave no reason."
+_STATUS = ("status", "status_code", "statusCode", "error_code")
+_MESSAGE = (
+    "message",
+    "Message",
+    "detail",
+    "msg",
+    "error_message",
+    "error_msg",
+    "status_msg",
+    "faultstring",
+    "title",
+    "reason",
+)
+"""Where a reason stands, the plainest words first."""
+
 
 def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
     """Decodes an error answer of whatever shape; never raises."""
@@ -33,49 +49,78 @@ def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> Provid
     except orjson.JSONDecodeError:
         raw = body.decode("utf-8", "replace").strip()
     error = error_of(raw, status)
-    error.retry_after_s = retry_after_s(headers)
+    wait = retry_after_s(headers)
+    if wait is not None:
+        error.retry_after_s = wait
     return error
 
 
 def error_of(raw: Any, status: int | None) -> ProviderError:
-    """Decodes `{"error": {…}}`, `{"error": "…"}`, `{"object": "error", …}`, `{"message": …}`, `{"detail": …}`
-    or plain text. `status` is None within a stream, where a number in `code` takes its place.
+    """Decodes `{"error": {…}}`, `{"error": "…"}`, `{"errors": […]}`, `{"object": "error", …}`, `{"message": …}`,
+    `{"detail": …}`, the same in other vendors' words, or plain text. `status` is None within a stream or under 200,
+    where a number in `code` or `status` takes its place.
     """
-    if isinstance(raw, list) and len(raw) == 1:
+    if isinstance(raw, list) and raw:
         raw = raw[0]
     outer: Json = raw if isinstance(raw, dict) else {}
-    inner = outer.get("error", outer or raw)
+    inner = _inner(outer) or raw
     error: Json = inner if isinstance(inner, dict) else {}
     message = _message(inner, outer)
-    codes = [error.get("code"), error.get("type"), error.get("status"), outer.get("code"), outer.get("type")]
+    codes = [
+        source.get(name)
+        for source, names in ((error, ("code", "type", *_STATUS)), (outer, ("code", "type", *_STATUS)))
+        for name in names
+    ]
     detail = error.get("innererror")
     if isinstance(detail, dict):
         codes.insert(0, detail.get("code"))
     metadata = error.get("metadata")
     if isinstance(metadata, dict):
         codes.append(metadata.get("error_type"))
-    number = next((code for code in codes if isinstance(code, int) and 400 <= code < 600), None)
+    number = next((code for code in codes if type(code) is int and 400 <= code < 600), None)
     if number is None:
         number = next(
             (int(c) for c in codes if isinstance(c, str) and c.isdigit() and 400 <= int(c) < 600), None
         )
     kind = classify(status if status is not None and status >= 400 else number, message, *codes)
     code = next((str(code) for code in codes if isinstance(code, str | int) and code), None)
-    return ProviderError(kind, redact(message), status, redact(code) if code else None)
+    return ProviderError(
+        kind, redact(message), status, redact(code) if code else None, _wait(error, outer, metadata)
+    )
+
+
+def _inner(outer: Json) -> Any:
+    """Returns the part of an error body that tells of the error: what stands in its own field, else all of it."""
+    for name in ("error", "errors", "base_resp", "fault"):
+        found = outer.get(name)
+        if found:
+            return found[0] if isinstance(found, list) else found
+    return outer
+
+
+def _wait(*places: object) -> float | None:
+    """Returns the seconds to wait where the body tells them."""
+    for place in places:
+        if isinstance(place, dict):
+            for name in ("retry_after", "retry_after_s", "retry_after_seconds"):
+                seconds = place.get(name)
+                if isinstance(seconds, int | float) and not isinstance(seconds, bool) and seconds >= 0:
+                    return min(float(seconds), MAX_RETRY_AFTER_S)
+    return None
 
 
 def _message(inner: Any, outer: Json) -> str:
     if isinstance(inner, str):
-        return inner or "The provider gave no reason."
+        return inner or NO_REASON
     for source in (inner, outer):
         if isinstance(source, dict):
-            for name in ("message", "detail", "msg", "error_message"):
+            for name in _MESSAGE:
                 said = source.get(name)
                 if isinstance(said, str) and said:
                     return said
                 if said:
                     return orjson.dumps(said).decode()
-    return "The provider gave no reason."
+    return NO_REASON
 
 
 def encode_error(error: ProviderError) -> bytes:

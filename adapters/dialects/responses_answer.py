@@ -20,9 +20,17 @@ from adapters.canonical import (
     ToolCallStart,
     UsageReport,
 )
-from adapters.dialects.event_tap import parsed_body, whole_pieces
-from adapters.dialects.loose import count, word
-from adapters.dialects.openai_errors import error_of
+from adapters.dialects.event_tap import whole_pieces
+from adapters.dialects.loose import moment, word
+from adapters.dialects.no_answer import (
+    ENDS_WITHOUT_MESSAGE,
+    ended_in_error,
+    event_object,
+    is_error,
+    no_answer,
+    unanswered,
+    whole_object,
+)
 from adapters.dialects.openai_usage import decode_usage
 from adapters.dialects.responses_request import NAME, annotation, reasoning
 from adapters.errors import ErrorKind, ProviderError, Truncated
@@ -37,21 +45,31 @@ def finish_of(response: Json, *, calls: bool) -> Finish:
     if status == "incomplete":
         reason = (response.get("incomplete_details") or {}).get("reason") or "incomplete"
         return Finish(_INCOMPLETE.get(reason, "length"), reason)
-    if status == "cancelled":
-        return Finish("error", "cancelled")
     return Finish("tool_calls" if calls else "stop", status)
 
 
-def check(response: Json) -> None:
-    """Raises ProviderError if the answer is a failure under status 200."""
-    if response.get("error") or response.get("status") == "failed" or "output" not in response:
-        raise error_of(response if response.get("error") else {"error": "The answer failed."}, 200)
+def check(response: Json, *, spoke: bool = False) -> None:
+    """Raises ProviderError for a response that is no answer, see `no_answer`; `spoke`: content of it came before."""
+    status, output = response.get("status"), response.get("output")
+    if response.get("error") or response.get("object") == "error":
+        raise no_answer(response)
+    if status in ("failed", "cancelled"):
+        raise ended_in_error(status, response)
+    if spoke or (
+        isinstance(output, list) and any(isinstance(item, dict) and item.get("type") for item in output)
+    ):
+        return
+    if response.get("background") and status in ("queued", "in_progress"):
+        return
+    ended = status == "incomplete" and (response.get("incomplete_details") or {}).get("reason")
+    if not isinstance(output, list) or _INCOMPLETE.get(ended or "") not in ENDS_WITHOUT_MESSAGE:
+        raise no_answer(response)
 
 
 class StreamDecoder:
     """An error that follows good events in one read is raised by the next call, so that those aren't lost."""
 
-    __slots__ = ("_calls", "_failure", "_said", "_splitter", "done", "halves")
+    __slots__ = ("_calls", "_failure", "_odd", "_said", "_splitter", "_spoke", "done", "halves")
 
     def __init__(self) -> None:
         self._splitter = SseSplitter()
@@ -61,6 +79,8 @@ class StreamDecoder:
         self._said: set[int] = set()
         self.halves = Halves()
         self.done = False
+        self._spoke = False
+        self._odd: Json | None = None
 
     def feed(self, data: bytes) -> list[Event]:
         return self._events(self._splitter.feed(data))
@@ -70,7 +90,9 @@ class StreamDecoder:
         if self._failure is not None:
             raise self._failure
         if not self.done:
-            raise Truncated("The stream ended before the response did.")
+            if self._spoke and not self._splitter.stray:
+                raise Truncated("The stream ended before the response did.")
+            raise unanswered(None if self._spoke else self._odd, self._splitter.stray)
         return events
 
     def _events(self, pieces: list[tuple[str, bytes]]) -> list[Event]:
@@ -82,7 +104,7 @@ class StreamDecoder:
                 if self.done:
                     break
                 if not data.startswith(b"[DONE]"):
-                    self._event(self.halves.loads(data), out)
+                    self._event(event_object(data, self.halves.loads), out)
         except ProviderError as error:
             self._failure = error
         except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -94,7 +116,8 @@ class StreamDecoder:
         return out
 
     def _event(self, raw: Json, out: list[Event]) -> None:
-        match raw["type"]:
+        before = len(out)
+        match raw.get("type"):
             case "response.output_text.delta":
                 self._said.add(raw["output_index"])
                 if said := raw["delta"]:
@@ -122,17 +145,25 @@ class StreamDecoder:
                 _item(raw["item"], self._calls.get(index, 0), out, said=index in self._said)
             case "response.created":
                 out.append(_start(raw["response"]))
+                return
             case "response.completed" | "response.incomplete":
                 self._end(raw["response"], out)
             case "response.failed" | "error" | "response.error":
-                raise error_of(raw.get("response") or _nested(raw), None)
+                raise no_answer(raw.get("response") or _nested(raw))
+            case None if is_error(raw):
+                raise no_answer(raw)
+            case None:
+                self._odd = self._odd or raw
             case _:
                 # Progress of tools that the server runs, and ends of what came in pieces.
                 pass
+        self._spoke = self._spoke or len(out) > before
 
     def _end(self, response: Json, out: list[Event]) -> None:
+        check(response, spoke=self._spoke)
         self.done = True
-        out.append(finish_of(response, calls=bool(self._calls)))
+        calls = len(self._calls) if self._spoke else _output(response, out)
+        out.append(finish_of(response, calls=calls > 0))
         _report(response, out)
 
 
@@ -141,22 +172,28 @@ def _nested(raw: Json) -> Json:
 
 
 def decode_answer(body: bytes) -> list[Event]:
-    response = parsed_body(body)
+    response = whole_object(body)
     check(response)
     out: list[Event] = [_start(response)]
-    calls = 0
-    for item in response["output"]:
-        if item.get("type") == "function_call":
-            out.append(ToolCallStart(calls, item["call_id"], item["name"]))
-        _item(item, calls, out, said=False)
-        calls += item.get("type") == "function_call"
+    calls = _output(response, out)
     out.append(finish_of(response, calls=calls > 0))
     _report(response, out)
     return out
 
 
+def _output(response: Json, out: list[Event]) -> int:
+    """Decodes the whole output; returns the number of calls in it."""
+    calls = 0
+    for item in response.get("output") or ():
+        if item.get("type") == "function_call":
+            out.append(ToolCallStart(calls, item["call_id"], item["name"]))
+        _item(item, calls, out, said=False)
+        calls += item.get("type") == "function_call"
+    return calls
+
+
 def _start(response: Json) -> Start:
-    return Start(word(response.get("id")), word(response.get("model")), count(response.get("created_at")))
+    return Start(word(response.get("id")), word(response.get("model")), moment(response.get("created_at")))
 
 
 def _item(item: Json, number: int, out: list[Event], *, said: bool) -> None:

@@ -80,6 +80,8 @@ class StreamEncoder:
     def close(self) -> bytes:
         out: list[bytes] = []
         self._start(Start(), out)
+        if not self._output:
+            self._open_part("output_text", out)  # an answer without a word is a message still
         self._close_items(out)
         response = self._ended()
         self._emit(f"response.{response['status']}", {"response": response}, out)

@@ -8,11 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import orjson
-
 from adapters.canonical import Usage
-from adapters.dialects.openai_errors import error_of
-from adapters.dialects.openai_usage import decode_usage
+from adapters.dialects.sound_tap import SoundTap
 from adapters.errors import ProviderError
 from proxy.arms import Arm
 from proxy.calls import Call, begin
@@ -36,7 +33,6 @@ _SPEECH = Passing("speech", "/audio/speech", r"\btts\b|-tts|text-to-speech|kokor
 
 _FIELD = re.compile(rb'content-disposition:[^\r\n]*[; ]name="?(\w+)"?', re.IGNORECASE)
 _BOUNDARY = re.compile(r'boundary="?([^";]{1,70})"?', re.IGNORECASE)
-_LARGEST_TOLD = 1 << 20
 _LONGEST_S = 1e6
 
 _USUAL_BYTES_PER_S = 16_000
@@ -111,67 +107,6 @@ def seconds_of(raw: bytes, start: int, end: int) -> float:
     return min((end - start) / (rate or _USUAL_BYTES_PER_S), _LONGEST_S)
 
 
-class _Bytes:
-    """Lets sound pass as it comes, JSON when all of it was read, and events until one may be an error. Usage is read
-    where the answer is JSON that tells it, or an event that does.
-    """
-
-    ordinary = None
-    held = False  # what is cut off in the middle can't be told from what is whole
-    done = False
-    ended = 0
-
-    def __init__(self) -> None:
-        self.id: str | None = None
-        self.model: str | None = None
-        self.usage: Usage | None = None
-        self.finish: str | None = None
-        self.content = False
-        self.told = False
-        self.events = False
-        self._kept = bytearray()
-        self._held: list[bytes] = []
-
-    def feed(self, data: bytes) -> bytes:
-        if not self.told:
-            self.content = True
-            return data
-        self._kept += data
-        del self._kept[:-_LARGEST_TOLD]
-        if not self.events:
-            return data  # without content, so that the relay holds it until `close` has read it
-        if not self._held:
-            at = data.find(b'"error"')
-            if at < 0:
-                self.content = True
-                return data
-            at = max(data.rfind(b"\n\n", 0, at), 0)
-            self._held.append(data[at:])
-            self.content = self.content or at > 0
-            return data[:at]
-        self._held.append(data)
-        return b""
-
-    def close(self) -> bytes:
-        """Raises ProviderError for an error under status 200."""
-        told = bytes(self._kept).rstrip().rpartition(b"\ndata: ")[2].removeprefix(b"data: ")
-        try:
-            answer = orjson.loads(told) if self.told else None
-        except orjson.JSONDecodeError:
-            answer = None
-        if isinstance(answer, dict) and answer.get("error"):
-            raise error_of(answer, None)
-        usage = answer.get("usage") if isinstance(answer, dict) else None
-        if isinstance(usage, dict) and "input_tokens" in usage:
-            self.usage = decode_usage(usage)
-        elif isinstance(answer, dict):
-            seconds = usage.get("seconds") if isinstance(usage, dict) else answer.get("duration")
-            if isinstance(seconds, int | float) and 0 <= seconds < _LONGEST_S:
-                self.usage = Usage(seconds=float(seconds))
-        self.finish = "stop"
-        return b"".join(self._held)
-
-
 class _SoundRelay(Relay):
     """An answer whose type the upstream names. A keep-alive comment would be noise in it."""
 
@@ -186,9 +121,8 @@ class _SoundRelay(Relay):
         )
         kind = self.content_type = self._mask.body(kind)
         self._head = b"Content-Type: %s\r\n%s" % (kind, self.named_head)
-        assert isinstance(self.pipe, _Bytes)
-        self.pipe.events = b"event-stream" in kind
-        self.pipe.told = self.pipe.events or b"json" in kind
+        assert isinstance(self.pipe, SoundTap)
+        self.pipe.expect(kind)
 
     def keep_alive(self, now: float, silence: float) -> None:
         """Nothing to send."""
@@ -202,8 +136,9 @@ class _Sound(Call):
     def _dispatch(self, arm: Arm, reply: StreamReply | None) -> Relay:
         gateway = self.gateway
         body = self._body(arm)
+        pipe = SoundTap(speech=self.client is _SPEECH)
         relay = _SoundRelay(
-            _Bytes(), reply, b"", arm.dialect.decode_error, gateway.tasks, gateway.loop, gateway.mask
+            pipe, reply, b"", arm.dialect.decode_error, gateway.tasks, gateway.loop, gateway.mask
         )
         relay.account = self.http.client.account
         relay.content_type = b"application/octet-stream"

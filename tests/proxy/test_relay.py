@@ -113,7 +113,7 @@ async def stream() -> Stream:
 async def test_a_read_that_is_one_chunk_around_one_ordinary_event_goes_on_as_it_came(stream):
     stream.read(HEAD, framed(FIRST), framed(event("a")), whole := framed(event("b")))
     assert stream.writes[-1] is whole
-    assert stream.relay.chunks == 3
+    assert stream.relay.said == len("Hiab")
 
 
 @pytest.mark.parametrize(
@@ -380,7 +380,8 @@ def test_any_splitting_into_reads_reaches_the_client_whole(events, cuts, chunkwi
     stream = asyncio.run(relayed())
     expected = FIRST + b"".join(events)
     assert expected.startswith(stream.body)
-    assert expected == stream.body + bytes(stream.relay.pipe._held)
+    if not stream.endings and stream.relay.pipe._failure is None:  # a line break in a string is broken JSON
+        assert expected == stream.body + bytes(stream.relay.pipe._held)
 
 
 async def test_an_answer_larger_than_any_is_given_up() -> None:

@@ -47,7 +47,7 @@ def test_vectors_are_read_as_numbers_and_as_base64():
 
 def test_the_tap_adds_the_cost():
     tap = embeddings_tap(lambda usage: 0.5)
-    tap.feed(b'{"data":[],"usage":{"prompt_tokens":3,"total_tokens":3}}')
+    tap.feed(b'{"data":[{"index":0,"embedding":[0.5]}],"usage":{"prompt_tokens":3,"total_tokens":3}}')
     assert orjson.loads(tap.close())["usage"]["cost"] == 0.5
 
 

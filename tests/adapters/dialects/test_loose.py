@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.dialects.loose import LONGEST_NAME, MOST_TOKENS, count, dollars, first, word
+from adapters.dialects.loose import LONGEST_NAME, MOST_TOKENS, count, dollars, first, moment, word
 
 ANYTHING = st.one_of(
     st.none(),
@@ -31,10 +31,31 @@ def test_whatever_comes_the_ledger_gets_a_text_a_bounded_number_or_nothing(value
 
 
 @pytest.mark.parametrize(
-    ("value", "counted"), [(7, 7), (7.0, 7), (-3, 0), (0, 0), (True, None), ("7", None), (2**63, None)]
+    ("value", "counted"),
+    [
+        (7, 7),
+        (7.0, 7),
+        (0, 0),
+        (-3, None),
+        (7.5, None),
+        (True, None),
+        ("7", None),
+        (2**63, None),
+        (1e300, None),
+        (float("nan"), None),
+        (MOST_TOKENS, MOST_TOKENS),
+        (MOST_TOKENS + 1, None),
+    ],
 )
 def test_a_count(value, counted):
     assert count(value) == counted
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"), [(1_760_000_000, 1_760_000_000), (-1, None), (1e9, None), ("1", None)]
+)
+def test_a_moment(value, seconds):
+    assert moment(value) == seconds
 
 
 def test_the_first_count_that_was_reported():

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import ModelInfo
 
+from adapters.billing.price_list import find_model, price_of
+from adapters.billing.pricing import Price
 from adapters.families import family_of
-from adapters.price_list import find_model, price_of
-from adapters.pricing import Price
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from adapters.canonical import (
     ToolCallStart,
 )
 from adapters.errors import ProviderError
-from adapters.lenient import utf8, with_whole_escapes
+from adapters.lenient_json import utf8, with_whole_escapes
 
 _FIRST = 0x10F800
 _LOWER = _FIRST + 0x400

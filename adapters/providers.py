@@ -11,7 +11,7 @@ from typing import Literal
 
 from adapters.canonical import Json
 from adapters.errors import Inexpressible
-from adapters.unfit import refuse_unfit
+from adapters.model_limits import refuse_unfit
 
 Auth = Literal["bearer", "x-api-key", "api-key", "x-goog-api-key", "google", "aws", "none"]
 """Where the key goes. "google" and "aws" take a bearer key too, and otherwise credentials made per call."""

@@ -28,14 +28,14 @@ engine     `Bandit`, which puts them together
 """
 
 from bandit.arrays import FloatArray, IntArray
-from bandit.decision import Decision
+from bandit.context.facts import Context, RequestFacts
+from bandit.context.features import DIMENSION, recalled
+from bandit.context.tasks import task_label
+from bandit.decision.decision import Decision
+from bandit.decision.objective import PRESETS, Objective, Quote
 from bandit.engine import Bandit, Estimate, Settings
-from bandit.facts import Context, RequestFacts
-from bandit.features import DIMENSION, recalled
-from bandit.objective import PRESETS, Objective, Quote
-from bandit.priors import ArmPrior
-from bandit.quality import Fit
-from bandit.tasks import task_label
+from bandit.quality.priors import ArmPrior
+from bandit.quality.regression import Fit
 
 __all__ = [
     "DIMENSION",

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from bandit.arrays import FloatArray, IntArray, with_row
-from bandit.bias import FeedbackBias
-from bandit.decision import Decision
-from bandit.facts import Context, RequestFacts
-from bandit.features import (
+from bandit.calls.call_model import Outlook
+from bandit.context.facts import Context, RequestFacts
+from bandit.context.features import (
     DIMENSION,
     KINDS,
     column_groups,
@@ -21,15 +20,16 @@ from bandit.features import (
     kind_of,
     with_task,
 )
-from bandit.kernels import TABLE_ROWS, Judge
-from bandit.objective import Objective, Quote
-from bandit.outlook import Outlook
-from bandit.pacing import Pacer
-from bandit.posteriors import add_context
-from bandit.priors import ArmPrior
-from bandit.quality import Fit, QualityModel, QualitySettings
-from bandit.tasks import TASK_COLUMNS, TaskRegistry, recognise_task, templates, with_ends
-from bandit.topics import TOPICS
+from bandit.context.tasks import TASK_COLUMNS, TaskRegistry, recognise_task, templates, with_ends
+from bandit.context.topics import TOPICS
+from bandit.decision.decide import TABLE_ROWS, Judge
+from bandit.decision.decision import Decision
+from bandit.decision.objective import Objective, Quote
+from bandit.decision.pacing import Pacer
+from bandit.quality.feedback_bias import FeedbackBias
+from bandit.quality.posteriors import add_context
+from bandit.quality.priors import ArmPrior
+from bandit.quality.regression import Fit, QualityModel, QualitySettings
 
 _Z95 = 1.959964
 

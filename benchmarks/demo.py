@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from proxy.market.demo import demo
+from proxy.market.demo.command import demo
 
 COLUMNS = (
     ("seed", 4),

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from state.records import Decision, Feedback
-from state.sqlite import SqliteStore
+from state.sqlite.store import SqliteStore
 
 ARMS = (12, 400)
 BATCHES = (1, 10, 100)

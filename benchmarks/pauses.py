@@ -22,7 +22,7 @@ import uvloop
 
 from bandit import Bandit, RequestFacts
 from benchmarks.decision import facts
-from proxy.learner import Learner
+from proxy.learning.learner import Learner
 from state.records import Feedback
 
 START = 1.7e9

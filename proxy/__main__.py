@@ -1,5 +1,5 @@
 """`python -m proxy`: the same as the command `meritorder`."""
 
-from proxy.cli import main
+from proxy.commands.main import main
 
 main()

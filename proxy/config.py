@@ -25,7 +25,7 @@ from pydantic import (
 )
 
 from bandit import PRESETS, Objective
-from proxy.principal import ALL_SCOPES, CLIENT_SCOPES, Scope
+from proxy.governance.principal import ALL_SCOPES, CLIENT_SCOPES, Scope
 from proxy.secret_values import cleaned, expanded, of_file, of_variable
 from proxy.upstream.limits import LEAST_CONNECT_S, LEAST_SILENCE_S
 

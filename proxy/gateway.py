@@ -12,28 +12,28 @@ from typing import Any
 
 import orjson
 
-from proxy.admission import Admission
-from proxy.arms import Arm, ArmTable
-from proxy.buffers import Buffers
-from proxy.calls import Call
+from proxy.arms.arm import Arm, ArmTable
+from proxy.arms.credentials import mask_of
+from proxy.arms.registry import Roster
 from proxy.clock import Clock
 from proxy.config import ArmConfig, Config, ConfigError
-from proxy.credentials import mask_of
-from proxy.health import Health
-from proxy.journal import Journal
-from proxy.learner import Learner
-from proxy.peers import Peers, UnderWay
-from proxy.principal import Principal
-from proxy.roster import Roster
-from proxy.routing import Router
-from proxy.sessions import Sessions
-from proxy.shedding import Shedding
+from proxy.dispatch.call import Call
+from proxy.governance.principal import Principal
+from proxy.ingress.admission import Admission
+from proxy.ingress.buffers import Buffers
+from proxy.ingress.shedding import Shedding
+from proxy.learning.journal import Journal
+from proxy.learning.learner import Learner
+from proxy.learning.peers import Peers, UnderWay
+from proxy.learning.store_watch import Watch
+from proxy.routing.cooldowns import Health
+from proxy.routing.router import Router
+from proxy.routing.sessions import Sessions
 from proxy.tasks import Tasks
 from proxy.upstream import Addresses, Limits, Pool, Proxies, Timeouts
-from proxy.watch import Watch
+from state.interface import Store
 from state.records import KeyEntry
-from state.sqlite import SqliteStore
-from state.store import Store
+from state.sqlite.store import SqliteStore
 
 log = logging.getLogger("meritorder")
 

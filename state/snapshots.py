@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from state.store import Arrays
+from state.interface import Arrays
 
 Snapshot = tuple[int, dict[str, object], dict[str, npt.NDArray[np.float64]]]
 

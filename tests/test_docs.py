@@ -11,7 +11,7 @@ import pytest
 
 from adapters.dialects import DIALECTS
 from adapters.providers import PROVIDERS
-from proxy.cli import main
+from proxy.commands.main import main
 from proxy.config import Config
 from proxy.endpoints import EXACT, PREFIXES
 

@@ -1,4 +1,4 @@
-"""One module per wire format, found by name and loaded when first used."""
+"""One package or module per wire format, found by name and loaded when first used."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import cast
 from adapters.dialect import Dialect
 
 _WHERE = {
-    "openai_chat": ("openai_chat", "OPENAI_CHAT"),
-    "anthropic_messages": ("anthropic", "ANTHROPIC_MESSAGES"),
-    "gemini": ("gemini", "GEMINI"),
-    "openai_responses": ("responses", "OPENAI_RESPONSES"),
-    "bedrock": ("bedrock", "BEDROCK_CONVERSE"),
-    "cohere": ("cohere", "COHERE"),
+    "openai_chat": ("openai_chat.dialect", "OPENAI_CHAT"),
+    "anthropic_messages": ("anthropic.dialect", "ANTHROPIC_MESSAGES"),
+    "gemini": ("gemini.dialect", "GEMINI"),
+    "openai_responses": ("responses.dialect", "OPENAI_RESPONSES"),
+    "bedrock": ("bedrock.dialect", "BEDROCK_CONVERSE"),
+    "cohere": ("cohere.dialect", "COHERE"),
     "openai_completions": ("openai_completions", "COMPLETIONS"),
 }
 

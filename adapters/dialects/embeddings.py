@@ -9,11 +9,11 @@ from typing import Any
 
 from adapters.canonical import Json, Usage
 from adapters.dialect import CostOf, Tap
-from adapters.dialects.loose import count
-from adapters.dialects.no_answer import no_answer, whole_object
-from adapters.dialects.openai_body_tap import ChatBodyTap
-from adapters.dialects.openai_fields import fail, integer, string
-from adapters.dialects.openai_usage import decode_usage
+from adapters.dialects.openai_shared.body_tap import ChatBodyTap
+from adapters.dialects.openai_shared.fields import fail, integer, string
+from adapters.dialects.openai_shared.usage import decode_usage
+from adapters.dialects.shared.lenient import count
+from adapters.dialects.shared.no_answer import no_answer, whole_object
 
 PATH = "/embeddings"
 

@@ -26,16 +26,16 @@ from adapters.canonical import (
     text_of,
 )
 from adapters.dialect import CostOf, Dialect, StreamDecoder, StreamEncoder, Tap
-from adapters.dialects import openai_errors
-from adapters.dialects.openai_body_tap import ChatBodyTap
-from adapters.dialects.openai_chat_answer import ChatStreamDecoder, ChunkReader
-from adapters.dialects.openai_chat_encode import encode_request as encode_chat
-from adapters.dialects.openai_chat_request import decode_request as decode_chat
-from adapters.dialects.openai_chat_tap import ChatStreamTap
-from adapters.dialects.openai_choices import whole_answer
-from adapters.dialects.openai_errors import error_object
-from adapters.dialects.openai_fields import fail, string
-from adapters.dialects.openai_usage import encode_usage
+from adapters.dialects.openai_chat.decode_answer import ChatStreamDecoder, ChunkReader
+from adapters.dialects.openai_chat.decode_request import decode_request as decode_chat
+from adapters.dialects.openai_chat.encode_request import encode_request as encode_chat
+from adapters.dialects.openai_chat.tap import ChatStreamTap
+from adapters.dialects.openai_shared import errors as openai_errors
+from adapters.dialects.openai_shared.body_tap import ChatBodyTap
+from adapters.dialects.openai_shared.choices import whole_answer
+from adapters.dialects.openai_shared.errors import error_object
+from adapters.dialects.openai_shared.fields import fail, string
+from adapters.dialects.openai_shared.usage import encode_usage
 from adapters.errors import Inexpressible, ProviderError
 
 NAME = "openai_completions"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from adapters.canonical import Event, ReasoningDelta, ToolCallStart
-from adapters.dialects import signatures
+from adapters.dialects.shared import signatures
 
 
 class Returned:

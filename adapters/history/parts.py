@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import orjson
 
-from adapters import lenient
+from adapters import lenient_json
 from adapters.canonical import Message, Opaque, Part, Reasoning, Request, Text, ToolCall, ToolResult
-from adapters.dialects import signatures
+from adapters.dialects.shared import signatures
 from adapters.history.rules import Rules
 
 BROKEN = "_invalid_json"
@@ -77,7 +77,7 @@ def _is_object(arguments: str) -> bool:
     if arguments[:1] not in "{ \n\r\t":
         return False
     try:
-        return isinstance(lenient.loads(arguments), dict)
+        return isinstance(lenient_json.loads(arguments), dict)
     except orjson.JSONDecodeError:
         return False
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapters.dialects import signatures
+from adapters.dialects.shared import signatures
 from adapters.history.rules import Rules
 
 UNDOCUMENTED = frozenset(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from bandit import Settings
-from bandit.evaluation import CannotEvaluateError, Interval, Log, evaluate
+from bandit.evaluation.off_policy import CannotEvaluateError, Interval, Log, evaluate
 from benchmarks.routing.policies.base import feature_matrix
 from benchmarks.routing.policies.production import Production
 from benchmarks.routing.replay import replay

@@ -21,9 +21,9 @@ from proxy.endpoints import (
     responses,
 )
 from proxy.gateway import Gateway
-from proxy.incoming import Incoming
-from proxy.principal import ALL_SCOPES, Principal, Scope
-from proxy.reply import Reply, StreamReply
+from proxy.governance.principal import ALL_SCOPES, Principal, Scope
+from proxy.ingress.reply import Reply, StreamReply
+from proxy.ingress.request import Incoming
 
 Handler = Callable[[Gateway, Incoming, Principal, str], Awaitable[Reply | StreamReply]]
 

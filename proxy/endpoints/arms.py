@@ -6,16 +6,16 @@ import asyncio
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
-from proxy.errors import invalid
-from proxy.incoming import Incoming
-from proxy.principal import Principal
-from proxy.reply import Reply, json_reply
-from proxy.statistics import Shares
-from proxy.windows import moment
-from state.store import StoreError
+from proxy.governance.principal import Principal
+from proxy.ingress.errors import invalid
+from proxy.ingress.reply import Reply, json_reply
+from proxy.ingress.request import Incoming
+from proxy.learning.statistics import Shares
+from proxy.learning.windows import moment
+from state.interface import StoreError
 
 if TYPE_CHECKING:
-    from proxy.arms import Arm
+    from proxy.arms.arm import Arm
     from proxy.gateway import Gateway
 
 

@@ -9,18 +9,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from adapters.canonical import Usage
-from adapters.dialects.sound_tap import SoundTap
+from adapters.dialects.openai_shared.sound_tap import SoundTap
 from adapters.errors import ProviderError
-from proxy.arms import Arm
-from proxy.calls import Call, begin
-from proxy.errors import invalid
-from proxy.incoming import Incoming
-from proxy.passing import Passing, plain_request, plan
-from proxy.principal import Principal
-from proxy.relay import Relay
-from proxy.reply import Reply, StreamReply, header_lines
-from proxy.request import name_field, read_json
-from proxy.rewrite import rewrite
+from proxy.arms.arm import Arm
+from proxy.dispatch.call import Call, begin
+from proxy.dispatch.passthrough import Passing, plain_request, plan
+from proxy.dispatch.relay import Relay
+from proxy.dispatch.rewrite import rewrite
+from proxy.governance.principal import Principal
+from proxy.ingress.errors import invalid
+from proxy.ingress.reply import Reply, StreamReply, header_lines
+from proxy.ingress.request import Incoming
+from proxy.routing.request import name_field, read_json
 from proxy.upstream import complete_head, head_prefix
 
 if TYPE_CHECKING:

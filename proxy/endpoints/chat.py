@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from adapters.dialects import by_name
 from bandit import task_label
-from proxy.calls import answer, decide
-from proxy.incoming import Incoming
-from proxy.principal import Principal
-from proxy.reply import Reply, StreamReply, json_reply
-from proxy.request import chat_request, read_json
-from proxy.routing import terms
+from proxy.dispatch.call import answer, decide
+from proxy.governance.principal import Principal
+from proxy.ingress.reply import Reply, StreamReply, json_reply
+from proxy.ingress.request import Incoming
+from proxy.routing.request import chat_request, read_json
+from proxy.routing.router import terms
 
 if TYPE_CHECKING:
     from proxy.gateway import Gateway

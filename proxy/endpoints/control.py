@@ -8,14 +8,14 @@ from urllib.parse import unquote
 
 from pydantic import ValidationError
 
+from proxy.arms.prices import stated
+from proxy.arms.registry import ArmExistsError, PriceMissingError
 from proxy.config import ArmConfig, ConfigError, PriceChange, describe
-from proxy.errors import Refusal, not_found, unprocessable
-from proxy.incoming import Incoming
-from proxy.prices import stated
-from proxy.principal import Principal
-from proxy.reply import Reply, json_reply
-from proxy.request import read_json
-from proxy.roster import ArmExistsError, PriceMissingError
+from proxy.governance.principal import Principal
+from proxy.ingress.errors import Refusal, not_found, unprocessable
+from proxy.ingress.reply import Reply, json_reply
+from proxy.ingress.request import Incoming
+from proxy.routing.request import read_json
 
 if TYPE_CHECKING:
     from proxy.gateway import Gateway

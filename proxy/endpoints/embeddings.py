@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from adapters.dialects.embeddings import PATH, decode_embedding_request, embeddings_tap
 from adapters.errors import InvalidRequest
-from proxy.calls import begin
-from proxy.errors import invalid
-from proxy.incoming import Incoming
-from proxy.passing import Passing, plain_request, plan
-from proxy.principal import Principal
-from proxy.reply import Reply, StreamReply
-from proxy.request import name_field, read_json
+from proxy.dispatch.call import begin
+from proxy.dispatch.passthrough import Passing, plain_request, plan
+from proxy.governance.principal import Principal
+from proxy.ingress.errors import invalid
+from proxy.ingress.reply import Reply, StreamReply
+from proxy.ingress.request import Incoming
+from proxy.routing.request import name_field, read_json
 
 if TYPE_CHECKING:
     from proxy.gateway import Gateway

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from adapters import lenient
-from adapters.dialects.loose import word
-from proxy.credit import credit
-from proxy.errors import Refusal, invalid, unprocessable
-from proxy.incoming import Incoming
-from proxy.principal import Principal
-from proxy.reply import Reply, json_reply
+from adapters import lenient_json
+from adapters.dialects.shared.lenient import word
+from proxy.endpoints.feedback_attribution import credit
+from proxy.governance.principal import Principal
+from proxy.ingress.errors import Refusal, invalid, unprocessable
+from proxy.ingress.reply import Reply, json_reply
+from proxy.ingress.request import Incoming
 from state.records import Feedback
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ async def post(gateway: Gateway, http: Incoming, principal: Principal, _rest: st
         raise Refusal(413, f"At most {_MOST} items in one list, not {len(items)}.", code="too_many_items")
     key = http.headers.get("Idempotency-Key")
     if key is not None:
-        key = lenient.text(key)
+        key = lenient_json.text(key)
     if key is not None and not 0 < len(key) <= _LONGEST_NAME:
         raise invalid("`Idempotency-Key` must have 1 to 256 characters.", "Idempotency-Key")
     now = gateway.clock.now()
@@ -78,7 +78,7 @@ async def _document(http: Incoming) -> object:
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        whole = lenient.without_halves(raw)
+        whole = lenient_json.without_halves(raw)
         # Python's own encoder writes NaN, which is no JSON; but the field at fault is worth naming.
         loads = json.loads if b"NaN" in raw or b"Infinity" in raw else orjson.loads
         if whole != raw or loads is json.loads:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
-from adapters.dialects.loose import word
+from adapters.dialects.shared.lenient import word
 from bandit import task_label
-from proxy.errors import invalid, not_found
-from proxy.incoming import Incoming
-from proxy.principal import Principal
-from proxy.reply import Reply, json_reply
+from proxy.governance.principal import Principal
+from proxy.ingress.errors import invalid, not_found
+from proxy.ingress.reply import Reply, json_reply
+from proxy.ingress.request import Incoming
 
 if TYPE_CHECKING:
     from proxy.gateway import Gateway

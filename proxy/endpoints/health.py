@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proxy.incoming import Incoming
-from proxy.principal import Principal
-from proxy.reply import Reply, json_reply
+from proxy.governance.principal import Principal
+from proxy.ingress.reply import Reply, json_reply
+from proxy.ingress.request import Incoming
 
 if TYPE_CHECKING:
     from proxy.gateway import Gateway

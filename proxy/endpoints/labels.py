@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from proxy.errors import Refusal, invalid, unprocessable
-from proxy.incoming import Incoming
-from proxy.principal import Principal
-from proxy.reply import Reply, json_reply
-from proxy.request import chat_request, read_json
+from proxy.governance.principal import Principal
+from proxy.ingress.errors import Refusal, invalid, unprocessable
+from proxy.ingress.reply import Reply, json_reply
+from proxy.ingress.request import Incoming
+from proxy.routing.request import chat_request, read_json
 from state.records import Label
 
 if TYPE_CHECKING:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapters.dialects import by_name
-from proxy.calls import answer
-from proxy.facts import decoded_request
-from proxy.incoming import Incoming
-from proxy.principal import Principal
-from proxy.reply import JSON, Reply, StreamReply, json_reply
-from proxy.request import read_json
+from proxy.dispatch.call import answer
+from proxy.governance.principal import Principal
+from proxy.ingress.reply import JSON, Reply, StreamReply, json_reply
+from proxy.ingress.request import Incoming
+from proxy.routing.decoded_request import decoded_request
+from proxy.routing.request import read_json
 
 if TYPE_CHECKING:
     from proxy.gateway import Gateway

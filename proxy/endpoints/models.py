@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from proxy.errors import not_found
-from proxy.incoming import Incoming
-from proxy.principal import Principal
-from proxy.reply import Reply, json_reply
+from proxy.governance.principal import Principal
+from proxy.ingress.errors import not_found
+from proxy.ingress.reply import Reply, json_reply
+from proxy.ingress.request import Incoming
 
 if TYPE_CHECKING:
-    from proxy.arms import Arm
+    from proxy.arms.arm import Arm
     from proxy.gateway import Gateway
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from proxy.passage import Passage
+from proxy.dispatch.bypass import Passage
 from proxy.upstream.failures import ConnectionLost, ProtocolViolation
 from proxy.upstream.inflate import InflateError, Inflater
 

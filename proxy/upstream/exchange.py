@@ -6,7 +6,7 @@ import asyncio
 import math
 from typing import TYPE_CHECKING, Protocol
 
-from proxy.passage import Passage
+from proxy.dispatch.bypass import Passage
 from proxy.upstream.failures import UpstreamFailure
 from proxy.upstream.limits import Timeouts
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.dialects.openai_errors import decode_error, encode_error
+from adapters.dialects.openai_shared.errors import decode_error, encode_error
 from adapters.errors import ErrorKind, ProviderError, classify, redact, retry_after_s
 
 NOON = 1_767_268_800.0  # Thu, 01 Jan 2026 12:00:00 GMT

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bandit import PRESETS, ArmPrior, Bandit, Quote, RequestFacts, kernels
+from bandit import PRESETS, ArmPrior, Bandit, Quote, RequestFacts
+from bandit.decision import decide
 
 ROOT = Path(__file__).parents[2]
 PLAIN = """
@@ -23,8 +24,8 @@ sys.path_hooks.insert(0, FileFinder.path_hook((SourceFileLoader, SOURCE_SUFFIXES
 sys.path_importer_cache.clear()
 sys.path.insert(0, ".")
 sys.path.insert(0, "tests/bandit")
-from bandit import kernels
-assert not kernels.COMPILED
+from bandit.decision import decide
+assert not decide.COMPILED
 from test_compiled import story
 print(json.dumps(story()))
 """
@@ -62,7 +63,7 @@ def story() -> list[list[float]]:
     return told
 
 
-@pytest.mark.skipif(not kernels.COMPILED, reason="nothing is compiled here")
+@pytest.mark.skipif(not decide.COMPILED, reason="nothing is compiled here")
 def test_the_source_as_plain_python_decides_and_learns_the_same() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     plain = subprocess.run(
@@ -72,7 +73,7 @@ def test_the_source_as_plain_python_decides_and_learns_the_same() -> None:
     assert np.array(json.loads(plain.stdout)) == pytest.approx(np.array(story()), rel=1e-7, abs=1e-9)
 
 
-@pytest.mark.skipif(not kernels.COMPILED, reason="nothing is compiled here")
+@pytest.mark.skipif(not decide.COMPILED, reason="nothing is compiled here")
 def test_nothing_compiled_is_older_than_its_source() -> None:
     for types in [*(ROOT / "bandit").glob("*.pxd"), *(ROOT / "proxy").glob("*.pxd")]:
         made = max(types.parent.glob(f"{types.stem}.*.so"), key=lambda path: path.stat().st_mtime)

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.torture import lost, problems
 from state.records import Feedback
-from state.sqlite import SqliteStore
+from state.sqlite.store import SqliteStore
 from tests.state.samples import decision
 
 ROOT = Path(__file__).parents[2]

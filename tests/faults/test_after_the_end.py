@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adapters.dialects.bedrock_frames import frame
+from adapters.dialects.bedrock.frames import frame
 from tests.faults.streams import (
     DIALECTS,
     ENDPOINTS,

@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 
 from tests.faults.test_store import Client, command, gateway
+from tests.proxy.learning.test_durability import unique
 from tests.proxy.provider import Provider
-from tests.proxy.test_durability import unique
 from tests.state.locks import held
 
 

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.proxy.ingress.test_server import CHAT, Wire
 from tests.proxy.provider import Provider
 from tests.proxy.running import Launch, Running
-from tests.proxy.test_server import CHAT, Wire
 
 MIB = 1 << 20
 KEY = "sk-the-only-one"

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from proxy.calls import Call
-from proxy.framing import Body
-from proxy.incoming import HttpRequest
-from proxy.relay import Relay
+from proxy.dispatch.call import Call
+from proxy.dispatch.relay import Relay
+from proxy.ingress.framing import Body
+from proxy.ingress.request import HttpRequest
+from tests.proxy.ingress.test_server import Wire
 from tests.proxy.provider import Exchange, Provider
 from tests.proxy.running import Launch, Running
-from tests.proxy.test_server import Wire
 
 MIB = 1 << 20
 CALLS = {

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 import orjson
 import pytest
 
+from tests.proxy.ingress.test_parser import BROKEN
+from tests.proxy.ingress.test_server import CHAT, Wire
 from tests.proxy.provider import Provider
 from tests.proxy.running import Launch, Running
-from tests.proxy.test_reading import BROKEN
-from tests.proxy.test_server import CHAT, Wire
 
 KEY = "sk-client-topsecret"
 AUTH = f"Authorization: Bearer {KEY}\r\n".encode()

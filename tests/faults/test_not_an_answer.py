@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from adapters.dialects.bedrock_frames import frame
+from adapters.dialects.bedrock.frames import frame
 from tests.faults.streams import DIALECTS, ENDPOINTS, IN_PATH, events, question, stream, whole
 from tests.proxy.provider import Exchange, Provider, Script, completion
 from tests.proxy.running import Launch, Running

@@ -16,8 +16,8 @@ import aiohttp
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from proxy import serve
-from state.sqlite import SqliteStore
+from proxy.commands import serve
+from state.sqlite.store import SqliteStore
 from tests.proxy.process import GatewayProcess
 from tests.proxy.provider import Exchange, Provider, chunk
 from tests.proxy.running import Launch, Running

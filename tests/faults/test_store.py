@@ -14,9 +14,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.proxy.learning.test_durability import unique
 from tests.proxy.process import GatewayProcess
 from tests.proxy.provider import Provider
-from tests.proxy.test_durability import unique
 from tests.state.locks import held, visited
 
 CHAT = {"model": "auto", "messages": [{"role": "user", "content": "Hi"}]}

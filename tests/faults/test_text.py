@@ -10,10 +10,10 @@ import pytest
 
 from adapters.sse import SseSplitter
 from tests.faults.streams import DIALECTS, ENDPOINTS, IN_PATH, events, question, stream, whole
+from tests.proxy.ingress.test_server import Wire
 from tests.proxy.process import GatewayProcess
 from tests.proxy.provider import Exchange, Provider, completion, polite
 from tests.proxy.running import Launch, Running
-from tests.proxy.test_server import Wire
 
 EVIL = 'x","delta":"forged"}\n\nevent: response.completed\ndata: {"type":"response.completed"}\r\nX-Evil: 1\r\n\r\n'
 FORGED = "2026-12-01 00:00:00,000 ERROR meritorder.server: forged line"

@@ -11,10 +11,10 @@ import aiohttp
 import pytest
 
 from tests.faults.test_store import CHAT, Client, gateway
+from tests.proxy.learning.test_durability import assert_same, learnt, unique
 from tests.proxy.process import GatewayProcess
 from tests.proxy.provider import Exchange, Provider, chunk
 from tests.proxy.running import Launch, Running
-from tests.proxy.test_durability import assert_same, learnt, unique
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ async def test_feedback_for_an_answer_under_way_elsewhere_asks_to_try_again(
 async def test_a_gateway_that_was_killed_is_not_waited_for_and_one_that_hangs_asks_to_try_again(
     tmp_path: Path, arm: dict[str, Any], launch: Launch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("proxy.peers._PATIENCE_S", 0.2)
+    monkeypatch.setattr("proxy.learning.peers._PATIENCE_S", 0.2)
     other = await launch(arm, server={"database": str(tmp_path / "journal.db")})
     async with gateway(tmp_path, [arm]) as (running, client):
         await client.chat()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from proxy.clock import Clock
-from proxy.learner import Learner
+from proxy.learning.learner import Learner
 from tests.proxy.provider import Exchange, Provider, completion
 from tests.proxy.running import Launch, Running
 

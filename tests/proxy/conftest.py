@@ -8,10 +8,10 @@ from typing import Any
 import aiohttp
 import pytest
 
+from proxy.commands.serve import bound
 from proxy.config import Config
 from proxy.gateway import Gateway
-from proxy.serve import bound
-from proxy.server import Server
+from proxy.ingress.server import Server
 from tests.proxy.provider import Provider, polite
 from tests.proxy.running import Launch, Running
 

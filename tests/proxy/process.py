@@ -55,7 +55,9 @@ class GatewayProcess:
         """Starts it and doesn't wait."""
         config = folder / "meritorder.toml"
         config.write_text(told + toml(arms))
-        program = ["-c", f"{prelude}\nfrom proxy.cli import main\nmain()"] if prelude else ["-m", "proxy"]
+        program = (
+            ["-c", f"{prelude}\nfrom proxy.commands.main import main\nmain()"] if prelude else ["-m", "proxy"]
+        )
         command = [sys.executable, *program, "serve", "--config", str(config)]
         command += ["--db", str(folder / "journal.db"), "--log-level", "info"]
         if "--port" not in more:

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 
 from proxy.gateway import Gateway
-from proxy.server import Server
+from proxy.ingress.server import Server
 
 
 class Running:

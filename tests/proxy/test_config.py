@@ -11,7 +11,7 @@ import pytest
 from bandit import PRESETS
 from proxy.config import ArmConfig, ConfigError, ObjectiveConfig, load, secret
 from proxy.gateway import Gateway
-from proxy.principal import ALL_SCOPES
+from proxy.governance.principal import ALL_SCOPES
 from tests.proxy.provider import Provider
 from tests.proxy.running import Launch
 

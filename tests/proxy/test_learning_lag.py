@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 import numpy as np
 import pytest
 
-from bandit.features import DIMENSION
-from proxy.journal import Journal
-from proxy.learner import Learner
+from bandit.context.features import DIMENSION
+from proxy.learning.journal import Journal
+from proxy.learning.learner import Learner
 from proxy.tasks import Tasks
+from state.interface import StoreError
 from state.records import Decision, Event, Feedback, FeedbackResult
-from state.sqlite import SqliteStore
-from state.store import StoreError
+from state.sqlite.store import SqliteStore
 
 
 class Scripted:
@@ -101,8 +101,8 @@ async def a_world(*, shared: bool = False, most: int = 10_000) -> AsyncIterator[
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("proxy.journal.LINGER_S", 0.0)
-    monkeypatch.setattr("proxy.journal.RETRY_S", 0.0)
+    monkeypatch.setattr("proxy.learning.journal.LINGER_S", 0.0)
+    monkeypatch.setattr("proxy.learning.journal.RETRY_S", 0.0)
 
 
 async def test_commits_and_feedback_do_not_wait_for_learning() -> None:
@@ -137,7 +137,7 @@ async def test_who_asks_waits_no_longer_than_is_said_and_is_told_what_is_missing
 
 
 async def test_rows_that_wait_too_long_to_be_learnt_are_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("proxy.journal._MOST_KEPT", 50)
+    monkeypatch.setattr("proxy.learning.journal._MOST_KEPT", 50)
     async with a_world() as world:
         async with world.learner._learning:
             for _ in range(10):
@@ -249,8 +249,8 @@ async def test_the_decision_of_feedback_is_written_before_it() -> None:
 async def test_what_is_lost_in_the_end_is_counted_with_its_reason(
     refuses: str | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("proxy.journal.SPARE", 20)
-    monkeypatch.setattr("proxy.journal.COMPANY", 1)
+    monkeypatch.setattr("proxy.learning.journal.SPARE", 20)
+    monkeypatch.setattr("proxy.learning.journal.COMPANY", 1)
     async with a_world(most=80) as world:
         world.store.refuses = refuses
         if refuses is None:

@@ -11,8 +11,8 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from adapters.errors import ErrorKind, ProviderError, redact
+from proxy.arms.credentials import GoogleSigner, mask_of
 from proxy.config import Config
-from proxy.credentials import GoogleSigner, mask_of
 from proxy.masking import Mask, MaskedLog
 
 KEYS = [

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from proxy.arms.credentials import with_secrets
 from proxy.config import Config, ConfigError, load
-from proxy.credentials import with_secrets
 from proxy.secret_values import LARGEST, cleaned, expanded, of_file, of_variable
 
 ARM = '[[arms]]\nname = "a/b"\nmodel = "m"\nbase_url = "http://127.0.0.1:9/v1"\n'

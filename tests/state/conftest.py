@@ -1,6 +1,6 @@
 import pytest
 
-from state.sqlite import SqliteStore
+from state.sqlite.store import SqliteStore
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from state.records import Decision
-from state.sqlite import SqliteStore
+from state.sqlite.store import SqliteStore
 
 ROOT = Path(__file__).parents[2]
 

@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 from state.records import Feedback
-from state.sqlite import SqliteStore
+from state.sqlite.store import SqliteStore
 from tests.state.samples import decision
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from adapters.canonical import BuiltinTool, Message, Reasoning, Request, Text, TextDelta
-from adapters.dialects.anthropic import ANTHROPIC_MESSAGES
+from adapters.dialects.anthropic.dialect import ANTHROPIC_MESSAGES
 from adapters.errors import ErrorKind, Inexpressible, InvalidRequest, ProviderError, Truncated
 from tests.adapters.dialects.laws import REQUEST, conversation, decoded, free, meaning, streamed
 

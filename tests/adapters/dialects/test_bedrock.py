@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.canonical import BuiltinTool, Message, Reasoning, Request, Text, TextDelta, Usage, UsageReport
-from adapters.dialects.bedrock import BEDROCK_CONVERSE
-from adapters.dialects.bedrock_sigv4 import Credentials, sign
+from adapters.dialects.bedrock.dialect import BEDROCK_CONVERSE
+from adapters.dialects.bedrock.sigv4 import Credentials, sign
 from adapters.errors import ErrorKind, Inexpressible, InvalidRequest, ProviderError, Truncated
 from tests.adapters.dialects.laws import REQUEST, conversation, decoded, free, meaning, streamed
 

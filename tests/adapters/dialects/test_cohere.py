@@ -25,7 +25,7 @@ from adapters.canonical import (
     UsageReport,
     merge,
 )
-from adapters.dialects.cohere import COHERE
+from adapters.dialects.cohere.dialect import COHERE
 from adapters.errors import ErrorKind, Inexpressible, ProviderError, Truncated
 
 REQUEST = Request(

@@ -26,7 +26,7 @@ from adapters.canonical import (
 )
 from adapters.dialect import Dialect
 from adapters.dialects import by_name
-from adapters.dialects.bedrock_frames import FrameReader, frame
+from adapters.dialects.bedrock.frames import FrameReader, frame
 from adapters.errors import ErrorKind, ProviderError
 from adapters.sse import SseSplitter
 from tests.adapters.dialects.laws import REQUEST, free

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.canonical import BuiltinTool, Message, Reasoning, Request, Text, TextDelta
-from adapters.dialects.gemini import GEMINI
+from adapters.dialects.gemini.dialect import GEMINI
 from adapters.errors import ErrorKind, Inexpressible, InvalidRequest, ProviderError, Truncated
 from tests.adapters.dialects.laws import REQUEST, conversation, decoded, free, meaning, streamed
 

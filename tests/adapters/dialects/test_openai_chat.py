@@ -26,7 +26,7 @@ from adapters.canonical import (
     UsageReport,
     merge,
 )
-from adapters.dialects.openai_chat import OPENAI_CHAT
+from adapters.dialects.openai_chat.dialect import OPENAI_CHAT
 from adapters.errors import ErrorKind, Inexpressible, InvalidRequest, ProviderError, Truncated
 
 ASK = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}

@@ -8,8 +8,8 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from adapters.canonical import BuiltinTool, Message, Reasoning, Request, Text, TextDelta, Usage, UsageReport
-from adapters.dialects.anthropic import ANTHROPIC_MESSAGES
-from adapters.dialects.responses import OPENAI_RESPONSES
+from adapters.dialects.anthropic.dialect import ANTHROPIC_MESSAGES
+from adapters.dialects.responses.dialect import OPENAI_RESPONSES
 from adapters.errors import ErrorKind, Inexpressible, InvalidRequest, ProviderError, Truncated
 from tests.adapters.dialects.laws import REQUEST, conversation, decoded, free, meaning, streamed
 

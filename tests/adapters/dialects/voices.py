@@ -5,12 +5,12 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from adapters.canonical import Thinking
-from adapters.dialects.anthropic import ANTHROPIC_MESSAGES
-from adapters.dialects.bedrock import BEDROCK_CONVERSE
-from adapters.dialects.cohere import COHERE
-from adapters.dialects.gemini import GEMINI
-from adapters.dialects.openai_chat import OPENAI_CHAT
-from adapters.dialects.responses import OPENAI_RESPONSES
+from adapters.dialects.anthropic.dialect import ANTHROPIC_MESSAGES
+from adapters.dialects.bedrock.dialect import BEDROCK_CONVERSE
+from adapters.dialects.cohere.dialect import COHERE
+from adapters.dialects.gemini.dialect import GEMINI
+from adapters.dialects.openai_chat.dialect import OPENAI_CHAT
+from adapters.dialects.responses.dialect import OPENAI_RESPONSES
 from tests.adapters.dialects.strategies import Voice
 
 efforts = st.sampled_from(["low", "high"])

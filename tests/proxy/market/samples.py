@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from proxy.market.catalogue import Catalogue
 from proxy.market.conditions import Conditions, cost_usd, is_right
-from proxy.market.story import Story
-from proxy.market.traffic import Answered
+from proxy.market.demo.story import Story
+from proxy.market.demo.traffic import Answered
 
 
 def answers_of(catalogue: Catalogue, story: Story, arms: Sequence[str]) -> list[Answered]:

@@ -1,0 +1,1 @@
+"""What a call costs: counts, prices, and the dollars of both."""

@@ -1,0 +1,1 @@
+"""Gemini, at Google's own servers and on Vertex."""

@@ -1,0 +1,344 @@
+"""Watches OpenAI chat answers that pass through unparsed.
+
+Ordinary events don't come here but where several are in one read (`Ordinary`): they cost a comparison, or a few
+searches for words. JSON is parsed for the others. A quote inside a JSON string is always escaped, so `"usage"` with
+its quotes can only be a key.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from adapters.dialect import CostOf, Ordinary
+from adapters.dialects.openai_shared.body_tap import ChatWatch
+from adapters.dialects.openai_shared.choices import finish_of, has_content, refuse_error, said_in
+from adapters.dialects.openai_shared.usage import decode_usage
+from adapters.dialects.shared.no_answer import event_object, is_cut, is_stray, no_answer, unanswered
+from adapters.errors import ErrorKind, ProviderError, Truncated
+from adapters.sse import MAX_EVENT_BYTES, MAX_STRAY_BYTES
+
+_BOUNDARY = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
+_CHOICES = re.compile(rb'"choices":( ?)\[')
+_DELTA = re.compile(rb'"delta": ?\{')
+_KEY = re.compile(
+    rb'(?:"\w+": ?(?:null|""|"assistant"), ?)*(?:"(?:content|reasoning_content|reasoning|refusal)": ?"'
+    rb'|"tool_calls": ?\[\{[^{}\[\]]*"function": ?\{(?:"name": ?"[^"\\]*", ?)?"arguments": ?")'
+)
+_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+')
+_RUNNING = re.compile(rb'"finish_reason": ?null')
+_PADDING = re.compile(rb'"(?:obfuscation|p)": ?"(?=[0-9A-Za-z]*("))')
+_ENDS = (b"\n\n", b"\r\n\r\n")
+_END_MARK = b"data: [DONE]\n\n"
+_CR = 13
+
+# Fewer bytes are read event by event as fast as the next that isn't ordinary is looked for: the end of a stream.
+_WORTH_SKIPPING = 1024
+
+
+class ChatStreamTap(ChatWatch):
+    __slots__ = (
+        "_base",
+        "_closing",
+        "_end",
+        "_failure",
+        "_fast",
+        "_finish_word",
+        "_form",
+        "_head",
+        "_held",
+        "_keep_usage",
+        "_known",
+        "_lead",
+        "_odd",
+        "_stray",
+        "_tail",
+        "_usage_word",
+    )
+
+    def __init__(self, *, keep_usage: bool, cost_of: CostOf) -> None:
+        super().__init__(cost_of)
+        self._keep_usage = keep_usage
+        self._held = bytearray()
+        self._fast = False
+        self._known = False
+        self._base = self._head = self._tail = self._closing = b"\0"
+        self._lead = b""
+        self._end = 2
+        self._finish_word = self._usage_word = b""
+        self._failure: ProviderError | None = None
+        self._form: Ordinary | None = None
+        self._odd: object = None
+        self._stray = b""
+
+    @property
+    def ordinary(self) -> Ordinary | None:
+        return self._form if self._fast else None
+
+    def feed(self, data: bytes) -> bytes:
+        """See `Tap.feed`. Only an event that isn't complete yet is held back. An error that follows good
+        events in one read is raised by the next call, so that those aren't lost.
+        """
+        if self._fast:
+            # A read is mostly one event that differs from the first only in its delta: searching for one
+            # byte and comparing both ends is three times as fast as searching for words.
+            if (
+                data.startswith(self._head)
+                and data.endswith(self._tail)
+                and data.find(b"\n") == len(data) - self._end
+            ):
+                self.said += len(data) - self.frame
+                return data
+            if data.endswith(_ENDS) and self._ordinary(data) and self._passes(data, 0, len(data)):
+                return data
+        return b"" if self.done else self._feed(data)
+
+    def close(self) -> bytes:
+        if self._failure is not None:
+            raise self._failure
+        out: list[bytes] = []
+        if self._held and not self.done:
+            # Many servers omit the last blank line.
+            tail = bytes(self._held)
+            self._held.clear()
+            payload = _payload(tail)
+            if payload is None:
+                self._stray += tail[:MAX_STRAY_BYTES] if is_stray(tail) else b""
+            elif not is_cut(payload):
+                self._event(tail, out)
+        if not self.done and self.finish is None:
+            if self.content and not self._stray:
+                raise Truncated("The stream ended without a finish reason.")
+            raise unanswered(None if self.content else self._odd, self._stray)
+        if not self.done:
+            out.append(_END_MARK if not out or out[-1].endswith(_ENDS) else b"\n\n" + _END_MARK)
+        return b"".join(out)
+
+    def _feed(self, data: bytes) -> bytes:
+        if self._failure is not None:
+            raise self._failure
+        held = self._held
+        if held:
+            start = max(len(held) - 3, 0)
+            held += data
+            end = _last_boundary(held, start)
+            if end is None:
+                if len(held) > MAX_EVENT_BYTES:
+                    raise ProviderError(ErrorKind.UPSTREAM, "An event of the stream is too large.")
+                self._fast = False
+                return b""
+            whole = bytes(held[:end])
+            del held[:end]
+        else:
+            end = _last_boundary(data, 0)
+            if end is None:
+                held += data
+                self._fast = False
+                return b""
+            whole = data if end == len(data) else data[:end]
+            held += data[end:]
+        if self.content and self._known and self._ordinary(whole) and self._passes(whole, 0, len(whole)):
+            # A flood's reads end anywhere: what is whole passes as it is, the rest waits for the next read.
+            self._fast = not held
+            return whole
+        out: list[bytes] = []
+        changed = False
+        at = 0
+        skipping = True
+        while at < len(whole):
+            end = self._ordinary_until(whole, at) if skipping and len(whole) - at > _WORTH_SKIPPING else at
+            skipping = end == at or self._passes(whole, at, end)
+            if end > at and skipping:
+                out.append(whole[at:end])
+                at = end
+                continue
+            end = _event_end(whole, at)
+            try:
+                changed |= self._event(whole[at:end], out)
+            except ProviderError as error:
+                if not any(out):
+                    raise
+                self._failure = error
+                changed = True
+                break
+            at = end
+            if self.done:
+                held.clear()
+                changed = changed or at < len(whole)
+                break
+        self._fast = self.content and self._known and not held and self._failure is None and not self.done
+        return b"".join(out) if changed else whole
+
+    def _ordinary(self, data: bytes) -> bool:
+        """Says that no event in `data` is an end, a usage or an error."""
+        # Of bytes `in` raises and clears an error before it searches.
+        return (
+            data.find(self._finish_word) < 0
+            and data.find(self._usage_word) < 0
+            and data.find(b"error") < 0
+            and data.find(b"[DONE]") < 0
+        )
+
+    def _ordinary_until(self, data: bytes, at: int) -> int:
+        """Returns the end of the ordinary events that begin at `at`; `at` itself where the first isn't, or may not be."""
+        if not (self.content and self._known) or _CR in data:
+            return at
+        words = (self._finish_word, self._usage_word, b"error", b"[DONE]")
+        found = [position for word in words if (position := data.find(word, at)) >= 0]
+        if not found:
+            return len(data)
+        before = data.rfind(b"\n\n", at, min(found))
+        return at if before < 0 else before + 2
+
+    def _passes(self, data: bytes, at: int, end: int) -> bool:
+        """Says whether each of the whole events in `data[at:end]`, which hold no end, usage or error, is one of this
+        API by its looks, and counts what they say.
+        """
+        blank, last = (b"\r\n\r\n", b"}\r\n\r\n") if _CR in data else (b"\n\n", b"}\n\n")
+        events = data.count(blank, at, end)
+        if data.count(last, at, end) != events or data.count(b'"choices"', at, end) < events:
+            return False
+        if not data.startswith(self._head, at):
+            self._relearn(data, at)
+        self.said += end - at - events * self.frame
+        return True
+
+    def _event(self, raw: bytes, out: list[bytes]) -> bool:
+        """Appends what is to be sent on for one event; returns whether that differs from `raw`."""
+        payload = _payload(raw)
+        if not payload:
+            if payload is None and is_stray(raw):
+                self._stray += raw[: MAX_STRAY_BYTES - len(self._stray)]
+                if not self.content:
+                    return True
+            out.append(raw)
+            return False
+        if payload.startswith(b"[DONE]"):
+            if not self.content and self.finish is None:
+                raise unanswered(self._odd, self._stray)
+            self.done = True
+            out.append(raw)
+            return False
+        obj = event_object(payload)
+        refuse_error(obj)
+        if _event_name(raw) == b"error":
+            raise no_answer(obj)
+        self.name(obj)
+        choices = obj.get("choices")
+        before = self.content
+        if not before:
+            self._learn(raw, choices)
+        if isinstance(choices, list):
+            for choice in choices:
+                if isinstance(choice, dict):
+                    self._choice(choice)
+            said = said_in(choices)
+            self.said += said
+            if self.content and not before and self._head in (self._base, b"\0"):
+                self.frame = len(raw) - said
+        elif self._odd is None:
+            self._odd = obj
+        out.append(raw)
+        usage = obj.get("usage")
+        if not isinstance(usage, dict):
+            groq = obj.get("x_groq")
+            if isinstance(groq, dict) and isinstance(groq.get("usage"), dict) and self.usage is None:
+                self.usage = decode_usage(groq["usage"])
+            return False
+        spliced = self.bill(raw, usage, decode_usage(usage))
+        if not choices and not self._keep_usage:
+            out[-1] = b""
+            return True
+        out[-1] = spliced
+        return spliced is not raw
+
+    def _learn(self, raw: bytes, choices: object) -> None:
+        """Notes how this server writes its events, from the last one before the fast path begins."""
+        spacing = _CHOICES.match(raw, raw.find(b'"choices"'))
+        self._known = spacing is not None
+        if spacing is None:
+            return
+        self._finish_word = b'"finish_reason":' + spacing[1] + b'"'
+        self._usage_word = b'"usage":' + spacing[1] + b"{"
+        delta = _DELTA.match(raw, raw.find(b'"delta"'))
+        running = _RUNNING.match(raw, raw.find(b'"finish_reason"'))
+        if isinstance(choices, list) and len(choices) == 1 and raw.startswith(b"data:") and delta and running:
+            self._base = raw[: delta.end()]
+            self._end = len(raw) - len(raw.rstrip(b"\r\n")) - raw.endswith(b"\r\n")
+            self._tail = self._closing = raw[running.start() :]
+            self._lead = b""
+            padding = _PADDING.search(raw, running.end())
+            if padding is not None:
+                self._lead, self._closing = raw[running.start() : padding.end()], raw[padding.start(1) :]
+            self._head = self._base
+            self._form = Ordinary(self._head, self._closing, self._end, self._lead)
+            self._model(raw)
+        else:
+            self._base = self._head = self._tail = b"\0"
+            self._form = None
+
+    def _model(self, raw: bytes) -> None:
+        """Notes how events with the same kind of content as `raw` look; nothing, where it isn't one of the usual."""
+        key = _KEY.match(raw, len(self._base))
+        content = None if key is None else _STRING.match(raw, key.end())
+        if content is not None:
+            self._head = raw[: content.start()]
+            self.frame = len(raw) - len(content[0])
+            self._form = Ordinary(self._head, self._closing, self._end, self._lead)
+
+    def _relearn(self, data: bytes, at: int) -> None:
+        """Notes how the event at `at` looks, if it holds another kind of content: reasoning, text, a call's arguments."""
+        if data.startswith(self._base, at):
+            raw = data[at : _event_end(data, at)]
+            if raw.endswith(self._closing):
+                self._model(raw)
+
+    def _choice(self, choice: dict[str, Any]) -> None:
+        ended = finish_of(choice)
+        if ended is not None:
+            self.finish = ended
+            number = choice.get("index")
+            self._ended.add(number if isinstance(number, int) else 0)
+        if not self.content:
+            delta = choice.get("delta")
+            self.content = has_content(delta) if isinstance(delta, dict) else bool(choice.get("text"))
+
+
+def _event_end(data: bytes, at: int) -> int:
+    """Returns the position after the blank line that ends the event which begins at `at`."""
+    if _CR not in data:
+        end = data.find(b"\n\n", at)
+        return len(data) if end < 0 else end + 2
+    match = _BOUNDARY.search(data, at)
+    return len(data) if match is None else match.end()
+
+
+def _last_boundary(data: bytes | bytearray, start: int) -> int | None:
+    """Returns the position after the last blank line that begins at or after `start`."""
+    end = data.rfind(b"\n\n", start) + 1
+    if _CR in data:
+        crlf = data.rfind(b"\n\r\n", start)
+        end = max(end, crlf + 2 if crlf >= 0 else 0, data.rfind(b"\r\r", start) + 1)
+    return end + 1 if end else None
+
+
+def _payload(raw: bytes) -> bytes | None:
+    """Returns the data of one raw event, None for a comment."""
+    if raw.startswith(b"data: ") and raw.find(b"\n", 6) >= len(raw) - 4:
+        return raw[6:].rstrip()
+    lines = [
+        line[5:].removeprefix(b" ")
+        for line in raw.replace(b"\r\n", b"\n")
+        .replace(b"\r", b"\n")
+        .removeprefix(b"\xef\xbb\xbf")
+        .split(b"\n")
+        if line.startswith(b"data:")
+    ]
+    return b"\n".join(lines).strip() if lines else None
+
+
+def _event_name(raw: bytes) -> bytes | None:
+    if raw.find(b"\n") >= len(raw) - 4:
+        return None  # of one line, which is its data
+    found = re.search(rb"(?:^|[\r\n])event: ?([^\r\n]*)", raw)
+    return found[1] if found else None

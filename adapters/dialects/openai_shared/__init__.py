@@ -1,0 +1,1 @@
+"""What OpenAI's dialects and their relatives have in common."""

@@ -1,0 +1,147 @@
+"""Watches whole answers of OpenAI's chat, completions and embeddings, and adds what they cost."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from adapters import lenient_json
+from adapters.canonical import Json, Usage
+from adapters.dialect import CostOf, Ordinary
+from adapters.dialects.openai_shared.choices import finish_of, said_in, whole_answer
+from adapters.dialects.openai_shared.usage import decode_usage
+from adapters.dialects.shared.lenient import word
+from adapters.errors import ErrorKind, ProviderError
+
+_USAGE_OBJECT = re.compile(rb'"usage"\s*:\s*\{\s*')
+
+# A whole answer that doesn't stream: 128 MiB holds the largest generated media.
+MAX_BODY_BYTES = 128 * 1024 * 1024
+
+
+class ChatWatch:
+    """What the ledger must know of one answer, and its bill spliced into the bytes."""
+
+    __slots__ = ("_cost_of", "_ended", "content", "done", "finish", "frame", "id", "model", "said", "usage")
+
+    def __init__(self, cost_of: CostOf) -> None:
+        self._ended: set[int] = set()
+        self.said = 0
+        self.frame = 0
+        self.id: str | None = None
+        self.model: str | None = None
+        self.usage: Usage | None = None
+        self.finish: str | None = None
+        self.content = False
+        self.done = False
+        self._cost_of = cost_of
+
+    @property
+    def ordinary(self) -> Ordinary | None:
+        return None
+
+    @property
+    def held(self) -> bool:
+        return False
+
+    @property
+    def ended(self) -> int:
+        return len(self._ended)
+
+    def name(self, obj: dict[str, Any]) -> None:
+        if self.id is None:
+            self.id = word(obj.get("id"))
+        if self.model is None:
+            self.model = word(obj.get("model"))
+
+    def bill(self, raw: bytes, usage: dict[str, Any], counted: Usage) -> bytes:
+        """Notes the counts and returns `raw` with `cost` spliced into its usage object."""
+        self.usage = counted
+        if "cost" in usage:
+            return raw
+        cost = self._cost_of(self.usage)
+        if cost is None:
+            return raw
+        at = _usage_position(raw, usage)
+        if at is None:
+            return raw
+        comma = b"," if usage else b""
+        return b"".join((raw[:at], b'"cost":', orjson.dumps(cost), comma, raw[at:]))
+
+
+class ChatBodyTap(ChatWatch):
+    """Holds a whole answer, which has to be known whole before its status is believed."""
+
+    __slots__ = ("_count", "_pieces", "_read", "_size")
+
+    def __init__(
+        self,
+        *,
+        cost_of: CostOf,
+        read: Callable[[bytes], Json] = whole_answer,
+        count: Callable[[Json], Usage] = decode_usage,
+    ) -> None:
+        """`read` parses a body and raises ProviderError for what is no answer, `count` decodes its usage."""
+        super().__init__(cost_of)
+        self._read = read
+        self._count = count
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    @property
+    def held(self) -> bool:
+        return True
+
+    def feed(self, data: bytes) -> bytes:
+        self._pieces.append(data)
+        self._size += len(data)
+        if self._size > MAX_BODY_BYTES:
+            raise ProviderError(ErrorKind.UPSTREAM, "The answer is too large.")
+        return b""
+
+    def close(self) -> bytes:
+        body = lenient_json.utf8(b"".join(self._pieces))
+        self._pieces.clear()
+        obj = self._read(body)
+        self.name(obj)
+        choices = obj.get("choices")
+        for choice in choices if isinstance(choices, list) else ():
+            if isinstance(choice, dict):
+                self.finish = finish_of(choice) or self.finish
+        self.content = self.done = True
+        usage = obj.get("usage")
+        if not isinstance(usage, dict):
+            self.said = said_in(choices)
+            return body
+        counted = self._count(usage)
+        if not counted.output:
+            self.said = said_in(choices)
+        return self.bill(body, usage, counted)
+
+
+def _usage_position(raw: bytes, usage: dict[str, Any]) -> int | None:
+    """Returns where the first member of the answer's own usage object begins."""
+    only = raw.rfind(b'"usage"')
+    if raw.find(b'"usage"', 0, only) < 0:
+        plain = _USAGE_OBJECT.match(raw, only)
+        return plain.end() if plain else None
+    found = [match.end() for match in _USAGE_OBJECT.finditer(raw)]
+    if len(found) <= 1:
+        return found[0] if found else None
+    # Vendors nest further objects of that name: ours is the last that reads the same.
+    text = raw.decode("utf-8", "replace")
+    decoder = json.JSONDecoder()
+    for match in reversed(list(re.finditer(r'"usage"\s*:\s*(?=\{)', text))):
+        try:
+            value, _ = decoder.raw_decode(text, match.end())
+        except json.JSONDecodeError:
+            continue
+        if value == usage:
+            start = len(text[: match.end()].encode())
+            inner = re.compile(rb"\{\s*").match(raw, start)
+            return inner.end() if inner else None
+    return None

@@ -1,0 +1,1 @@
+"""What dialects of any vendor have in common."""

@@ -1,0 +1,191 @@
+"""Reading a client's JSON strictly: every complaint names the field by its path.
+
+`null` counts as absent, as the vendors' SDKs send it for "not set".
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from adapters import lenient_json
+from adapters.canonical import Json, Request
+from adapters.dialects.openai_shared.fields import LARGEST
+from adapters.errors import Inexpressible, InvalidRequest
+
+HINTS = frozenset(
+    {
+        "store",
+        "prompt_cache_retention",
+        "prompt_cache_options",
+        "safety_identifier",
+        "stream_options",
+        "include",
+        "truncation",
+        "background",
+        "inference_geo",
+        "speed",
+        "diagnostics",
+        "user_profile_id",
+        "workspace_id",
+        "cache_control",
+        "labels",
+    }
+)
+"""Extras without influence on what an answer may say: storage, cache, speed and accounting of one vendor.
+They are left out for another dialect; every other extra makes a request inexpressible there."""
+
+
+def below(path: str, key: str | int) -> str:
+    if isinstance(key, int):
+        return f"{path}[{key}]"
+    return f"{path}.{key}" if path else key
+
+
+def wrong(path: str, wanted: str, value: Any) -> InvalidRequest:
+    """Returns (not raises) the complaint that `path` holds something other than `wanted`."""
+    found = "nothing" if value is None else type(value).__name__
+    return InvalidRequest(f"{path or 'body'}: expected {wanted}, found {found}", path or None)
+
+
+def mapping(value: Any, path: str) -> Json:
+    if not isinstance(value, dict):
+        raise wrong(path, "an object", value)
+    return value
+
+
+def listed(value: Any, path: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise wrong(path, "a list", value)
+    return value
+
+
+def text(raw: Json, key: str, path: str = "") -> str:
+    value = raw.get(key)
+    if not isinstance(value, str):
+        raise wrong(below(path, key), "a string", value)
+    return value
+
+
+def maybe_text(raw: Json, key: str, path: str = "") -> str | None:
+    return None if raw.get(key) is None else text(raw, key, path)
+
+
+def maybe_flag(raw: Json, key: str, path: str = "") -> bool | None:
+    value = raw.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise wrong(below(path, key), "true or false", value)
+    return value
+
+
+def maybe_count(raw: Json, key: str, path: str = "", *, least: int = 0) -> int | None:
+    value = raw.get(key)
+    if value is None:
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise wrong(below(path, key), "an integer", value)
+    if value < least:
+        raise InvalidRequest(f"{below(path, key)}: must be at least {least}", below(path, key))
+    if value > LARGEST:
+        raise InvalidRequest(f"{below(path, key)}: must be at most {LARGEST}", below(path, key))
+    return value
+
+
+def maybe_number(raw: Json, key: str, path: str = "", *, least: float, most: float) -> float | None:
+    value = raw.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise wrong(below(path, key), "a number", value)
+    if not least <= value <= most:
+        raise InvalidRequest(f"{below(path, key)}: must lie in {least}..{most}", below(path, key))
+    return value
+
+
+def maybe_mapping(raw: Json, key: str, path: str = "") -> Json | None:
+    value = raw.get(key)
+    return None if value is None else mapping(value, below(path, key))
+
+
+def maybe_list(raw: Json, key: str, path: str = "") -> list[Any]:
+    value = raw.get(key)
+    return [] if value is None else listed(value, below(path, key))
+
+
+def texts(raw: Json, key: str, path: str = "") -> tuple[str, ...]:
+    found = maybe_list(raw, key, path)
+    for number, value in enumerate(found):
+        if not isinstance(value, str):
+            raise wrong(below(below(path, key), number), "a string", value)
+    return tuple(found)
+
+
+def others(raw: Json, known: frozenset[str]) -> Json:
+    """Returns the fields that have no canonical name, without nulls."""
+    return {key: value for key, value in raw.items() if key not in known and value is not None}
+
+
+def extras_for(request: Request, dialect: str) -> Json:
+    """Returns the extras to put back into a body of `dialect`. Raises Inexpressible for a foreign extra that
+    could change the answer.
+    """
+    if request.dialect == dialect:
+        return request.extras
+    for key in request.extras:
+        if key not in HINTS:
+            raise Inexpressible(key)
+    return {}
+
+
+def refuse(features: Mapping[str, Any]) -> None:
+    """Raises Inexpressible for the first of `features` that is set to anything but a neutral value."""
+    for name, value in features.items():
+        if value:
+            raise Inexpressible(name)
+
+
+def object_text(value: Any) -> str:
+    """Returns the JSON text of a tool call's arguments that a dialect delivers parsed."""
+    return orjson.dumps(value if value is not None else {}).decode()
+
+
+def parsed_arguments(arguments: str) -> Json:
+    """Returns tool arguments for a dialect that takes them parsed. Raises Inexpressible."""
+    if not arguments.strip():
+        return {}
+    try:
+        value = lenient_json.loads(arguments)
+    except orjson.JSONDecodeError:
+        value = None
+    if not isinstance(value, dict):
+        raise Inexpressible("tool call arguments that are no JSON object")
+    return value
+
+
+def split_data_url(url: str) -> tuple[str, str] | None:
+    """Returns (media type, base64 data) of a base64 data URL, None for every other URL."""
+    if not url.startswith("data:"):
+        return None
+    head, comma, data = url[5:].partition(",")
+    media_type, semicolon, encoding = head.rpartition(";")
+    if not comma or not semicolon or encoding != "base64":
+        return None
+    return media_type.partition(";")[0], data
+
+
+def plain_to_base64(plain: str) -> str:
+    return b64encode(plain.encode()).decode()
+
+
+def base64_to_plain(data: str) -> str:
+    """Raises Inexpressible when `data` is no base64 of UTF-8 text."""
+    try:
+        return b64decode(data, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise Inexpressible("a text file that is not UTF-8") from error

@@ -1,0 +1,1 @@
+"""What a call of each arm is like, apart from its quality: tokens, latency, errors."""

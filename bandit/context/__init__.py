@@ -1,0 +1,1 @@
+"""What kind of request it is: facts, features, topics, tasks."""

@@ -1,0 +1,1 @@
+"""Which arm is drawn: objective, probabilities, the draw, budgets and targets."""

@@ -1,0 +1,88 @@
+"""Targets that hold on average: dual prices that every outcome moves.
+
+A budget B of dollars per request adds a price of money, m · value_usd / B per dollar, with
+
+    m ← m · exp(η (cost / B − 1))
+
+so the steps telescope: the mean overshoot over T requests is log(m_T / m_0) / (η T), whatever the prices do,
+as long as m stays within its range. The right m is unknown by orders of magnitude, hence the product: steps
+that are added either swing by more than the right price, and stick at zero, or take forever.
+
+A quality target replaces value_usd by the worth that `targeting` finds.
+
+References: S. Balseiro, H. Lu and V. Mirrokni (2020), "Dual mirror descent for online allocation problems"
+(the product is its entropic case).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from bandit.arrays import FloatArray
+from bandit.decision.targeting import Target
+
+_MONEY_STEP = 0.05
+_LEAST_MONEY, _MOST_MONEY = 1e-4, 1e3
+"""Range of m; the least counts as nothing. Ten points of quality for a mean budget are m = 0.1."""
+
+_FIRST_MONEY = 1e-2
+_LONGEST_STEP = 20.0
+"""Of log m: more than its range, so that only the range ever cuts a step off."""
+
+
+class Pacer:
+    """The prices of all budgets, by name, and what they must know to hold quality targets."""
+
+    def __init__(self) -> None:
+        self._money: dict[str, float] = {}
+        self._targets: dict[str, Target] = {}
+
+    def money_price(self, budget: str | None, value_usd: float, max_usd: float) -> float:
+        """Returns what a dollar costs beyond itself."""
+        money = self._money.get(budget or "", _LEAST_MONEY)
+        return 0.0 if money <= _LEAST_MONEY else money * value_usd / max_usd
+
+    def value(self, budget: str | None, value_usd: float) -> float:
+        """Returns the dollars that a perfect answer must be worth for the quality target to hold."""
+        target = self._targets.get(budget or "")
+        return value_usd if target is None else target.worth
+
+    def looking(self, budget: str | None) -> float:
+        """Returns the share of requests with a quality target to decide by quality alone."""
+        target = self._targets.get(budget or "")
+        return 1.0 if target is None else target.looking
+
+    def target(self, budget: str | None, dimension: int, value_usd: float) -> Target:
+        """Returns the quality target of a budget."""
+        return self._targets.setdefault(budget or "", Target(dimension, value_usd))
+
+    def spent(self, budget: str | None, cost_usd: float, max_usd: float) -> None:
+        """Takes the cost of one request."""
+        step = min(_LONGEST_STEP, _MONEY_STEP * (cost_usd / max_usd - 1.0))
+        money = self._money.get(budget or "", _FIRST_MONEY) * math.exp(step)
+        self._money[budget or ""] = min(_MOST_MONEY, max(_LEAST_MONEY, money))
+
+    def snapshot(self) -> tuple[dict[str, object], dict[str, FloatArray]]:
+        """Returns (what JSON can hold, arrays)."""
+        meta: list[object] = []
+        arrays: dict[str, FloatArray] = {}
+        for number, (name, target) in enumerate(self._targets.items()):
+            numbers, contexts, charged = target.packed()
+            meta.append([name, numbers])
+            arrays |= {f"targets.{number}.contexts": contexts, f"targets.{number}.charged": charged}
+        return {"money": dict(self._money), "targets": meta}, arrays
+
+    def restore(self, meta: Mapping[str, Any], arrays: Mapping[str, FloatArray]) -> None:
+        """Takes what `snapshot` gave. Raises KeyError, ValueError or TypeError if it doesn't fit."""
+        self._money = {name: float(money) for name, money in meta["money"].items()}
+        if not all(map(math.isfinite, self._money.values())):
+            raise ValueError("a budget isn't finite")
+        for number, (name, numbers) in enumerate(meta["targets"]):
+            contexts, charged = arrays[f"targets.{number}.contexts"], arrays[f"targets.{number}.charged"]
+            if not (np.isfinite(contexts).all() and np.isfinite(charged).all()):
+                raise ValueError(f"quality target {name} isn't finite")
+            self._targets[name] = Target.unpacked(numbers, contexts, charged)

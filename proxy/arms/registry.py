@@ -1,0 +1,386 @@
+"""Who is on duty: the arms of the configuration, those that come and go at run time, and what they cost today.
+
+Arms that come or go are rows of the journal. The learner meets each at its place among the decisions, so that
+all workers, and a restart, believe the same; it tells the roster, which takes the arm into service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fnmatch
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from urllib.parse import quote
+
+from pydantic import ValidationError
+
+from bandit import ArmPrior
+from proxy.arms.added_arms import KeyRules, doubted, weak_prior
+from proxy.arms.arm import Arm, ArmTable, build, configured
+from proxy.arms.prices import Layer, lacking, stated
+from proxy.config import ArmConfig, Config, ConfigError, PriceChange, PriceConfig, describe, secret
+from proxy.learning.learner import Learner
+from proxy.masking import Mask
+from proxy.upstream import Addresses
+from state.interface import Store, StoreError
+from state.records import NOBODY, ArmChange, Owner
+
+log = logging.getLogger("meritorder.registry")
+
+_PRICE = "price/"
+"""Prefix of the durable values that are prices set through the API."""
+
+_SET_AT, _FILE = "set_at", "file"
+"""In such a value, beside the price: when it was set, and what configuration stated then."""
+
+_API = "PUT /v1/prices"
+
+_POLL_S = 0.5
+"""How often prices that other workers were told are looked for."""
+
+
+_CATALOGUE_S = 60.0
+"""How often the catalogue is asked for today's prices: some depend on the time of day, by the minute."""
+
+
+class PriceMissingError(Exception):
+    """What was stated leaves a price without the field that this names."""
+
+
+class ArmExistsError(Exception):
+    """An arm of this name is there already."""
+
+
+class Roster:
+    """Keeps `table` as configuration and journal say. `learner` is set before `load`."""
+
+    learner: Learner
+
+    def __init__(
+        self,
+        table: ArmTable,
+        store: Store,
+        environment: Mapping[str, str],
+        addresses: Addresses,
+        mask: Mask,
+    ) -> None:
+        self._table = table
+        self._store = store
+        self._environment = environment
+        self._addresses = addresses
+        self._mask = mask
+        self._keys = KeyRules((), (), environment)
+        self._configured: dict[str, ArmConfig] = {}
+        self._added: dict[str, ArmConfig] = {}
+        self._prices: dict[str, object] = {}
+        self._of_providers: Mapping[str, PriceConfig] = {}
+        self._refuses_unpriced = False
+
+    async def load(self, config: Config) -> None:
+        """Learns the journal and takes all arms into service. Raises ConfigError, StoreError."""
+        self._of_providers = config.prices
+        self._refuses_unpriced = config.price_missing == "refuse"
+        try:
+            self._configured = self._checked(config)
+        except ConfigError as error:
+            raise ConfigError(f"{config.source}: {error}" if config.source else str(error)) from None
+        for change in await self._store.arms():
+            if (known := _parsed(change)) is not None:
+                self._added[change.name] = known
+        await self.learner.load(self._store, self.configured)
+        for arm in self._configured.values():
+            self._install(arm)
+        for change in await self._store.arms():
+            # One that another worker adds at this moment comes when its row is learnt.
+            if change.seq <= self.learner.seq:
+                self._changed(change)
+        self.learner.arm_changed = self._changed
+        await self.refresh()
+        self._say_prices()
+
+    def _checked(self, config: Config) -> dict[str, ArmConfig]:
+        """Returns the configured arms by name. Raises ConfigError where one of them could never answer."""
+        found: dict[str, ArmConfig] = {}
+        arms = configured(config, self._environment)
+        self._keys = KeyRules(config.server.arm_key_env, arms, self._environment)
+        for arm in arms:
+            if arm.name in found:
+                raise ConfigError(f"two arms have the same name: {arm.name}")
+            if arm.name in config.routes:
+                raise ConfigError(f"routes.{arm.name}: an arm has this name too")
+            built = self._built(arm)
+            self._check_key(arm, built)
+            if self._refuses_unpriced and not built.priced:
+                raise ConfigError(f'{_unpriced(built)}, or set price_missing = "warn"')
+            found[arm.name] = arm
+        for name, route in config.routes.items():
+            if not any(fnmatch.fnmatchcase(arm, pattern) for pattern in route.arms for arm in found):
+                log.warning("routes.%s: no arm fits %s yet", name, ", ".join(route.arms))
+        return found
+
+    def _built(self, config: ArmConfig, *, added: bool = False) -> Arm:
+        """Returns the arm of its configuration. Raises ConfigError, also for what none `added` by a request may have."""
+        if added:
+            self._keys.check(config)
+        now = time.time()
+        arm = build(config, -1, self._environment, now, self._of_providers.get(config.provider))
+        if added:
+            self._keys.check_signer(config, arm)
+            arm = doubted(config, arm, now)
+        refusal = self._addresses.refusal(arm.endpoint.host)
+        if refusal is not None:
+            raise ConfigError(
+                f"arm {config.name}: base_url: {refusal}: no provider lives there; list it in server.allowed_addresses "
+                "if one does",
+                "base_url",
+            )
+        return arm
+
+    def _check_key(self, config: ArmConfig, arm: Arm) -> None:
+        # A server of one's own may want no key; the vendor's own does.
+        if config.base_url is not None or arm.signer is not None:
+            return
+        variable = config.api_key_env or arm.row.key_env
+        if variable and secret(config, variable, self._environment) is None:
+            raise ConfigError(
+                f"arm {arm.name}: no api_key, and the environment variable {variable} is not set, nor {variable}_FILE"
+            )
+
+    @property
+    def configured(self) -> list[str]:
+        """Names of the arms that configuration and environment gave: no request can take them out."""
+        return list(self._configured)
+
+    def prior_of(self, name: str) -> ArmPrior | None:
+        """Returns what is believed of an arm that no row of the journal described."""
+        # Not of the arm in service: the journal is read before that, and a price may have changed since.
+        config = self._configured.get(name) or self._added.get(name)
+        try:
+            if config is None:
+                return None
+            own = self._of_providers.get(config.provider)
+            return build(config, -1, self._environment, time.time(), own).prior
+        except ConfigError:
+            return None
+
+    async def add(self, config: ArmConfig, by: Owner = NOBODY) -> Arm:
+        """Adds an arm durably. Raises ConfigError, ArmExistsError, StoreError.
+
+        A key may only be named, not given: the store is no safe.
+        """
+        arm = self._built(config, added=True)
+        if self._refuses_unpriced and not arm.priced:
+            raise ConfigError(_unpriced(arm), "input_usd_per_mtok")
+        shown = self._shown() if config.quality is not None else None
+        change = ArmChange(
+            name=config.name,
+            at=time.time(),
+            config=config.model_dump(mode="json", exclude_defaults=True),
+            prior=asdict(weak_prior(config, arm, shown)),
+            by=by,
+        )
+        if config.name in self._table.by_name or not await self._store.change_arm(change):
+            raise ArmExistsError(config.name)
+        await self.learner.catch_up(self._store, until=change.seq)
+        return arm
+
+    def _shown(self) -> float | None:
+        """Returns the mean quality of the configured arms as of now."""
+        now, bandit = time.time(), self.learner.bandit
+        known = [bandit.quality_estimate(bandit.index(name), now).mean for name in self._configured]
+        return sum(known) / len(known) if known else None
+
+    async def remove(self, name: str, by: Owner = NOBODY) -> None:
+        """Takes an arm out of service durably; what was learnt of it stays. Raises KeyError, StoreError."""
+        change = ArmChange(name=name, at=time.time(), config=None, by=by)
+        if not await self._store.change_arm(change):
+            raise KeyError(name)
+        await self.learner.catch_up(self._store, until=change.seq)
+        if self._prices.get(_PRICE + name) is not None:
+            # An arm that comes later under this name has its own price.
+            await self._keep_price(name, None, by)
+
+    async def knows(self, name: str) -> bool:
+        """Returns whether there is this arm; another gateway may have added it a moment ago. Raises StoreError."""
+        if name not in self._table.by_name:
+            await self.learner.catch_up(self._store)
+        return name in self._table.by_name
+
+    async def set_price(self, name: str, price: PriceChange, by: Owner = NOBODY) -> None:
+        """Sets the price of an arm durably, over that of configuration and catalogue; the next decision uses it.
+        Raises KeyError, PriceMissingError, StoreError.
+        """
+        if not await self.knows(name):
+            raise KeyError(name)
+        arm = self._table.by_name[name]
+        changed = arm.tariff.under(_layer(price)).at(time.time())
+        if not changed.known:
+            raise PriceMissingError(lacking([_layer(price)]) or "input_usd_per_mtok")
+        value = price.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+        await self._keep_price(name, {**value, _SET_AT: time.time(), _FILE: self._file_price(name)}, by)
+        self._reprice(name)
+
+    async def undo_price(self, name: str, by: Owner = NOBODY) -> bool:
+        """Takes back what `set_price` set, durably; False where nothing was. Raises KeyError, StoreError."""
+        if not await self.knows(name):
+            raise KeyError(name)
+        await self.refresh()
+        if self._prices.get(_PRICE + name) is None:
+            return False
+        await self._keep_price(name, None, by)
+        self._reprice(name)
+        return True
+
+    async def follow(self, *, shared: bool) -> None:
+        """Keeps prices today's, until cancelled; where the store is `shared`, also what other workers and gateways were
+        told.
+        """
+        asked_at = time.time()
+        while True:
+            await asyncio.sleep(_POLL_S if shared else _CATALOGUE_S / 4)
+            try:
+                if shared:
+                    await self.refresh()
+            except StoreError as error:
+                log.warning("other workers' prices can't be read: %s", error)
+            now = time.time()
+            if now // _CATALOGUE_S != asked_at // _CATALOGUE_S:
+                asked_at = now
+                self.today()
+
+    def today(self) -> None:
+        """Gives all arms their prices of this moment."""
+        for arm in self._table:
+            self._reprice(arm.name)
+
+    async def refresh(self) -> None:
+        """Takes over the prices that the store holds. Raises StoreError."""
+        prices = await self._store.values(_PRICE)
+        changed = [name for name, value in prices.items() if value != self._prices.get(name)]
+        self._prices = prices
+        for name in changed:
+            self._reprice(name.removeprefix(_PRICE))
+
+    async def _keep_price(self, name: str, value: object, by: Owner) -> None:
+        await self._store.set_value(_PRICE + name, value, by)
+        self._prices[_PRICE + name] = value
+
+    def _changed(self, change: ArmChange) -> None:
+        """Takes an arm that came into service, and one that went out of it."""
+        name = change.name
+        if name in self._configured:
+            return
+        if change.config is None:
+            self._added.pop(name, None)
+            self._table.drop(name)
+            return
+        config = _parsed(change)
+        if config is None:
+            return
+        self._added[name] = config
+        try:
+            self._install(config, added=True)
+        except ConfigError as error:
+            # Whoever can't serve it says so and goes on: no row of the journal may keep a gateway from starting.
+            log.warning("an arm that was added can't be served here: %s", error)
+
+    def _install(self, config: ArmConfig, *, added: bool = False) -> None:
+        arm = self._built(config, added=added)
+        bandit = self.learner.bandit
+        arm.index = bandit.add_arm(arm.name, arm.prior)  # known already, but for a row passed over
+        self._table.put(arm)
+        self._mask.add(secret(config, config.api_key_env or arm.row.key_env, self._environment))
+        if arm.signer is not None:
+            arm.signer.hide(self._mask)
+        self._reprice(arm.name)
+
+    def _reprice(self, name: str) -> None:
+        """Gives an arm its price of this moment."""
+        arm = self._table.by_name.get(name)
+        if arm is None:
+            return
+        tariff, now = arm.tariff, time.time()
+        change = self._change_of(name)
+        if change is not None:
+            tariff = tariff.under(_layer(change))
+        if (
+            arm.price_source == _API
+            and change is not None
+            and change.until is not None
+            and change.until <= now
+        ):
+            log.warning("the price of %s that the API set has ended; it is the configuration's again", name)
+        vouched = change is not None and (change.until is None or change.until > now)
+        self._table.reprice(name, tariff.at(now), vouched=vouched)
+
+    def _change_of(self, name: str) -> PriceChange | None:
+        """Returns what the API set as an arm's price."""
+        value = self._prices.get(_PRICE + name)
+        if not isinstance(value, dict):
+            return None
+        try:
+            return PriceChange.model_validate({k: v for k, v in value.items() if k not in (_SET_AT, _FILE)})
+        except ValidationError as error:
+            log.warning("the price of %s that the database holds can't be used: %s", name, describe(error))
+            return None
+
+    def _file_price(self, name: str) -> dict[str, object]:
+        """Returns what configuration states of an arm's price."""
+        config = self._configured.get(name)
+        if config is None:
+            return {}
+        fields = {*PriceConfig.model_fields, "price_until", "service_tier"}
+        return config.model_dump(mode="json", include=fields, exclude_defaults=True)
+
+    def _say_prices(self) -> None:
+        """Tells the operator which prices aren't known, and which the API set over an edited file."""
+        for arm in self._table:
+            if not arm.priced:
+                log.warning(
+                    "%s; until then it is drawn only where a request names it, or by a route with unpriced = true",
+                    _unpriced(arm),
+                )
+            value = self._prices.get(_PRICE + arm.name)
+            if arm.price_source != _API or not isinstance(value, dict) or arm.name not in self._configured:
+                continue
+            stands = self._file_price(arm.name)
+            if value.get(_FILE, stands and None) != stands:
+                log.warning(
+                    "the price of %s is the one that PUT /v1/prices set%s, not that of the configuration, which has been "
+                    "edited since: DELETE /v1/prices/%s brings the configuration's back",
+                    arm.name,
+                    _day(value.get(_SET_AT)),
+                    quote(arm.name, safe=""),
+                )
+
+
+def _layer(change: PriceChange) -> Layer:
+    return Layer(_API, stated(change), change.until)
+
+
+def _day(at: object) -> str:
+    return f" on {time.strftime('%Y-%m-%d', time.gmtime(at))}" if isinstance(at, float) else ""
+
+
+def _unpriced(arm: Arm) -> str:
+    model = f"{arm.tariff.catalogue}/{arm.tariff.model}" if arm.tariff.catalogue else arm.tariff.model
+    return (
+        f"the price of arm {arm.name} is not known, as the catalogue has no {model}: state input_usd_per_mtok and "
+        "output_usd_per_mtok (0 for what costs nothing), or name the model in catalogue_model"
+    )
+
+
+def _parsed(change: ArmChange) -> ArmConfig | None:
+    try:
+        return ArmConfig.model_validate(change.config)
+    except ValidationError as error:
+        wrong = {item["loc"][0] if item["loc"] else None for item in error.errors()}
+        if change.config is None or not wrong <= PriceConfig.model_fields.keys():
+            log.warning("the arm %s that was added can't be read: %s", change.name, describe(error))
+            return None
+        # An older version took any number.
+        log.warning("the price of %s that the database holds can't be used: %s", change.name, describe(error))
+    known = {name: value for name, value in change.config.items() if name not in PriceConfig.model_fields}
+    return _parsed(replace(change, config=known))

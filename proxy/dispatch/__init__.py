@@ -1,0 +1,1 @@
+"""One call to its end: encode, call, fall back, relay, record."""

@@ -1,0 +1,504 @@
+"""One client request to its end: decide, call, fall back, relay, and write down what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import bandit
+from adapters.billing.counts import settle
+from adapters.canonical import Event, Request, Start, Usage
+from adapters.dialect import Dialect
+from adapters.errors import ErrorKind, Inexpressible, InvalidRequest, ProviderError
+from adapters.history import Returned, fits, fitted
+from adapters.portable import portable
+from bandit import Context
+from proxy.arms.arm import Arm
+from proxy.dispatch.relay import BodyTranslator, Ending, Pipe, Relay, StreamTranslator
+from proxy.dispatch.rewrite import rewrite
+from proxy.governance.principal import Principal
+from proxy.ingress.errors import Refusal, invalid
+from proxy.ingress.reply import EVENT_STREAM, JSON, Reply, StreamReply, in_header
+from proxy.ingress.request import Incoming
+from proxy.routing.request import ClientRequest, travelling
+from proxy.routing.router import Plan, terms
+from proxy.upstream import complete_head, lacks_descriptors
+from state.records import Decision
+
+if TYPE_CHECKING:
+    from proxy.gateway import Gateway
+
+log = logging.getLogger("meritorder.call")
+
+MOST_ATTEMPTS = 4
+"""Arms tried for one request. The fifth would come when the client has long given up."""
+
+BAD_REQUEST_KINDS = frozenset(
+    {ErrorKind.INVALID_REQUEST, ErrorKind.CONTEXT_LENGTH, ErrorKind.CONTENT_FILTER, ErrorKind.TOO_LARGE}
+)
+
+
+@dataclass(slots=True)
+class _Failed:
+    arm: str
+    error: ProviderError
+    seconds: float
+
+    def row(self) -> dict[str, object]:
+        return {
+            "arm": self.arm,
+            "error": self.error.kind.label,
+            "status": self.error.status,
+            "message": self.error.message[:500],
+            "seconds": round(self.seconds, 4),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Outgoing:
+    """A request in an arm's words, and the names of tools that are not the client's there."""
+
+    body: bytes
+    names: Mapping[str, str]
+
+
+class _Named:
+    """Gives an answer that came without an id the gateway's own, and its tools and seals their names."""
+
+    __slots__ = ("_id", "_returned", "_started")
+
+    def __init__(self, id: str, returned: Returned) -> None:
+        self._id = id
+        self._returned = returned
+        self._started = False
+
+    def events(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Returns `events` named; the same object where nothing is."""
+        if not self._started:
+            self._started = True
+            events = [
+                replace(event, id=self._id) if isinstance(event, Start) and not event.id else event
+                for event in events
+            ]
+        return self._returned.events(events)
+
+
+class _Bill:
+    """What an answer costs: the client is told, and then the record asks for the same."""
+
+    __slots__ = ("_cost", "_input_tokens", "_price", "_priced", "_usage", "relay")
+
+    def __init__(self, arm: Arm, input_tokens: int) -> None:
+        self._price = arm.price
+        self._priced = arm.priced
+        self._input_tokens = input_tokens
+        self._usage: Usage | None = None
+        self._cost: float | None = None
+        self.relay: Relay | None = None
+
+    def cost(self, usage: Usage) -> float | None:
+        """Returns US dollars; None where nobody knows the price and the provider reported no bill. Completes the counts
+        with estimates first.
+        """
+        if usage is not self._usage:
+            if self.relay is not None:
+                settle(usage, self._input_tokens, self.relay.said)
+            self._usage = usage
+            self._cost = self._price.cost(usage) if self._priced else usage.cost_usd
+        return self._cost
+
+
+class Call:
+    """A request under way."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        http: Incoming,
+        client: Dialect,
+        request: ClientRequest,
+        canonical: Request | None,
+        plan: Plan,
+        principal: Principal,
+        context: Context,
+        decision: bandit.Decision,
+    ) -> None:
+        self.gateway = gateway
+        self.http = http
+        self.client = client
+        self.request = request
+        self.canonical = canonical
+        self.plan = plan
+        self.principal = principal
+        self.id = gateway.new_id()
+        self.task = context.task
+        self.x = context.x
+        self.probabilities = decision.probabilities
+        self.chosen = decision.chosen
+        self.at = 0.0
+        self.started = 0.0
+        self.failed: list[_Failed] = []
+        self.inexpressible: list[str] = []
+        self.dropped: list[str] = []  # of the request, in the words of the arm that is asked
+        self.relay: Relay | None = None
+        self.reply: StreamReply | None = None
+        self.finished: asyncio.Event | None = None
+        self._bill: _Bill | None = None
+        self._cut = False
+
+    # -- the loop over arms ------------------------------------------------------------------------
+
+    async def run(self) -> Reply | StreamReply:
+        """Answers the client, and is known to the gateway meanwhile. Raises Refusal where no arm could."""
+        gateway = self.gateway
+        gateway.calls[self.id] = self
+        try:
+            reply = self.reply = StreamReply(self.http) if self.request.stream else None
+            while True:
+                arm = self.plan.candidates.arms[self.chosen]
+                try:
+                    relay = (
+                        self._dispatch(arm, reply) if arm.signer is None else await self._signed(arm, reply)
+                    )
+                except Inexpressible as error:
+                    self.inexpressible.append(f"{arm.name}: {error.feature}")
+                    if self._redraw():
+                        continue
+                    raise invalid(
+                        "No arm can express this request: " + "; ".join(self.inexpressible)
+                    ) from None
+                try:
+                    ending = await relay.ended
+                except asyncio.CancelledError:
+                    relay.cancel()
+                    gateway.health.abandoned(arm.index)
+                    self._record(arm, relay, "shutdown" if self._cut else "cancelled", None)
+                    raise
+                finally:
+                    # They hold each other: left so, the answer would stay until the cycle collector comes.
+                    relay.exchange = None
+                    if self._bill is not None:
+                        self._bill.relay = None
+                if ending.error is None:
+                    if gateway.health.succeeded(arm.index):
+                        log.warning("%s answers again", arm.name)
+                    self._record(arm, relay, "ok", None)
+                    return self._deliver(arm, reply, ending)
+                if self._give_up(arm, relay, ending.error):
+                    status = "shutdown" if self._cut else ending.error.kind.label
+                    self._record(arm, relay, status, ending.error)
+                    return self._fail(reply, ending.error)
+        finally:
+            del gateway.calls[self.id]
+            if self.finished is not None:
+                self.finished.set()
+
+    def _dispatch(self, arm: Arm, reply: StreamReply | None) -> Relay:
+        gateway, request = self.gateway, self.request
+        self._bill = bill = _Bill(arm, request.input_tokens)
+        cost_of = bill.cost
+        pipe: Pipe
+        self.dropped = []
+        mended = None
+        if arm.dialect is self.client and not fits(self.client.name, request.document, arm.rules):
+            mended = self._mended(arm)
+        if arm.dialect is self.client and (mended is None or not mended.names):
+            pipe = self.client.tap(stream=request.stream, keep_usage=request.wants_usage, cost_of=cost_of)
+            body = (
+                mended.body
+                if mended is not None
+                else rewrite(
+                    request.raw,
+                    request.document,
+                    arm=arm,
+                    ask_usage=request.stream
+                    and not request.wants_usage
+                    and arm.row.stream_options
+                    and self.client.name in ("openai_chat", "openai_completions"),
+                    dropped=self.dropped,
+                )
+            )
+        else:
+            canonical = self._canonical()
+            mended = mended or self._encoded(canonical, arm)
+            body = mended.body
+            named = _Named(self.id, Returned(arm.rules.maker, mended.names, self.id))
+            if request.stream:
+                pipe = StreamTranslator(
+                    arm.dialect.stream_decoder(), self.client.stream_encoder(canonical, cost_of), named.events
+                )
+            else:
+                pipe = BodyTranslator(
+                    arm.dialect,
+                    lambda events: self.client.encode_answer(named.events(events), canonical, cost_of),
+                )
+        early = b"" if reply is None else self._head(arm)
+        relay = Relay(pipe, reply, early, arm.dialect.decode_error, gateway.tasks, gateway.loop, gateway.mask)
+        relay.account = self.http.client.account
+        choices = request.document.get("n")
+        if isinstance(choices, int):
+            relay.choices = choices
+        self.relay = bill.relay = relay
+        self.at, self.started = gateway.clock.now(), gateway.loop.time()
+        gateway.health.dispatched(arm.index, self.started)
+        head = arm.head(stream=request.stream) + self._betas(arm)
+        if arm.signer is not None:
+            head += arm.signature(body, time.time(), stream=request.stream)
+        relay.exchange = gateway.pool.send(
+            arm.endpoint,
+            complete_head(head, len(body)),
+            body,
+            relay,
+            at_once=len(gateway.calls) == 1,
+        )
+        return relay
+
+    def _encoded(self, canonical: Request, arm: Arm) -> _Outgoing:
+        """Translates for an arm. Raises Inexpressible."""
+        outgoing = replace(
+            canonical, model=arm.model, include_usage=arm.row.stream_options, dropped=self.dropped
+        )
+        fit = fitted(portable(outgoing, arm.dialect.name), arm.rules, arm.dialect.name)
+        body = self.gateway.dump(arm.dialect.encode_request(fit.request), arm, self.dropped)
+        return _Outgoing(body, fit.names)
+
+    def _mended(self, arm: Arm) -> _Outgoing | None:
+        """Returns the client's own dialect as this arm takes it; None where only the arm itself can judge the body."""
+        try:
+            return self._encoded(self._canonical(), arm)
+        except (Inexpressible, Refusal):
+            return None
+
+    async def _signed(self, arm: Arm, reply: StreamReply | None) -> Relay:
+        """Dispatches when the arm's credentials are there. That they can't be had is the arm's failure."""
+        gateway = self.gateway
+        assert arm.signer is not None
+        self.at, self.started = gateway.clock.now(), gateway.loop.time()
+        try:
+            await arm.signer.ready()
+        except ProviderError as error:
+            if lacks_descriptors():
+                error = ProviderError(ErrorKind.GATEWAY, error.message, None, "local_lack", 1.0)
+            unsent = BodyTranslator(arm.dialect, lambda _: b"")
+            relay = Relay(
+                unsent, None, b"", arm.dialect.decode_error, gateway.tasks, gateway.loop, gateway.mask
+            )
+            relay.ended.set_result(Ending(error))
+            self.relay = relay
+            return relay
+        return self._dispatch(arm, reply)
+
+    def _betas(self, arm: Arm) -> bytes:
+        """Anthropic's clients switch on parts of the body by a header."""
+        if self.client.name != "anthropic_messages" or arm.dialect is not self.client:
+            return b""
+        betas = self.http.headers.get("anthropic-beta")
+        return b"" if betas is None else b"anthropic-beta: %s\r\n" % betas.encode("latin-1", "replace")
+
+    def _give_up(self, arm: Arm, relay: Relay, error: ProviderError) -> bool:
+        """Books the failure; returns whether it is final (else another arm is drawn)."""
+        now = self.gateway.loop.time()
+        if error.kind.cools:
+            if self.gateway.health.failed(arm.index, error.kind.label, now, error.retry_after_s):
+                log.warning("%s rests after %s: %s", arm.name, error.kind.label, error.message[:200])
+        elif error.kind in BAD_REQUEST_KINDS:
+            self.gateway.health.succeeded(arm.index)
+        else:
+            self.gateway.health.abandoned(arm.index)
+        if relay.forwarded or not error.kind.another_arm or len(self.failed) + 1 >= MOST_ATTEMPTS:
+            return True
+        probabilities, chosen = self.probabilities, self.chosen
+        if not self._redraw():
+            self.probabilities, self.chosen = probabilities, chosen
+            return True
+        self.failed.append(_Failed(arm.name, error, now - self.started))
+        return False
+
+    def _redraw(self) -> bool:
+        """Draws from what is left of the vector; False when nothing is."""
+        rest = self.probabilities.copy()
+        rest[self.chosen] = 0.0
+        total = float(rest.sum())
+        if total <= 0.0:
+            return False
+        self.probabilities = rest / total
+        cumulated = np.cumsum(self.probabilities)
+        position = int(np.searchsorted(cumulated, self.gateway.random() * cumulated[-1], side="right"))
+        self.chosen = min(position, rest.shape[0] - 1)
+        while rest[self.chosen] == 0.0:  # rounding at the very end of the vector
+            self.chosen -= 1
+        return True
+
+    # -- towards the client ------------------------------------------------------------------------
+
+    def _head(self, arm: Arm) -> bytes:
+        dropped = (
+            b"" if not self.dropped else b"X-Meritorder-Dropped: %s\r\n" % in_header(", ".join(self.dropped))
+        )
+        return dropped + (
+            b"%sX-Generation-Id: %s\r\nX-Meritorder-Arm: %s\r\nX-Meritorder-Propensity: %.6g\r\nX-Meritorder-Route: %s\r\n"
+            % (
+                EVENT_STREAM if self.request.stream else JSON,
+                self.id.encode(),
+                in_header(arm.name),
+                self.probabilities[self.chosen],
+                in_header(self.plan.route),
+            )
+        )
+
+    def _deliver(self, arm: Arm, reply: StreamReply | None, ending: Ending) -> Reply | StreamReply:
+        if reply is None:
+            return Reply(200, ending.body, self._head(arm))
+        if not reply.started:
+            reply.start(self._head(arm))
+        reply.end(ending.body)
+        return reply
+
+    def _fail(self, reply: StreamReply | None, error: ProviderError) -> Reply | StreamReply:
+        if reply is not None and reply.started:
+            encoder = self.client.stream_encoder(self._canonical_or_empty(), lambda _: None)
+            reply.end(encoder.error(error))
+            return reply
+        arm = self.plan.candidates.arms[self.chosen]
+        head = b"%sX-Generation-Id: %s\r\nX-Meritorder-Arm: %s\r\n" % (
+            JSON,
+            self.id.encode(),
+            in_header(arm.name),
+        )
+        if error.retry_after_s is not None and error.kind.status in (429, 503):
+            head += b"Retry-After: %d\r\n" % max(1, round(error.retry_after_s))
+        return Reply(error.kind.status, self.client.encode_error(error), head)
+
+    def cut(self, reason: str) -> None:
+        """Ends the call: an answer that has begun with an error event, another with a refusal."""
+        self._cut = True
+        relay = self.relay
+        if relay is None or relay.ended.done():
+            return
+        relay.cancel()
+        relay.ended.set_result(Ending(ProviderError(ErrorKind.GATEWAY, reason, None, "shutting_down", 1.0)))
+
+    def _canonical(self) -> Request:
+        if self.canonical is None:
+            try:
+                self.canonical = self.client.decode_request(travelling(self.request.document))
+            except InvalidRequest as error:
+                raise invalid(error.message, error.field) from None
+        return self.canonical
+
+    def _canonical_or_empty(self) -> Request:
+        try:
+            return self._canonical()
+        except Refusal:
+            return Request(model=self.request.model, messages=())
+
+    # -- the record --------------------------------------------------------------------------------
+
+    def _record(self, arm: Arm, relay: Relay, status: str, error: ProviderError | None) -> None:
+        pipe, plan, request = relay.pipe, self.plan, self.request
+        usage = pipe.usage
+        if status == "ok" or relay.first_content_at is not None:
+            usage = Usage() if usage is None else usage
+            settle(usage, request.input_tokens, relay.said)
+        # Not by the clock of the end, which may have been set since.
+        ended = self.gateway.loop.time()
+        finished = self.at + max(0.0, ended - self.started)
+        cost = None
+        if usage is not None:
+            cost = (self._bill or _Bill(arm, request.input_tokens)).cost(usage)
+        ttft = None
+        if request.stream and relay.first_content_at is not None:
+            ttft = max(0.0, relay.first_content_at - self.started)
+        record = Decision(
+            id=pipe.id or self.id,
+            at=self.at,
+            route=plan.route,
+            task=self.task,
+            arm=arm.name,
+            arms=plan.candidates.names,
+            probabilities=self.probabilities.astype(np.float32),
+            propensity=float(self.probabilities[self.chosen]),
+            context=self.x,
+            objective=terms(plan.objective),
+            price_version=arm.price.version,
+            key=self.principal.key_id,
+            team=self.principal.team_id,
+            session=request.session,
+            user=request.user,
+            dialect=self.client.name,
+            streamed=request.stream,
+            request_id=self.id,
+            finished_at=finished,
+            status=status,
+            http_status=relay.status or (error.kind.status if error is not None else 0),
+            error=error.message[:500] if error is not None else None,
+            finish=pipe.finish,
+            cost_usd=cost,
+            ttft_s=ttft,
+            attempts=[failed.row() for failed in self.failed],
+            dropped=self.dropped,
+        )
+        if usage is not None:
+            record.input_tokens = usage.input
+            record.cached_tokens = usage.cached
+            record.cache_write_tokens = usage.cache_write
+            record.output_tokens = usage.output
+            record.reasoning_tokens = usage.reasoning
+            record.usage_estimated = usage.estimated
+        if request.session is not None and status == "ok":
+            tokens = (record.input_tokens or 0) + (record.output_tokens or 0)
+            self.gateway.sessions.ended(self.principal.sessions, request.session, arm.name, ended, tokens)
+        self.gateway.journal.decided(record)
+
+
+def decide(
+    gateway: Gateway, request: ClientRequest, plan: Plan, uniform: float
+) -> tuple[Context, bandit.Decision]:
+    """Returns the context of a request and the draw among its plan's candidates; `uniform` lies in [0, 1)."""
+    learnt, facts = gateway.learner.bandit, request.facts
+    context = learnt.context(replace(facts, route=plan.route) if plan.route != request.model else facts)
+    return context, learnt.decide(
+        context.x,
+        plan.candidates.indices,
+        plan.quote,
+        plan.objective,
+        max_tokens=facts.max_tokens,
+        now=gateway.now(),
+        uniform=uniform,
+        budget=plan.route,
+    )
+
+
+def begin(
+    gateway: Gateway,
+    http: Incoming,
+    client: Dialect,
+    request: ClientRequest,
+    canonical: Request | None,
+    principal: Principal,
+    *,
+    plan: Plan | None = None,
+    kind: type[Call] = Call,
+) -> Call:
+    """Plans, where no plan is given, and decides. Raises Refusal."""
+    plan = plan or gateway.router.plan(request, principal, gateway.loop.time())
+    context, decision = decide(gateway, request, plan, gateway.random())
+    return kind(gateway, http, client, request, canonical, plan, principal, context, decision)
+
+
+async def answer(
+    gateway: Gateway,
+    http: Incoming,
+    client: Dialect,
+    request: ClientRequest,
+    canonical: Request | None,
+    principal: Principal,
+) -> Reply | StreamReply:
+    """Serves one request to its end. Raises Refusal."""
+    return await begin(gateway, http, client, request, canonical, principal).run()

@@ -1,0 +1,125 @@
+"""APIs that pass through to the arms that offer them: nothing is translated, only the model's name is replaced."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from adapters.canonical import Usage
+from adapters.dialect import CostOf, Tap
+from adapters.dialects.openai_chat.dialect import OpenAIChat
+from bandit import Quote
+from proxy.arms.arm import Arm, CandidateSet
+from proxy.governance.principal import Principal
+from proxy.ingress.errors import not_found
+from proxy.ingress.request import Incoming
+from proxy.routing.request import OWN_FIELDS, ClientRequest, assemble
+from proxy.routing.router import Plan
+
+if TYPE_CHECKING:
+    from proxy.gateway import Gateway
+
+_SPEAK_OPENAI = frozenset({"openai_chat", "openai_completions", "openai_responses"})
+
+
+class Passing(OpenAIChat):
+    """A wire format that is only passed on: OpenAI's errors, its own path, and a tap. `offered` fits the names
+    of models that offer it; a route is searched for those, while a model that the client names itself is
+    believed to.
+    """
+
+    def __init__(
+        self, name: str, path: str, offered: str, tap: Callable[[CostOf], Tap] | None = None
+    ) -> None:
+        self.name = name
+        self._path = path
+        self._tap = tap
+        self._offered = re.compile(offered, re.IGNORECASE)
+
+    def path(self, model: str, *, stream: bool) -> str:  # noqa: ARG002  the model stands in the body
+        return self._path
+
+    def tap(self, *, stream: bool, keep_usage: bool, cost_of: CostOf) -> Tap:
+        if self._tap is not None:
+            return self._tap(cost_of)
+        return super().tap(stream=stream, keep_usage=keep_usage, cost_of=cost_of)
+
+    def offered_by(self, arm: Arm) -> bool:
+        """Says whether the arm's model is known, or told, to offer this API."""
+        return self._offered.search(arm.model) is not None or self.name in (arm.capabilities or ())
+
+
+def plan(
+    gateway: Gateway,
+    request: ClientRequest,
+    principal: Principal,
+    wire: Passing,
+    measured: Usage | None = None,
+) -> Plan:
+    """Returns the candidates that offer `wire`, as arms that speak it; the quote holds what is `measured` before
+    the call. Raises Refusal.
+    """
+    found = gateway.router.plan(request, principal, gateway.loop.time(), chat=False)
+    named = found.route not in gateway.router.routes
+    kept = [
+        position
+        for position, arm in enumerate(found.candidates.arms)
+        if arm.dialect.name in _SPEAK_OPENAI and (named or wire.offered_by(arm))
+    ]
+    if not kept:
+        raise not_found(
+            f"No arm behind {request.model!r} offers {wire.name}: name a model that does, or add {wire.name!r} "
+            "to an arm's capabilities.",
+            code="no_eligible_arm",
+            param="model",
+        )
+    arms = [_speaking(found.candidates.arms[position], wire) for position in kept]
+    fixed = found.quote.fixed_usd[kept]
+    if measured is not None:
+        fixed = fixed + np.array([arm.price.cost(measured) - arm.price.request for arm in arms])
+    quote = Quote(fixed, found.quote.output_usd[kept])
+    return replace(found, candidates=CandidateSet(arms), quote=quote)
+
+
+def _speaking(arm: Arm, wire: Passing) -> Arm:
+    row = replace(arm.row, dialect=wire.name)  # its adaptations are for chat bodies
+    return replace(arm, dialect=wire, row=row, watched=OWN_FIELDS)
+
+
+def plain_request(
+    http: Incoming,
+    raw: bytes,
+    document: dict[str, object],
+    *,
+    model: str,
+    task: str,
+    text: str = "",
+    stream: bool = False,
+) -> ClientRequest:
+    """Returns a request that is no chat. `task` is its kind of work where the client names none."""
+    request = assemble(
+        http,
+        raw,
+        document,
+        model=model,
+        stream=stream,
+        wants_usage=True,
+        max_tokens=None,
+        system="",
+        text=text,
+        characters=len(text),
+        turns=1,
+        has_tools=False,
+        has_images=False,
+        has_audio=False,
+        has_schema=False,
+        images=0,
+        in_tool_loop=False,
+    )
+    if request.facts.task is None:
+        request.facts = replace(request.facts, task=task)
+    return request

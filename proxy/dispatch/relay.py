@@ -1,0 +1,512 @@
+"""One call of one arm: the upstream's bytes on their way to the client.
+
+`Relay` is the upstream connection's sink. Bytes go through a pipe (a tap that lets them pass, or a
+translator) and straight to the client's transport, in the callback that brought them: no task, no queue,
+no copy. Until the pipe gives its first bytes nothing is sent, so another arm can still take over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from adapters.billing.counts import size_of
+from adapters.canonical import (
+    Event,
+    Finish,
+    MediaDelta,
+    ReasoningDelta,
+    RefusalDelta,
+    Start,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStart,
+    Usage,
+    UsageReport,
+)
+from adapters.dialect import Dialect, Ordinary, StreamDecoder, StreamEncoder
+from adapters.errors import ErrorKind, ProviderError, Truncated, retry_after_s
+from proxy.dispatch.bypass import Passage
+from proxy.ingress.buffers import Account
+from proxy.ingress.reply import StreamReply
+from proxy.masking import Mask
+from proxy.tasks import Tasks
+from proxy.upstream import (
+    ConnectTimeout,
+    Exchange,
+    FirstByteTimeout,
+    IdleTimeout,
+    TotalTimeout,
+    UpstreamFailure,
+)
+
+log = logging.getLogger("meritorder.relay")
+
+_LARGEST_ERROR = 64 * 1024
+_LARGEST_ANSWER = 128 * 1024 * 1024
+
+_END_OF_MESSAGE_S = 1.0
+"""How long a connection may take to end a message whose answer is whole. Servers do it in the same turn."""
+
+_END_OF_ANSWER_S = 2.0
+"""How long counts and end mark may take when all choices have told how they ended, of servers that may have none."""
+
+_LACK_RETRY_S = 1.0
+"""When to ask again whoever could open no connection: descriptors come back as other calls end."""
+
+_SPOKEN = (TextDelta, ReasoningDelta, RefusalDelta)
+
+
+class Pipe(Protocol):
+    """What a relay needs of a tap or a translator; see `adapters.dialect.Tap`."""
+
+    id: str | None
+    model: str | None
+    usage: Usage | None
+    finish: str | None
+    content: bool
+    said: int
+    frame: int
+    done: bool
+
+    @property
+    def held(self) -> bool: ...
+
+    @property
+    def ended(self) -> int: ...
+
+    @property
+    def ordinary(self) -> Ordinary | None: ...
+
+    def feed(self, data: bytes) -> bytes: ...
+
+    def close(self) -> bytes: ...
+
+
+class _Watcher:
+    """Reads the ledger's facts off canonical events."""
+
+    ordinary = None
+    held = False
+
+    def __init__(self) -> None:
+        self.id: str | None = None
+        self.model: str | None = None
+        self.usage: Usage | None = None
+        self.finish: str | None = None
+        self.content = False
+        self.said = 0
+        self.frame = 0
+        self.done = False
+        self._ended: set[int] = set()
+
+    @property
+    def ended(self) -> int:
+        return len(self._ended)
+
+    def watch(self, events: Sequence[Event]) -> None:
+        for event in events:
+            if isinstance(event, _SPOKEN):
+                self.content = True
+                self.said += size_of(event.text)
+            elif isinstance(event, ToolCallDelta):
+                self.said += size_of(event.arguments)
+            elif isinstance(event, ToolCallStart):
+                self.content = True
+                self.said += size_of(event.name)
+            elif isinstance(event, MediaDelta):
+                self.content = True
+                self.said += size_of(event.transcript)
+            elif isinstance(event, Start):
+                self.id = self.id or event.id
+                self.model = self.model or event.model
+            elif isinstance(event, Finish):
+                self.finish = event.reason
+                self._ended.add(event.choice)
+            elif isinstance(event, UsageReport):
+                self.usage = event.usage
+
+
+class StreamTranslator(_Watcher):
+    """Upstream stream → events → the client's stream. `named` gives what came without a name one."""
+
+    def __init__(
+        self,
+        decoder: StreamDecoder,
+        encoder: StreamEncoder,
+        named: Callable[[Sequence[Event]], Sequence[Event]],
+    ) -> None:
+        super().__init__()
+        self._decoder = decoder
+        self._halves = decoder.halves
+        self._encoder = encoder
+        self._named = named
+
+    def feed(self, data: bytes) -> bytes:
+        try:
+            events = self._decoder.feed(data)
+        except ProviderError as error:
+            self._halves.tell(error)
+            raise
+        self.done = self._decoder.done
+        return self._encode(events)
+
+    def close(self) -> bytes:
+        try:
+            events = self._decoder.close()
+        except ProviderError as error:
+            self._halves.tell(error)
+            raise
+        return self._encode(events) + self._encode(self._halves.rest()) + self._encoder.close()
+
+    def _encode(self, events: Sequence[Event]) -> bytes:
+        if self._halves.seen:
+            events = self._halves.joined(events)
+        if not events:
+            return b""
+        events = self._named(events)
+        self.watch(events)
+        return self._encoder.feed(events)
+
+
+class BodyTranslator(_Watcher):
+    """A whole answer → events → a whole answer."""
+
+    held = True
+
+    def __init__(self, source: Dialect, encode: Callable[[Sequence[Event]], bytes]) -> None:
+        super().__init__()
+        self._source = source
+        self._encode = encode
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> bytes:
+        self._size += len(data)
+        if self._size > _LARGEST_ANSWER:
+            raise ProviderError(ErrorKind.UPSTREAM, "The answer is too large.")
+        self._pieces.append(data)
+        return b""
+
+    def close(self) -> bytes:
+        events = self._source.decode_answer(b"".join(self._pieces))
+        self.watch(events)
+        return self._encode(events)
+
+
+@dataclass(slots=True, init=False)
+class Ending:
+    """How a call ended: `error` is None for a whole answer; `body` is what is left to send."""
+
+    error: ProviderError | None
+    body: bytes
+
+    def __init__(self, error: ProviderError | None, body: bytes = b"") -> None:
+        self.error = error
+        self.body = body
+
+
+class Relay:
+    """Receives one upstream answer. Await `ended`; then look at `pipe`, `forwarded`, `first_content_at`."""
+
+    __slots__ = (
+        "_buffer",
+        "_decode_error",
+        "_error_body",
+        "_head",
+        "_kept",
+        "_loop",
+        "_mask",
+        "_passage",
+        "_passed",
+        "_reply",
+        "_tasks",
+        "account",
+        "choices",
+        "ended",
+        "exchange",
+        "first_content_at",
+        "forwarded",
+        "headers",
+        "last_write_at",
+        "pipe",
+        "status",
+    )
+
+    def __init__(
+        self,
+        pipe: Pipe,
+        reply: StreamReply | None,
+        head: bytes,
+        decode_error: Callable[[int, dict[str, str], bytes], ProviderError],
+        tasks: Tasks,
+        loop: asyncio.AbstractEventLoop,
+        mask: Mask,
+    ) -> None:
+        self.pipe = pipe
+        self._reply = reply
+        self._head = head
+        self._decode_error = decode_error
+        self._tasks = tasks
+        self._loop = loop
+        self._mask = mask
+        self._error_body: bytearray | None = None
+        self._buffer: list[bytes] = []
+        self._passage: Passage | None = None
+        self._passed = 0
+        self.ended: asyncio.Future[Ending] = loop.create_future()
+        self.exchange: Exchange | None = None
+        self.status: int | None = None
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.first_content_at: float | None = None
+        self.forwarded = False
+        self.last_write_at = loop.time()
+        self.account: Account | None = None  # what the client's request makes us keep
+        self._kept = 0
+        self.choices = 1  # as many as were asked for
+
+    @property
+    def said(self) -> int:
+        """Bytes of content so far, about."""
+        passage = self._passage
+        return max(0, self.pipe.said + (0 if passage is None else passage.said))
+
+    # -- the upstream's side -----------------------------------------------------------------------
+
+    def on_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        """Anything but 200 is an error whose body is collected."""
+        self.status = status
+        self.headers = headers
+        if status != 200:
+            self._error_body = bytearray()
+
+    def on_body(self, data: bytes) -> None:
+        """Lets one read's bytes through."""
+        pipe = self.pipe
+        told = self._error_body
+        if told is not None:
+            told += data[: _LARGEST_ERROR - len(told)]
+            if len(told) >= _LARGEST_ERROR:
+                # It says no more than that, and may never end.
+                assert self.status is not None
+                self._abort(self._told(self.status, told))
+            return
+        try:
+            out = pipe.feed(data)
+        except ProviderError as error:
+            self._abort(error)
+            return
+        except Exception as error:  # noqa: BLE001  whatever an upstream can send
+            self._abort(_unreadable(error))
+            return
+        if self.first_content_at is None and pipe.content:
+            self.first_content_at = self._loop.time()
+        if pipe.done:
+            self._whole(out)
+            return
+        if pipe.finish is not None and self.exchange is not None and pipe.ended >= self.choices:
+            self.exchange.ends_by = self._loop.time() + _END_OF_ANSWER_S
+        if not out:
+            self._keep(len(data))
+            return
+        reply = self._reply
+        if reply is None:
+            self._buffer.append(out)
+            self._keep(len(out))
+            return
+        if self.forwarded:
+            if self._kept:
+                self._let_go()
+            self.last_write_at = self._loop.time()
+            if not reply.write(out):
+                self.hold()
+            return
+        # Headers and role alone are no answer yet: an error may still follow, and be made good elsewhere.
+        self._buffer.append(out)
+        if pipe.content or pipe.finish is not None:
+            self._begin(b"".join(self._buffer))
+        else:
+            self._keep(len(out))
+
+    def passage(self) -> Passage | None:
+        """Where nothing is held back, ordinary events may go from one socket to the other framed as they came."""
+        ordinary = self.pipe.ordinary
+        if ordinary is None or not self.forwarded or self._reply is None:
+            return None
+        if self.exchange is not None and self.exchange.ends_by < math.inf:
+            return None  # a server that goes on after a finish reason gets its time anew with each read
+        passage = self._passage
+        if passage is None:
+            passage = self._passage = self._reply.passage()
+            if passage is None:
+                return None
+        passage.expect(*ordinary, self.pipe.frame)
+        return passage
+
+    def hold(self) -> None:
+        """Holds the upstream back until the client has read enough."""
+        if self.exchange is not None and not self.exchange.paused:
+            self.exchange.pause()
+            self._tasks.start(self._release(), name="slow client")
+
+    def on_end(self) -> None:
+        """The upstream ended its message cleanly; whether the answer is whole, the pipe knows."""
+        if self._error_body is not None:
+            assert self.status is not None
+            self._end(Ending(self._told(self.status, self._error_body)))
+            return
+        self._end(self._closed(b""))
+
+    def on_failure(self, error: UpstreamFailure) -> None:
+        """The connection failed. That matters as long as the answer isn't whole."""
+        if self._error_body is not None:
+            assert self.status is not None
+            self._end(Ending(self._told(self.status, self._error_body)))
+            return
+        pipe = self.pipe
+        if self.status == 200 and (pipe.held or (pipe.finish is not None and pipe.ended >= self.choices)):
+            ending = self._closed(b"")
+            if ending.error is None:
+                self._end(ending)
+                return
+        self._end(Ending(_failed(error)))
+
+    def _whole(self, out: bytes) -> None:
+        """The answer's own end has come, with `out`: what the upstream does now is no part of it."""
+        ending = self._closed(out)
+        if ending.error is not None:
+            self._abort(ending.error)
+            return
+        if self.exchange is not None:
+            self.exchange.drain(self._loop.time() + _END_OF_MESSAGE_S)
+        self._end(ending)
+
+    def _closed(self, out: bytes) -> Ending:
+        """Ends the pipe's input. `out` is what it gave last and was not sent yet."""
+        try:
+            rest = self.pipe.close()
+        except ProviderError as error:
+            return Ending(error)
+        except Truncated as error:
+            return Ending(ProviderError(ErrorKind.UPSTREAM, f"The answer was cut off: {error}", self.status))
+        except Exception as error:  # noqa: BLE001  whatever an upstream can send
+            return Ending(_unreadable(error))
+        if self._reply is None or not self.forwarded:
+            return Ending(None, b"".join((*self._buffer, out, rest)))
+        return Ending(None, out + rest)
+
+    # -- the client's side -------------------------------------------------------------------------
+
+    def cancel(self) -> None:
+        """The client is gone: the upstream is told at once."""
+        if self.exchange is not None:
+            self.exchange.cancel()
+
+    def keep_alive(self, now: float, silence: float) -> None:
+        """Sends a comment if the client has heard nothing for `silence` seconds."""
+        reply = self._reply
+        passage = self._passage
+        if passage is not None and passage.chunks > self._passed:
+            self._passed = passage.chunks
+            self.last_write_at = now
+        if reply is None or now - self.last_write_at < silence or self.ended.done():
+            return
+        self.last_write_at = now
+        if reply.started:
+            reply.write(b": keep-alive\n\n")
+        else:
+            reply.start(self._head, b": keep-alive\n\n")
+
+    def _begin(self, first: bytes) -> None:
+        assert self._reply is not None
+        self._buffer.clear()
+        self._let_go()
+        self.forwarded = True
+        self.last_write_at = self._loop.time()
+        if self._reply.started:
+            self._reply.write(first)
+        else:
+            self._reply.start(self._head, first)
+
+    def _keep(self, count: int) -> None:
+        """Counts what is held back: until the answer is whole, its content begins, or its event ends."""
+        account = self.account
+        self._kept += count
+        if self._kept > _LARGEST_ANSWER:
+            self._kept -= count
+            self._abort(ProviderError(ErrorKind.UPSTREAM, "The answer is too large."))
+        elif account is not None and not account.take(count):
+            self._kept -= count
+            self._abort(_no_room())
+
+    def _let_go(self) -> None:
+        if self.account is not None:
+            self.account.give(self._kept)
+        self._kept = 0
+
+    async def _release(self) -> None:
+        assert self._reply is not None
+        await self._reply.drained()
+        if self.exchange is not None:
+            self.exchange.resume()
+
+    def _abort(self, error: ProviderError) -> None:
+        if self.exchange is not None:
+            self.exchange.cancel()
+        self._end(Ending(error))
+
+    def _told(self, status: int, body: bytearray) -> ProviderError:
+        try:
+            return self._decode_error(status, self._header_map(), self._mask.body(bytes(body)))
+        except Exception as error:  # noqa: BLE001  whatever an upstream can send
+            return _unreadable(error)
+
+    def _header_map(self) -> dict[str, str]:
+        return {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers}
+
+    def _end(self, ending: Ending) -> None:
+        error = ending.error
+        if error is not None:
+            if error.retry_after_s is None and error.kind is ErrorKind.RATE_LIMIT:
+                error.retry_after_s = retry_after_s(self._header_map())
+            self._let_go()
+            self._mask.error(error)
+            # Its frames hold us, and all that was kept of the answer, as we hold it.
+            error.__traceback__ = error.__context__ = None
+        if not self.ended.done():
+            self.ended.set_result(ending)
+
+
+def _no_room() -> ProviderError:
+    """No fault of the arm, whatever else is held."""
+    return ProviderError(
+        ErrorKind.GATEWAY,
+        "The answer does not fit beside what the gateway holds of others already (server.max_buffered_bytes).",
+        None,
+        "no_room",
+        _LACK_RETRY_S,
+    )
+
+
+def _failed(error: UpstreamFailure) -> ProviderError:
+    """Returns whose failure it was, and what of."""
+    wait = None
+    if isinstance(error, TotalTimeout):  # how long an answer may be is the operator's to say
+        kind = ErrorKind.DEADLINE
+    elif error.ours:
+        kind, wait = ErrorKind.GATEWAY, _LACK_RETRY_S
+    elif isinstance(error, (ConnectTimeout, FirstByteTimeout, IdleTimeout)):
+        kind = ErrorKind.TIMEOUT
+    else:
+        kind = ErrorKind.UPSTREAM
+    return ProviderError(kind, str(error), None, error.kind, wait)
+
+
+def _unreadable(error: Exception) -> ProviderError:
+    """Of a dialect that met what it doesn't know; the trace says where, for the day when it should know it."""
+    log.warning("an upstream's answer can't be read: %r", error, exc_info=error)
+    return ProviderError(ErrorKind.UPSTREAM, "The answer can't be read: it isn't of its API's form.")

@@ -1,0 +1,47 @@
+"""A same-dialect request on its way up: the model's name replaced, usage asked for, our own fields taken out.
+
+The bytes are spliced where that is unambiguous, so that what the client wrote arrives as written; else the
+parsed document is dumped again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from proxy.arms.arm import Arm
+from proxy.routing.request import OWN_FIELDS
+
+_KEY = b'"model"'
+_USAGE = b',"stream_options":{"include_usage":true}}'
+
+
+def rewrite(raw: bytes, document: dict[str, Any], *, arm: Arm, ask_usage: bool, dropped: list[str]) -> bytes:
+    """Returns the body to send. `document` is `raw` parsed; neither is changed. `dropped` hears what the arm doesn't take."""
+    options = document.get("stream_options") if ask_usage else None
+    if not arm.parameters and options is None and arm.watched.isdisjoint(document):
+        spliced = _spliced(raw, orjson.dumps(document.get("model")), arm.model)
+        if spliced is not None:
+            return spliced[:-1] + _USAGE if ask_usage else spliced
+    changed = {key: value for key, value in document.items() if key not in OWN_FIELDS}
+    changed["model"] = arm.model
+    if ask_usage:
+        changed["stream_options"] = {**(options or {}), "include_usage": True}
+    changed.update(arm.parameters)
+    return orjson.dumps(arm.row.adapt(changed, dropped))
+
+
+def _spliced(raw: bytes, asked: bytes, model: str) -> bytes | None:
+    """Returns `raw` with the model replaced, None where that isn't plain: another key of that name somewhere.
+
+    `asked` is the model that `raw` names, as JSON.
+    """
+    start = raw.find(_KEY)
+    at = raw.find(asked, start + len(_KEY))
+    if start < 1 or raw[start - 1] == 0x5C or at < 0 or raw.rfind(_KEY) != start:
+        return None
+    end = raw.rstrip()
+    if raw[start + len(_KEY) : at].strip() != b":" or not end.endswith(b"}"):
+        return None
+    return b"".join((end[:start], b'"model":', orjson.dumps(model), end[at + len(asked) :]))

@@ -1,0 +1,1 @@
+"""The listening side: sockets, connections, requests, replies, who may come in."""

@@ -1,0 +1,319 @@
+"""One client's connection, from its first byte to its last.
+
+A request is served in one task, begun when its head is here. Its body comes when the handler asks for it: until then no more
+of it is read off the socket than one read and a little. So a request that is refused for its head costs no memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+
+from proxy.ingress.buffers import Account, Buffers, overloaded
+from proxy.ingress.errors import Refusal
+from proxy.ingress.framing import Body, Counted, too_large
+from proxy.ingress.parser import Found, Reader, coding_of
+from proxy.ingress.reply import Reply, StreamReply, refused
+from proxy.ingress.request import HttpRequest, Incoming
+
+log = logging.getLogger("meritorder.lane")
+
+Handle = Callable[[Incoming], Awaitable[Reply | StreamReply]]
+
+_MOST_HELD = 64 * 1024
+"""Bytes that are taken of what is not wanted yet: of a body, or of further requests."""
+
+_MOST_DISCARDED = 128 * 1024 * 1024
+"""Bytes that are read over for a client to find its answer: one that only sends reads it when it has sent all."""
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Lanes:
+    """Makes lanes, and knows the open ones. Bodies of more than `largest` bytes are refused."""
+
+    def __init__(
+        self, handle: Handle, *, largest: int, buffers: Buffers, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.handle = handle
+        self.largest = largest
+        self.buffers = buffers
+        self.loop = loop
+        self.lanes: set[Lane] = set()
+
+    def __call__(self) -> Lane:
+        return Lane(self)
+
+    def close(self) -> None:
+        """Ends every connection, after the answer that is under way."""
+        for lane in list(self.lanes):
+            lane.close()
+
+    async def shutdown(self, patience_s: float) -> None:
+        """Ends every connection; answers that are under way get `patience_s`."""
+        serving = [lane.serving for lane in self.lanes if lane.serving is not None]
+        if serving:
+            await asyncio.wait(serving, timeout=patience_s)
+        for lane in list(self.lanes):
+            lane.cut()
+
+
+class Lane(asyncio.Protocol):
+    """A connection reads heads, or serves a request, or lingers: it said its last, and its client may still be sending."""
+
+    def __init__(self, lanes: Lanes) -> None:
+        self._lanes = lanes
+        self._reader = Reader()
+        self.account = Account(lanes.buffers)
+        self.transport: asyncio.Transport | None = None
+        self.paused = False
+        self._waiting: list[asyncio.Future[None]] = []  # for the client to read
+        self.serving: asyncio.Task[None] | None = None
+        self._held = b""  # what came and is not wanted yet
+        self._stopped = False  # reading
+        self._body: Body | None = None  # on its way
+        self._arrived: asyncio.Future[bytes] | None = None
+        self._discarding = -1  # bytes that may still come of a client that is not listened to any more
+        self._ending = False  # no further request is wanted
+        self._remote: str | None = None
+        self.requests = 0
+
+    # --- asyncio's side ----------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]  # uvloop's are no subclass
+        self._lanes.lanes.add(self)
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+    def data_received(self, data: bytes) -> None:
+        if self.serving is not None:
+            body = self._body
+            if body is not None:
+                self._take_in(body, data)
+            else:
+                self._held += data
+                if len(self._held) > _MOST_HELD:
+                    self._stop_reading()
+        elif self._discarding >= 0:
+            self._discarding -= len(data)
+            if self._discarding < 0 and self.transport is not None:
+                self.transport.abort()
+        else:
+            self._read(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  however it was lost
+        self.transport = None
+        self._lanes.lanes.discard(self)
+        self._reader.close()
+        self._held = b""
+        if self.serving is not None:
+            self.serving.cancel()
+        self._wake(ConnectionResetError("the client has left"))
+
+    def pause_writing(self) -> None:
+        self.paused = True
+
+    def resume_writing(self) -> None:
+        self.paused = False
+        self._wake(None)
+
+    # --- the server's side -------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Ends the connection, after the answer that is under way."""
+        if self.serving is not None:
+            self._ending = True
+        elif self.transport is not None and self._discarding < 0:
+            self.transport.close()
+
+    def cut(self) -> None:
+        """Ends the connection."""
+        if self.serving is not None:
+            self.serving.cancel()
+        if self.transport is not None:
+            self.transport.close()
+
+    @property
+    def owes(self) -> tuple[str, int, int] | None:
+        """What we wait for, in which of its requests, and how many bytes of it are here; None if for nothing.
+
+        Bytes of a head count for nothing: a head that takes a minute is no client's.
+        """
+        if self.serving is not None:
+            body = self._body
+            return None if body is None else ("body", self.requests, body.received)
+        if self._discarding >= 0:
+            transport = self.transport
+            return ("end", self.requests, 0 if transport is None else transport.get_write_buffer_size())
+        return ("head" if self.requests == 0 else "next", self.requests, 0)
+
+    # --- the request's side ------------------------------------------------------------------------------
+
+    def keep(self, count: int) -> None:
+        """Counts a body that is here. Raises Refusal."""
+        if count > self._lanes.largest:
+            raise too_large(self._lanes.largest)
+        if not self.account.take(count):
+            raise overloaded()
+
+    @property
+    def remote(self) -> str | None:
+        """The client's address; asked of the system once."""
+        if self._remote is None and self.transport is not None:
+            peer = self.transport.get_extra_info("peername")
+            self._remote = str(peer[0]) if isinstance(peer, tuple) else peer
+        return self._remote
+
+    async def receive(self, request: Incoming) -> bytes:
+        """Returns the body of `request` that is still to come. Raises Refusal."""
+        lanes, framing, headers = self._lanes, self._reader.framing, request.headers
+        assert framing is not None
+        coding, reserved = coding_of(headers), 0
+        if isinstance(framing, Counted):
+            if framing.left > lanes.largest:
+                raise too_large(lanes.largest)
+            if not coding:  # what is packed is counted when it is unpacked
+                reserved = framing.left
+                self.keep(reserved)
+        body = Body(framing, coding, lanes.largest, self.account, reserved)
+        held, self._held = self._held, b""
+        rest = body.feed(held)
+        if rest is not None:
+            self._held = rest
+            return body.whole()
+        if "Expect" in headers and request.chunks and self.transport is not None:
+            self.transport.write(_CONTINUE)
+        self._body = body
+        arrived: asyncio.Future[bytes] = lanes.loop.create_future()
+        self._arrived = arrived
+        self._go_on_reading()
+        try:
+            return await arrived
+        finally:
+            self._body = self._arrived = None
+            del arrived, body  # a refusal's frames would hold them as they hold it
+
+    async def drained(self) -> None:
+        """Returns when the client has read enough. Raises ConnectionError if it left."""
+        if self.transport is None:
+            raise ConnectionResetError("the client has left")
+        if self.paused:
+            waiting = self._lanes.loop.create_future()
+            self._waiting.append(waiting)
+            await waiting
+
+    # --- one request -------------------------------------------------------------------------------------
+
+    def _read(self, data: bytes) -> None:
+        reader = self._reader
+        found = reader.feed(data)
+        if found is Found.HEAD:
+            self._begin(reader)
+        elif found is Found.REFUSED:
+            refusal = reader.refusal
+            transport = self.transport
+            assert refusal is not None
+            # Of what it sent nothing is told: it may hold a key.
+            log.info("a request is refused before it is one: %s", refusal.message)
+            if transport is not None:
+                refused(refusal, reader.path()).write(transport, last=True)
+            self._hang_up()
+
+    def _begin(self, reader: Reader) -> None:
+        request = reader.take(self)
+        self.requests += 1
+        rest = reader.rest
+        if rest:
+            reader.rest = b""
+            self._held = rest
+            if len(rest) > _MOST_HELD:
+                self._stop_reading()
+        self.serving = self._lanes.loop.create_task(self._serve(request))
+
+    def _take_in(self, body: Body, data: bytes) -> None:
+        """Takes what came of a body that is wanted."""
+        arrived = self._arrived
+        if arrived is None or arrived.done():
+            return
+        try:
+            rest = body.feed(data)
+        except Refusal as refusal:
+            self._body = None
+            refusal.__traceback__ = refusal.__context__ = (
+                None  # its frames hold the body, as the future holds it
+            )
+            arrived.set_exception(refusal)
+            return
+        if rest is not None:
+            self._body = None
+            self._held = rest
+            arrived.set_result(body.whole())
+
+    async def _serve(self, request: HttpRequest) -> None:
+        try:
+            reply = await self._lanes.handle(request)
+            await reply.send(request)
+        except asyncio.CancelledError:
+            self._leave()
+            raise
+        except ConnectionError:
+            self._leave()
+            return
+        finally:
+            self.serving = None
+            self.account.settle()
+        if self._ending or not reply.keep_alive:
+            self._hang_up()
+        elif self._held:
+            held, self._held = self._held, b""
+            self._go_on_reading()
+            self._read(held)
+
+    # --- the end -----------------------------------------------------------------------------------------
+
+    def _hang_up(self) -> None:
+        """Says that nothing more comes, and reads over what the client still sends.
+
+        To close at once would answer it with a reset, which makes it lose what it hasn't read of the answer.
+        """
+        transport = self.transport
+        self._held = b""
+        self._reader.close()
+        if transport is None or transport.is_closing():
+            return
+        self._discarding = _MOST_DISCARDED
+        self._go_on_reading()
+        try:
+            transport.write_eof()
+        except OSError:  # it is gone already
+            transport.abort()
+
+    def _leave(self) -> None:
+        if self.transport is not None:
+            self.transport.close()
+
+    def _stop_reading(self) -> None:
+        transport = self.transport
+        if not self._stopped and transport is not None and not transport.is_closing():
+            self._stopped = True
+            transport.pause_reading()
+
+    def _go_on_reading(self) -> None:
+        transport = self.transport
+        if self._stopped and transport is not None and not transport.is_closing():
+            self._stopped = False
+            transport.resume_reading()
+
+    def _wake(self, error: ConnectionError | None) -> None:
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            if one.done():
+                continue
+            if error is None:
+                one.set_result(None)
+            else:
+                one.set_exception(error)

@@ -1,0 +1,140 @@
+"""The listening side: admission, dispatch by path, and errors in the client's dialect."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import socket
+
+from proxy.endpoints import DATA, EXACT, FEEDBACK, PREFIXES, Endpoint
+from proxy.gateway import Gateway
+from proxy.governance.principal import LOCAL
+from proxy.ingress.accepting import Acceptor
+from proxy.ingress.connection import Lanes
+from proxy.ingress.errors import Refusal, invalid, not_found
+from proxy.ingress.idle import SWEEP_S, Idlers
+from proxy.ingress.reply import Reply, StreamReply, refused
+from proxy.ingress.request import Incoming
+from state.interface import StoreError
+
+log = logging.getLogger("meritorder.server")
+
+_NO_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
+
+
+class Server:
+    """Serves lanes: no router, no middleware."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._lanes = Lanes(
+            self._handle,
+            largest=gateway.config.server.max_body_bytes,
+            buffers=gateway.buffers,
+            loop=gateway.loop,
+        )
+        self._listening: Acceptor | None = None
+        self._hurried = False
+        self._idlers = Idlers()
+
+    async def listen(self, sock: socket.socket) -> None:
+        """Begins to accept on a bound socket."""
+        self._listening = Acceptor(sock, self._lanes, self._gateway.tasks, self._gateway.loop)
+        self._listening.start()
+        self._gateway.tasks.start(self._sweep(), name="idle clients")
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            self.sweep(self._gateway.loop.time())
+
+    def sweep(self, now: float) -> int:
+        """Lets clients go that have sent nothing for too long as of `now`; returns how many."""
+        return self._idlers.sweep(self._lanes.lanes, now)
+
+    def hurry(self) -> None:
+        """Ends the patience of `close`."""
+        self._hurried = True
+
+    async def close(self, grace_s: float) -> None:
+        """Stops accepting, lets what is under way end for `grace_s` seconds or until `hurry`, then cuts it."""
+        self._gateway.draining = True
+        if self._listening is not None:
+            self._listening.close()
+        self._lanes.close()
+        deadline = self._gateway.loop.time() + grace_s
+        loop, calls = self._gateway.loop, self._gateway.calls
+        while calls and not self._hurried and loop.time() < deadline:  # noqa: ASYNC110  no event per call for this
+            await asyncio.sleep(0.05)
+        for call in list(calls.values()):
+            call.cut("The gateway is shutting down.")
+        await self._lanes.shutdown(1.0)
+
+    async def _handle(self, request: Incoming) -> Reply | StreamReply:
+        path = request.raw_path.partition("?")[0]
+        try:
+            endpoint: Endpoint | None = EXACT.get((request.method, path))
+            rest = ""
+            if endpoint is None:
+                endpoint, rest = _by_prefix(request.method, path)
+            scopes = endpoint.scopes
+            principal = LOCAL if scopes is None else self._gateway.admission.admit(request, scopes)
+            if scopes is DATA:
+                self._gateway.shedding.admit()
+            elif scopes is FEEDBACK:
+                self._gateway.shedding.admit_feedback()
+            if request.body is None:
+                _check_expectation(request)
+            return await endpoint.handler(self._gateway, request, principal, rest)
+        except Refusal as refusal:
+            return refused(refusal, path)
+        except StoreError as error:
+            return refused(
+                Refusal(
+                    503,
+                    f"The store can't be used: {error}",
+                    kind="api_error",
+                    code="store_unavailable",
+                    retry_after_s=1.0,
+                ),
+                path,
+            )
+        except (ConnectionError, asyncio.CancelledError):
+            raise
+        except Exception:
+            # The path may end in a client's words.
+            log.exception(
+                "%s %s failed", request.method, path if (request.method, path) in EXACT else "request"
+            )
+            failed = Refusal(
+                500, "The gateway failed; its log says why.", kind="api_error", code="internal_error"
+            )
+            return refused(failed, path)
+
+
+def _check_expectation(request: Incoming) -> None:
+    expected = request.headers.get("Expect")
+    if expected is not None and expected.lower() != "100-continue" and request.chunks:
+        raise Refusal(417, "The only expectation met here is 100-continue.", param="Expect")
+
+
+def _by_prefix(method: str, path: str) -> tuple[Endpoint, str]:
+    if _NO_ESCAPE.search(path):
+        raise invalid("The path has a % without two hexadecimal digits: write %25 for the sign itself.")
+    if method == "HEAD":
+        method = "GET"  # the reply leaves its body out
+        exact: Endpoint | None = EXACT.get((method, path))
+        if exact is not None:
+            return exact, ""
+    for (wanted, prefix), endpoint in PREFIXES.items():
+        if method == wanted and path.startswith(prefix) and len(path) > len(prefix):
+            return endpoint, path[len(prefix) :]
+    known = {m for (m, p) in EXACT if p == path}
+    known |= {m for (m, p) in PREFIXES if path.startswith(p) and len(path) > len(p)}
+    # A path is not repeated: who mixes up path and header may have sent a key.
+    if known:
+        raise Refusal(
+            405, f"This path takes {' or '.join(sorted(known))}, not {method}.", code="method_not_allowed"
+        )
+    raise not_found("There is no such path here.", code="path_not_found")

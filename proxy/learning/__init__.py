@@ -1,0 +1,1 @@
+"""The journal and the fold over it: what was learnt, what happened."""

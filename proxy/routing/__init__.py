@@ -1,0 +1,1 @@
+"""From a model name to the arms that may answer, with today's quote."""

@@ -1,0 +1,94 @@
+"""What an arm has no words for: asked by requests that demand every parameter (`require_parameters`).
+
+Without that demand, what would change the answer makes an arm ineligible when its turn comes, and hints that
+change nothing in it (who the user is, labels, cache keys) are left out where the target has no place for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from adapters.canonical import Json, Media, Message, Request, Text, ToolResult
+from adapters.dialects import by_name
+from adapters.errors import Inexpressible, InvalidRequest
+from adapters.history import fitted
+from adapters.portable import portable
+from proxy.arms.arm import Arm
+from proxy.ingress.errors import invalid
+from proxy.routing.request import ClientRequest, travelling
+
+_HINTS = ("user", "metadata", "cache_key", "service_tier", "top_k")
+_USUAL_TIERS = (None, "auto", "default", "standard")
+_WORD = (Message("user", (Text("."),)),)
+_OPENAI = frozenset({"openai_chat", "openai_completions", "openai_responses"})
+
+
+def missing_words(arms: Sequence[Arm], request: ClientRequest) -> list[str | None]:
+    """Returns for each arm the first thing that it can't say, None where it can say all. Raises Refusal."""
+    canonical = request.canonical
+    if canonical is None:
+        try:
+            canonical = by_name(request.dialect).decode_request(travelling(request.document))
+        except InvalidRequest as error:
+            raise invalid(error.message, error.field) from None
+    said = {
+        name: value
+        for name, value in travelling(request.document).items()
+        if name != "stream_options" and value is not None
+    }
+    return [
+        _refused(arm, said) if arm.dialect.name == request.dialect else _untranslated(arm, canonical)
+        for arm in arms
+    ]
+
+
+def _refused(arm: Arm, said: Json) -> str | None:
+    """Bytes that pass: only what the provider's row takes out is missing."""
+    try:
+        arm.row.adapt({**said, "model": arm.model})
+    except Inexpressible as error:
+        return error.feature
+    return min(arm.row.rejects & said.keys(), default=None)
+
+
+def _untranslated(arm: Arm, request: Request) -> str | None:
+    outgoing = replace(request, model=arm.model, dropped=[])
+
+    def body(request: Request) -> Json:
+        fit = fitted(portable(request, arm.dialect.name), arm.rules, arm.dialect.name)
+        return arm.row.adapt(arm.dialect.encode_request(fit.request))
+
+    try:
+        body(outgoing)
+        if lost := next((name for name in outgoing.dropped if name != "stream_options"), None):
+            return lost
+        if arm.dialect.name not in _OPENAI and (lost := _lost_of_messages(outgoing)):
+            return lost
+        short = replace(outgoing, messages=_WORD)
+        complete = body(short)
+        for name in _HINTS:
+            value = getattr(short, name)
+            neutral = value in _USUAL_TIERS if name == "service_tier" else value is None
+            unset: Json = {name: None}
+            if not neutral and body(replace(short, **unset)) == complete:
+                return name
+        for name in short.extras:
+            rest = {other: value for other, value in short.extras.items() if other != name}
+            if name != "stream_options" and body(replace(short, extras=rest)) == complete:
+                return name
+    except Inexpressible as error:
+        return error.feature
+    return None
+
+
+def _lost_of_messages(request: Request) -> str | None:
+    """Names and details of pictures are OpenAI's alone."""
+    for message in request.messages:
+        if message.name is not None:
+            return "the name of a message"
+        for part in message.parts:
+            pieces = part.content if isinstance(part, ToolResult) else (part,)
+            if any(isinstance(piece, Media) and piece.detail not in {None, "auto"} for piece in pieces):
+                return "the detail of an image"
+    return None

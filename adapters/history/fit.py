@@ -35,6 +35,8 @@ def fitted(request: Request, rules: Rules, dialect: str) -> Fitted:
         effort = None if request.thinking is None else request.thinking.effort
         off = Thinking(enabled=False, effort=effort) if request.dialect == dialect else None
         changed = replace(changed, thinking=off)
+        if "thinking" not in request.dropped:
+            request.dropped.append("thinking")
     if not request.tools and changed.tools:
         changed = replace(changed, tool_choice=ToolChoice("none") if dialect != "bedrock" else None)
     elif not changed.tools and rules.choice_needs_tools:

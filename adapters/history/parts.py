@@ -8,7 +8,7 @@ from dataclasses import replace
 import orjson
 
 from adapters import lenient_json
-from adapters.canonical import Message, Opaque, Part, Reasoning, Request, Text, ToolCall, ToolResult
+from adapters.canonical import Media, Message, Opaque, Part, Reasoning, Request, Text, ToolCall, ToolResult
 from adapters.dialects.shared import signatures
 from adapters.history.rules import Rules
 
@@ -86,6 +86,8 @@ def _result(result: ToolResult, rules: Rules, names: dict[str, str]) -> ToolResu
     content = tuple(
         piece for piece in result.content if not isinstance(piece, Text) or _said(piece.text, rules)
     )
+    if rules.texts and len(content) > 1:
+        content = tuple(piece for piece in _one_text(list(content)) if isinstance(piece, Text | Media))
     name = result.name if result.name is None else names.get(result.name, result.name)
     if len(content) == len(result.content) and name == result.name:
         return result

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -83,6 +84,8 @@ def encode_request(request: Request) -> Json:
         elif content:
             turns.append({"role": role, "content": content})
         after_tools = message.role == "tool"
+    if request.dialect != NAME:
+        _title_documents(turns)
     body["messages"] = turns
     config = {
         "maxTokens": request.max_tokens,
@@ -103,6 +106,28 @@ def encode_request(request: Request) -> Json:
             schema["description"] = wanted.description
         body["outputConfig"] = {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": schema}}}
     return body
+
+
+# DocumentBlock.name: letters, digits, single spaces, hyphens, parentheses and brackets, and no two of one name.
+_UNTITLED = re.compile(r"[^A-Za-z0-9\-()\[\]]+")
+_BESIDE = {"text": "The documents are attached."}
+"""A document wants a text beside it."""
+
+
+def _title_documents(turns: list[Json]) -> None:
+    titles: set[str] = set()
+    for turn in turns:
+        found = [block["document"] for block in turn["content"] if isinstance(block.get("document"), dict)]
+        for document in found:
+            given = document.get("name")
+            title = _UNTITLED.sub(" ", given if isinstance(given, str) else "").strip() or "document"
+            number = 1
+            while (name := title if number == 1 else f"{title} {number}") in titles:
+                number += 1
+            titles.add(name)
+            document["name"] = name
+        if found and not any("text" in block for block in turn["content"]):
+            turn["content"].append(_BESIDE)
 
 
 def _model_fields(body: Json, request: Request) -> None:

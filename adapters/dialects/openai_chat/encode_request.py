@@ -147,7 +147,8 @@ def _message(message: Message) -> list[Json]:
 def _result(result: ToolResult) -> Json:
     texts = [part for part in result.content if isinstance(part, Text)]
     if result.is_error:
-        texts = [Text("Error: "), *texts]
+        first = texts[0] if texts else Text("")
+        texts = [Text(f"Error: {first.text}", first.cache), *texts[1:]]
     raw: Json = {"role": "tool", "tool_call_id": result.call_id, "content": _content(texts) if texts else ""}
     if result.name is not None:
         raw["name"] = result.name

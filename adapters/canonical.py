@@ -397,7 +397,6 @@ class UsageReport:
     """The final counts. Decoders send it once, last before the end."""
 
     usage: Usage
-    service_tier: str | None = None
 
 
 Event = (

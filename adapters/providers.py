@@ -32,6 +32,7 @@ class Provider:
     messages with fields that OpenAI doesn't document. `document_urls`: files are parts of that name there.
     `thoughts_with_calls`: a turn with calls must say what was thought, if only nothing.
     `metadata_if_stored`: it takes metadata from those alone who let it store their conversations.
+    `tier_header` of an answer names its service tier, a request for one is the header `tier_request_header`.
     """
 
     name: str
@@ -52,6 +53,8 @@ class Provider:
     thoughts_with_calls: bool = False
     own_hosts: str | None = None
     metadata_if_stored: bool = False
+    tier_header: bytes | None = None
+    tier_request_header: bytes | None = None
 
     def headers(self, key: str | None) -> list[tuple[bytes, bytes]]:
         """Returns the headers that carry the key, with those the provider wants on every call."""
@@ -242,6 +245,7 @@ _ROWS = (
         auth="x-goog-api-key",
         prices="google",
         default_models=("gemini-3.1-pro-preview", "gemini-3.5-flash", "gemini-3.5-flash-lite"),
+        tier_header=b"x-gemini-service-tier",
     ),
     # https://LOCATION-aiplatform.googleapis.com/v1/projects/PROJECT/locations/LOCATION/publishers/google
     Provider(
@@ -251,6 +255,7 @@ _ROWS = (
         dialect="gemini",
         auth="google",
         prices="google",
+        tier_request_header=b"x-vertex-ai-llm-shared-request-type",
         own_hosts=r"(?:[a-z0-9-]+-)?aiplatform\.googleapis\.com|aiplatform\.[a-z0-9-]+\.rep\.googleapis\.com",
     ),
     # https://bedrock-runtime.REGION.amazonaws.com

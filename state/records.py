@@ -59,6 +59,7 @@ class Decision:
     attempts       arms that failed before `arm` answered: [{"arm", "error", "status", "seconds"}]
     dropped        names of fields and tools that `arm` was asked without
     ttft_s         to the first content, None where there was none
+    bill           what else the cost was made of: a provider's own figure and ours, tier, tools, sound; None mostly
     """
 
     id: str
@@ -94,6 +95,7 @@ class Decision:
     ttft_s: float | None
     attempts: list[dict[str, object]]
     dropped: list[str]
+    bill: dict[str, object] | None
     seq: int
 
     def __init__(
@@ -132,6 +134,7 @@ class Decision:
         attempts: list[dict[str, object]] | None = None,
         seq: int = 0,
         dropped: list[str] | None = None,
+        bill: dict[str, object] | None = None,
     ) -> None:
         self.id = id
         self.at = at
@@ -167,6 +170,7 @@ class Decision:
         self.attempts = [] if attempts is None else attempts
         self.dropped = [] if dropped is None else dropped
         self.seq = seq
+        self.bill = bill
 
 
 @dataclass(slots=True)

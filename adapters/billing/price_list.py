@@ -121,13 +121,16 @@ def _price(provider: str, model: str, minute: int) -> Price | None:
         return price_from(added) if "input_mtok" in added else None
     at = datetime.fromtimestamp(minute * 60, UTC)
     claude = "claude" in found.id
+    least = LEAST_SECONDS if provider == "groq" else 0.0
     usual = {**added, **_fields(found.get_prices(at))}
     tiers: dict[str, Price] = {}
     # A list that is borrowed from another provider prices the usual tier alone.
     if _is_of(provider, found):
         for context, name in _TIERS:
             fields = {**added, **_fields(found.get_prices(at, context))}
-            price = price_from(fields, claude=claude) if fields != usual and name not in tiers else None
+            if fields == usual or name in tiers:
+                continue
+            price = price_from(fields, claude=claude, least_seconds=least)
             if price is not None:
                 tiers[name] = price
         for name, factor in TIER_FACTORS.get(provider, {}).items():
@@ -139,7 +142,7 @@ def _price(provider: str, model: str, minute: int) -> Price | None:
         claude=claude,
         tiers=tiers,
         geography=GEOGRAPHY.get(provider),
-        least_seconds=LEAST_SECONDS if provider == "groq" else 0.0,
+        least_seconds=least,
     )
 
 

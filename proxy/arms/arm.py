@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from adapters.billing.pricing import Price
-from adapters.billing.service_tiers import asking
+from adapters.billing.service_tiers import UNSENT, asking
 from adapters.catalogue import find as find_model
 from adapters.dialect import Dialect
 from adapters.dialects import DIALECTS, by_name
@@ -313,7 +313,12 @@ def build(
         dialect=dialect,
         row=row,
         endpoint=endpoint,
-        headers=((b"content-type", b"application/json"), (b"user-agent", b"meritorder"), *row.headers(key)),
+        headers=(
+            (b"content-type", b"application/json"),
+            (b"user-agent", b"meritorder"),
+            *row.headers(key),
+            *_tier_header(config, row),
+        ),
         price=priced.price,
         priced=priced.known,
         tariff=tariff,
@@ -341,6 +346,8 @@ def _parameters(config: ArmConfig, dialect: Dialect, row: Provider) -> Mapping[s
     """Returns what every body to the arm holds: the service tier that it is, and what configuration adds."""
     if config.service_tier is None:
         return config.parameters
+    if row.tier_request_header is not None:
+        return config.parameters  # a header asks for it
     asked = asking(dialect.name, config.service_tier)
     if asked is None or "service_tier" in row.rejects:
         raise ConfigError(
@@ -348,6 +355,12 @@ def _parameters(config: ArmConfig, dialect: Dialect, row: Provider) -> Mapping[s
             "service_tier",
         )
     return {**asked, **config.parameters}
+
+
+def _tier_header(config: ArmConfig, row: Provider) -> list[tuple[bytes, bytes]]:
+    if config.service_tier is None or config.service_tier in UNSENT or row.tier_request_header is None:
+        return []
+    return [(row.tier_request_header, config.service_tier.encode())]
 
 
 def _chats(config: ArmConfig) -> bool:

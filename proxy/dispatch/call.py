@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import bandit
-from adapters.billing.counts import settle
 from adapters.canonical import Event, Request, Start, Usage
 from adapters.dialect import Dialect
 from adapters.errors import ErrorKind, Inexpressible, InvalidRequest, ProviderError
@@ -20,6 +19,7 @@ from adapters.history import Returned, fits, fitted
 from adapters.portable import portable
 from bandit import Context
 from proxy.arms.arm import Arm
+from proxy.dispatch.bill import Bill
 from proxy.dispatch.relay import BodyTranslator, Ending, Pipe, Relay, StreamTranslator
 from proxy.dispatch.rewrite import rewrite
 from proxy.governance.principal import Principal
@@ -69,12 +69,13 @@ class _Outgoing:
 
 
 class _Named:
-    """Gives an answer that came without an id the gateway's own, and its tools and seals their names."""
+    """Gives an answer that came without an id or a time the gateway's own, and its tools and seals their names."""
 
-    __slots__ = ("_id", "_returned", "_started")
+    __slots__ = ("_at", "_id", "_returned", "_started")
 
-    def __init__(self, id: str, returned: Returned) -> None:
+    def __init__(self, id: str, at: float, returned: Returned) -> None:
         self._id = id
+        self._at = int(at)
         self._returned = returned
         self._started = False
 
@@ -83,35 +84,12 @@ class _Named:
         if not self._started:
             self._started = True
             events = [
-                replace(event, id=self._id) if isinstance(event, Start) and not event.id else event
+                replace(event, id=event.id or self._id, created=event.created or self._at)
+                if isinstance(event, Start) and not (event.id and event.created)
+                else event
                 for event in events
             ]
         return self._returned.events(events)
-
-
-class _Bill:
-    """What an answer costs: the client is told, and then the record asks for the same."""
-
-    __slots__ = ("_cost", "_input_tokens", "_price", "_priced", "_usage", "relay")
-
-    def __init__(self, arm: Arm, input_tokens: int) -> None:
-        self._price = arm.price
-        self._priced = arm.priced
-        self._input_tokens = input_tokens
-        self._usage: Usage | None = None
-        self._cost: float | None = None
-        self.relay: Relay | None = None
-
-    def cost(self, usage: Usage) -> float | None:
-        """Returns US dollars; None where nobody knows the price and the provider reported no bill. Completes the counts
-        with estimates first.
-        """
-        if usage is not self._usage:
-            if self.relay is not None:
-                settle(usage, self._input_tokens, self.relay.said)
-            self._usage = usage
-            self._cost = self._price.cost(usage) if self._priced else usage.cost_usd
-        return self._cost
 
 
 class Call:
@@ -149,7 +127,7 @@ class Call:
         self.relay: Relay | None = None
         self.reply: StreamReply | None = None
         self.finished: asyncio.Event | None = None
-        self._bill: _Bill | None = None
+        self._bill: Bill | None = None
         self._cut = False
 
     # -- the loop over arms ------------------------------------------------------------------------
@@ -201,7 +179,7 @@ class Call:
 
     def _dispatch(self, arm: Arm, reply: StreamReply | None) -> Relay:
         gateway, request = self.gateway, self.request
-        self._bill = bill = _Bill(arm, request.input_tokens)
+        self._bill = bill = Bill(arm, request)
         cost_of = bill.cost
         pipe: Pipe
         self.dropped = []
@@ -228,7 +206,7 @@ class Call:
             canonical = self._canonical()
             mended = mended or self._encoded(canonical, arm)
             body = mended.body
-            named = _Named(self.id, Returned(arm.rules.maker, mended.names, self.id))
+            named = _Named(self.id, gateway.clock.now(), Returned(arm.rules.maker, mended.names, self.id))
             if request.stream:
                 pipe = StreamTranslator(
                     arm.dialect.stream_decoder(), self.client.stream_encoder(canonical, cost_of), named.events
@@ -403,15 +381,16 @@ class Call:
     def _record(self, arm: Arm, relay: Relay, status: str, error: ProviderError | None) -> None:
         pipe, plan, request = relay.pipe, self.plan, self.request
         usage = pipe.usage
+        bill = self._bill or Bill(arm, request)
         if status == "ok" or relay.first_content_at is not None:
             usage = Usage() if usage is None else usage
-            settle(usage, request.input_tokens, relay.said)
+            bill.settle(usage, relay)
         # Not by the clock of the end, which may have been set since.
         ended = self.gateway.loop.time()
         finished = self.at + max(0.0, ended - self.started)
         cost = None
         if usage is not None:
-            cost = (self._bill or _Bill(arm, request.input_tokens)).cost(usage)
+            cost = bill.cost(usage)
         ttft = None
         if request.stream and relay.first_content_at is not None:
             ttft = max(0.0, relay.first_content_at - self.started)
@@ -451,6 +430,7 @@ class Call:
             record.output_tokens = usage.output
             record.reasoning_tokens = usage.reasoning
             record.usage_estimated = usage.estimated
+            record.bill = bill.details(usage)
         if request.session is not None and status == "ok":
             tokens = (record.input_tokens or 0) + (record.output_tokens or 0)
             self.gateway.sessions.ended(self.principal.sessions, request.session, arm.name, ended, tokens)

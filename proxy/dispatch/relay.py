@@ -465,6 +465,13 @@ class Relay:
         except Exception as error:  # noqa: BLE001  whatever an upstream can send
             return _unreadable(error)
 
+    def header(self, name: bytes) -> str | None:
+        """Returns a header of the answer by its lower-case name."""
+        for known, value in self.headers:
+            if known.lower() == name:
+                return value.decode("latin-1")
+        return None
+
     def _header_map(self) -> dict[str, str]:
         return {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers}
 

@@ -56,6 +56,8 @@ async def get(gateway: Gateway, http: Incoming, principal: Principal, _rest: str
                 "native_tokens_cached": decision.cached_tokens,
                 "usage_estimated": decision.usage_estimated,
                 "total_cost": decision.cost_usd,
+                # What the cost was made of beside ordinary tokens, and a provider's own figure beside ours.
+                "bill": decision.bill,
                 "usage": decision.cost_usd,
                 "latency": None if decision.ttft_s is None else round(decision.ttft_s * 1000, 3),
                 "generation_time": round((decision.finished_at - decision.at) * 1000, 3),

@@ -52,7 +52,7 @@ def frame_of(d: Decision) -> str:
 def pack_decision(d: Decision, seq: int, candidates: int, frame: int, principal: int) -> Row:
     """Returns the values of DECISION_COLUMNS, those of PLAIN_COLUMNS alone where the rest is None."""
     request_id = d.request_id if d.request_id and d.request_id != d.id else None
-    rare = (
+    rare: tuple[object, ...] = (
         d.error,
         d.cached_tokens,
         d.cache_write_tokens,
@@ -61,6 +61,8 @@ def pack_decision(d: Decision, seq: int, candidates: int, frame: int, principal:
         d.attempts,
         d.dropped,
     )
+    if d.bill is not None:  # a place more, which earlier versions didn't have
+        rare += (d.bill,)
     row = (
         seq,
         d.id,
@@ -131,6 +133,7 @@ def unpack_decision(row: Row, arms: tuple[str, ...], frame: list[Any], owner: Ow
         ttft_s=row[24],
         attempts=list(attempts),
         dropped=list(more[0]) if more else [],
+        bill=more[1] if len(more) > 1 else None,
         seq=row[0],
     )
 

@@ -254,5 +254,5 @@ class _Answer:
     def _report(self, out: list[Event]) -> None:
         usage = self._counters.usage()
         if usage is not None and not self.ended:
-            out.append(UsageReport(usage, self._counters.tier))
+            out.append(UsageReport(usage))
         self.ended = True

@@ -88,10 +88,12 @@ class _Ending:
 
     def usage(self) -> Json:
         if self._report is None:
-            return encode_usage(None, None, None)
+            return encode_usage(None, None)
         usage = self._report.usage
-        cost = usage.cost_usd if usage.cost_usd is not None else self._cost_of(usage)
-        return encode_usage(usage, cost, self._report.service_tier)
+        cost = self._cost_of(usage)  # which completes the counts
+        if cost is None:
+            cost = usage.cost_usd
+        return encode_usage(usage, cost)
 
 
 def _head(start: Start, request: Request) -> Json:

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from adapters import lenient_json
+from adapters.billing.service_tiers import tier_of
 from adapters.canonical import (
     Event,
     Finish,
@@ -102,10 +103,26 @@ def decode_usage(raw: Json) -> Usage:
         count(raw.get(f"{name}Tokens")) for name in ("input", "cacheReadInput", "cacheWriteInput")
     )
     whole = None if fresh is None else fresh + (read or 0) + (written or 0)
-    return Usage(whole, count(raw.get("outputTokens")), read, written)
+    usage = Usage(whole, count(raw.get("outputTokens")), read, written)
+    lives = raw.get("cacheDetails")
+    for entry in lives if isinstance(lives, list) else ():
+        if isinstance(entry, dict) and entry.get("ttl") == "1h":
+            usage.cache_write_1h = (usage.cache_write_1h or 0) + (count(entry.get("inputTokens")) or 0)
+    return usage
+
+
+def _counted(raw: Json) -> Usage:
+    """Returns the counts of an answer, or of the last event of one, with the tier that it names."""
+    usage = decode_usage(raw["usage"])
+    tier = raw.get("serviceTier")
+    usage.tier = tier_of(tier.get("type") if isinstance(tier, dict) else tier)
+    return usage
 
 
 def encode_usage(usage: Usage, cost_of: CostOf) -> Json:
+    cost = cost_of(usage)  # which completes the counts
+    if cost is None:
+        cost = usage.cost_usd
     fresh = max(0, (usage.input or 0) - (usage.cached or 0) - (usage.cache_write or 0))
     total = (usage.input or 0) + (usage.output or 0)
     raw: Json = {"inputTokens": fresh, "outputTokens": usage.output or 0, "totalTokens": total}
@@ -113,7 +130,6 @@ def encode_usage(usage: Usage, cost_of: CostOf) -> Json:
         raw["cacheReadInputTokens"] = usage.cached
     if usage.cache_write is not None:
         raw["cacheWriteInputTokens"] = usage.cache_write
-    cost = usage.cost_usd if usage.cost_usd is not None else cost_of(usage)
     return raw if cost is None else {**raw, "cost": cost}
 
 
@@ -191,7 +207,7 @@ class StreamDecoder:
             case "metadata":
                 self.done = self._finished
                 if isinstance(raw.get("usage"), dict):
-                    out.append(UsageReport(decode_usage(raw["usage"])))
+                    out.append(UsageReport(_counted(raw)))
             case _:
                 pass
 
@@ -243,7 +259,7 @@ def decode_answer(body: bytes) -> list[Event]:
             out.append(Opaque(NAME, block))
     out.append(_finish(raw))
     if isinstance(raw.get("usage"), dict):
-        out.append(UsageReport(decode_usage(raw["usage"])))
+        out.append(UsageReport(_counted(raw)))
     return out
 
 

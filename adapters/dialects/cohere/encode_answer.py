@@ -36,11 +36,11 @@ _FINISH = {
 
 
 def _usage(usage: Usage, cost_of: CostOf) -> Json:
+    cost = cost_of(usage)  # which completes the counts
     counts = {"input_tokens": usage.input or 0, "output_tokens": usage.output or 0}
     raw: Json = {"billed_units": counts, "tokens": counts}
     if usage.cached is not None:
         raw["cached_tokens"] = usage.cached
-    cost = cost_of(usage)
     if cost is not None:
         raw["cost"] = cost
     return raw

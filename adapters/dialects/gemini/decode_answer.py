@@ -8,6 +8,7 @@ from typing import Any
 
 from adapters import lenient_json
 from adapters.billing.counts import size_of
+from adapters.billing.service_tiers import tier_of
 from adapters.canonical import (
     Annotations,
     Event,
@@ -29,7 +30,7 @@ from adapters.dialects.gemini.encode_request import NAME
 from adapters.dialects.openai_shared import errors as openai_errors
 from adapters.dialects.shared import signatures
 from adapters.dialects.shared.event_tap import whole_pieces
-from adapters.dialects.shared.lenient import count, dollars, word
+from adapters.dialects.shared.lenient import count, word
 from adapters.dialects.shared.no_answer import (
     ENDS_WITHOUT_MESSAGE,
     ended_in_error,
@@ -39,6 +40,7 @@ from adapters.dialects.shared.no_answer import (
     unanswered,
     whole_object,
 )
+from adapters.dialects.shared.reported_cost import reported
 from adapters.dialects.shared.strict import object_text
 from adapters.errors import ErrorKind, ProviderError, Truncated
 from adapters.halves import Halves
@@ -84,24 +86,56 @@ def decode_usage(raw: Json) -> Usage:
     """
     prompt, tools = count(raw.get("promptTokenCount")), count(raw.get("toolUsePromptTokenCount"))
     said, thoughts = count(raw.get("candidatesTokenCount")), count(raw.get("thoughtsTokenCount"))
+    given = _by_modality(raw, "promptTokensDetails", "toolUsePromptTokensDetails")
+    made = _by_modality(raw, "candidatesTokensDetails")
+    read = _by_modality(raw, "cacheTokensDetails")
+    cost, figure = reported(raw)
     return Usage(
         input=None if prompt is None else prompt + (tools or 0),
         # A prompt that used up all tokens by thinking has no candidates' count; protobuf leaves zeros out.
         output=None if prompt is None and said is None else (said or 0) + (thoughts or 0),
         cached=count(raw.get("cachedContentTokenCount")),
         reasoning=thoughts,
-        input_audio=_audio(raw.get("promptTokensDetails")),
-        output_audio=_audio(raw.get("candidatesTokensDetails")),
-        cost_usd=dollars(raw.get("cost")),
+        input_audio=given.get("AUDIO"),
+        output_audio=made.get("AUDIO"),
+        cost_usd=cost,
+        cached_audio=read.get("AUDIO"),
+        input_image=given.get("IMAGE"),
+        output_image=made.get("IMAGE"),
+        cached_image=read.get("IMAGE"),
+        input_video=given.get("VIDEO"),
+        output_video=made.get("VIDEO"),
+        tier=tier_of(raw.get("serviceTier") or raw.get("trafficType")),
+        reported_usd=figure,
     )
 
 
-def _audio(details: Any) -> int | None:
-    if not isinstance(details, list):
-        return None
-    return next(
-        (count(entry.get("tokenCount")) for entry in details if entry.get("modality") == "AUDIO"), None
+def _by_modality(raw: Json, *names: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for name in names:
+        details = raw.get(name)
+        for entry in details if isinstance(details, list) else ():
+            if isinstance(entry, dict):
+                kind, number = entry.get("modality"), count(entry.get("tokenCount"))
+                if isinstance(kind, str) and number is not None:
+                    found[kind] = found.get(kind, 0) + number
+    return found
+
+
+def searches_in(candidate: Json) -> int:
+    """Returns how often the web was searched for a candidate."""
+    grounding = candidate.get("groundingMetadata")
+    queries = grounding.get("webSearchQueries") if isinstance(grounding, dict) else None
+    return (
+        sum(isinstance(query, str) and bool(query) for query in queries) if isinstance(queries, list) else 0
     )
+
+
+def grounded(usage: Usage, searches: int) -> Usage:
+    """Notes searches in `usage`: older models are billed by the prompt that was grounded, newer ones by the search."""
+    if searches:
+        usage.uses = {"web_search": searches, "grounded_prompt": 1}
+    return usage
 
 
 class Answer:
@@ -114,6 +148,7 @@ class Answer:
         self._spoke = False
         self._odd: Json | None = None
         self._usage: Json | None = None
+        self._searches = 0
 
     def chunk(self, raw: Json, out: list[Event]) -> None:
         refuse_error(raw)
@@ -125,7 +160,8 @@ class Answer:
         if not raw.get("candidates"):
             self._odd = self._odd or raw
         if isinstance(raw.get("usageMetadata"), dict):
-            self._usage = raw["usageMetadata"]
+            # The last word on each count; some chunks have a few alone.
+            self._usage = {**(self._usage or {}), **raw["usageMetadata"]}
         blocked = (raw.get("promptFeedback") or {}).get("blockReason")
         if blocked and not raw.get("candidates"):
             self._finished = True
@@ -145,11 +181,14 @@ class Answer:
             if self._spoke and not stray:
                 raise Truncated("The stream ended without a finish reason.")
             raise unanswered(None if self._spoke else self._odd, stray)
-        return [] if self._usage is None else [UsageReport(decode_usage(self._usage))]
+        return (
+            [] if self._usage is None else [UsageReport(grounded(decode_usage(self._usage), self._searches))]
+        )
 
     def _candidate(self, raw: Json, out: list[Event]) -> None:
         choice = raw.get("index") or 0
         before = len(out)
+        self._searches = max(self._searches, searches_in(raw))
         for part in (raw.get("content") or {}).get("parts") or ():
             self._part(part, choice, out)
         self._spoke = self._spoke or len(out) > before

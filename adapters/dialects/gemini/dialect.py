@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import orjson
 
+from adapters.billing.counts import merged
 from adapters.canonical import Event, Json, Request
 from adapters.dialect import CostOf, Dialect, Tap
 from adapters.dialects.gemini import decode_answer, decode_request, encode_answer, encode_request
@@ -20,6 +21,7 @@ def _note(tap: Watch, raw: Json) -> bool:
     decode_answer.refuse_error(raw)
     tap.id, tap.model = raw.get("responseId") or tap.id, raw.get("modelVersion") or tap.model
     for candidate in raw.get("candidates") or ():
+        tap.searches = max(tap.searches, decode_answer.searches_in(candidate))
         parts = (candidate.get("content") or {}).get("parts") or ()
         tap.content |= any(
             part.get("text") or "functionCall" in part or "inlineData" in part for part in parts
@@ -31,11 +33,11 @@ def _note(tap: Watch, raw: Json) -> bool:
     usage = raw.get("usageMetadata")
     if not isinstance(usage, dict):
         return False
-    changed = tap.price(decode_answer.decode_usage(usage), usage)
-    if changed and tap.finish is None:
-        del usage["cost"]  # counts of a chunk in between are not the bill
+    counted = merged(tap.usage, decode_answer.decode_usage(usage))
+    if tap.finish is None:  # counts of a chunk in between are not the bill
+        tap.usage = counted
         return False
-    return changed
+    return tap.price(decode_answer.grounded(counted, tap.searches), usage)
 
 
 class _StreamTap(EventTap):

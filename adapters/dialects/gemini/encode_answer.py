@@ -175,6 +175,9 @@ def _native(finish: Finish) -> str:
 
 
 def _usage(usage: Usage, cost_of: CostOf) -> Json:
+    cost = cost_of(usage)  # which completes the counts
+    if cost is None:
+        cost = usage.cost_usd
     said = (usage.output or 0) - (usage.reasoning or 0)
     raw: Json = {"promptTokenCount": usage.input or 0, "candidatesTokenCount": max(0, said)}
     if usage.cached is not None:
@@ -182,7 +185,6 @@ def _usage(usage: Usage, cost_of: CostOf) -> Json:
     if usage.reasoning is not None:
         raw["thoughtsTokenCount"] = usage.reasoning
     raw["totalTokenCount"] = (usage.input or 0) + (usage.output or 0)
-    cost = usage.cost_usd if usage.cost_usd is not None else cost_of(usage)
     if cost is not None:
         raw["cost"] = cost
     return raw

@@ -8,6 +8,8 @@ from typing import Any, cast
 import orjson
 
 from adapters import lenient_json
+from adapters.billing.counts import merged
+from adapters.billing.service_tiers import tier_of
 from adapters.canonical import (
     Annotations,
     Event,
@@ -22,12 +24,13 @@ from adapters.canonical import (
     TextDelta,
     ToolCallDelta,
     ToolCallStart,
+    Usage,
     UsageReport,
 )
 from adapters.dialects.openai_chat.decode_request import signature_of
 from adapters.dialects.openai_shared.choices import finish_of, refuse_error, whole_answer
 from adapters.dialects.openai_shared.parts import split_data_url, thoughts_of
-from adapters.dialects.openai_shared.usage import decode_usage
+from adapters.dialects.openai_shared.usage import decode_usage, usage_elsewhere
 from adapters.dialects.shared.lenient import moment, word
 from adapters.dialects.shared.no_answer import event_object, no_answer, unanswered
 from adapters.errors import ProviderError, Truncated
@@ -60,7 +63,7 @@ class ChunkReader:
         self._whole = whole
         self._choices: dict[int, _Choice] = {}
         self._started = False
-        self._usage: Json | None = None
+        self._usage: Usage | None = None
         self._tier: str | None = None
         self.finished = False
         self.answered = False
@@ -79,10 +82,9 @@ class ChunkReader:
             events.append(Start(word(obj.get("id")), word(obj.get("model")), moment(obj.get("created"))))
         usage = obj.get("usage")
         if not isinstance(usage, dict):
-            groq = obj.get("x_groq")
-            usage = groq.get("usage") if isinstance(groq, dict) else None
+            usage = usage_elsewhere(obj)
         if isinstance(usage, dict):
-            self._usage = usage
+            self._usage = merged(self._usage, decode_usage(usage))
         if isinstance(obj.get("service_tier"), str):
             self._tier = obj["service_tier"]
         before = len(events)
@@ -102,7 +104,8 @@ class ChunkReader:
                     _begin(call, number, events, force=True)
                 events.append(Finish("tool_calls" if state.calls else "stop", choice=number))
         if self._usage is not None:
-            events.append(UsageReport(decode_usage(self._usage), self._tier))
+            self._usage.tier = self._usage.tier or tier_of(self._tier)
+            events.append(UsageReport(self._usage))
             self._usage = None
         return events
 

@@ -83,8 +83,8 @@ class ChatStreamEncoder:
             if self._request.include_usage:
                 usage = encode_usage(event.usage, self._cost_of(event.usage))
                 body: Json = {"choices": [], "usage": usage}
-                if event.service_tier is not None:
-                    body["service_tier"] = event.service_tier
+                if event.usage.tier is not None:
+                    body["service_tier"] = event.usage.tier
                 out.append(self._chunk(body))
             return
         choice = getattr(event, "choice", None)
@@ -223,8 +223,8 @@ def encode_answer(events: Sequence[Event], request: Request, cost_of: CostOf) ->
             body["model"] = event.model or request.model
         elif isinstance(event, UsageReport):
             body["usage"] = encode_usage(event.usage, cost_of(event.usage))
-            if event.service_tier is not None:
-                body["service_tier"] = event.service_tier
+            if event.usage.tier is not None:
+                body["service_tier"] = event.usage.tier
         else:
             number = getattr(event, "choice", None)
             if number is not None:

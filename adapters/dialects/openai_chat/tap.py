@@ -10,15 +10,18 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from adapters.billing.counts import merged
 from adapters.dialect import CostOf, Ordinary
 from adapters.dialects.openai_shared.body_tap import ChatWatch
 from adapters.dialects.openai_shared.choices import finish_of, has_content, refuse_error, said_in
-from adapters.dialects.openai_shared.usage import decode_usage
+from adapters.dialects.openai_shared.usage import decode_usage, usage_elsewhere
 from adapters.dialects.shared.no_answer import event_object, is_cut, is_stray, no_answer, unanswered
 from adapters.errors import ErrorKind, ProviderError, Truncated
 from adapters.sse import MAX_EVENT_BYTES, MAX_STRAY_BYTES
 
 _BOUNDARY = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
+_USAGE = b'"usage"'
+_FINISH = b'"finish_reason"'
 _CHOICES = re.compile(rb'"choices":( ?)\[')
 _DELTA = re.compile(rb'"delta": ?\{')
 _KEY = re.compile(
@@ -43,6 +46,7 @@ class ChatStreamTap(ChatWatch):
         "_end",
         "_failure",
         "_fast",
+        "_finish_null",
         "_finish_word",
         "_form",
         "_head",
@@ -53,6 +57,7 @@ class ChatStreamTap(ChatWatch):
         "_odd",
         "_stray",
         "_tail",
+        "_usage_null",
         "_usage_word",
     )
 
@@ -65,7 +70,7 @@ class ChatStreamTap(ChatWatch):
         self._base = self._head = self._tail = self._closing = b"\0"
         self._lead = b""
         self._end = 2
-        self._finish_word = self._usage_word = b""
+        self._finish_word = self._usage_word = self._finish_null = self._usage_null = b""
         self._failure: ProviderError | None = None
         self._form: Ordinary | None = None
         self._odd: object = None
@@ -177,11 +182,20 @@ class ChatStreamTap(ChatWatch):
             and data.find(self._usage_word) < 0
             and data.find(b"error") < 0
             and data.find(b"[DONE]") < 0
+            and self._evenly(data, 0)
         )
+
+    def _evenly(self, data: bytes, at: int) -> bool:
+        """Says that the words which are looked for are written from `at` on as in the events before: spaces in other
+        places hide them.
+        """
+        return data.count(_USAGE, at) == data.count(self._usage_null, at) + data.count(
+            self._usage_word, at
+        ) and data.count(_FINISH, at) == data.count(self._finish_null, at) + data.count(self._finish_word, at)
 
     def _ordinary_until(self, data: bytes, at: int) -> int:
         """Returns the end of the ordinary events that begin at `at`; `at` itself where the first isn't, or may not be."""
-        if not (self.content and self._known) or _CR in data:
+        if not (self.content and self._known) or _CR in data or not self._evenly(data, at):
             return at
         words = (self._finish_word, self._usage_word, b"error", b"[DONE]")
         found = [position for word in words if (position := data.find(word, at)) >= 0]
@@ -241,9 +255,10 @@ class ChatStreamTap(ChatWatch):
         out.append(raw)
         usage = obj.get("usage")
         if not isinstance(usage, dict):
-            groq = obj.get("x_groq")
-            if isinstance(groq, dict) and isinstance(groq.get("usage"), dict) and self.usage is None:
-                self.usage = decode_usage(groq["usage"])
+            elsewhere = usage_elsewhere(obj)
+            if elsewhere is not None:
+                counted = decode_usage(elsewhere, self.tier)
+                self.usage = counted if self.usage is None else merged(self.usage, counted)
             return False
         spliced = self.bill(raw, usage, decode_usage(usage))
         if not choices and not self._keep_usage:
@@ -260,6 +275,8 @@ class ChatStreamTap(ChatWatch):
             return
         self._finish_word = b'"finish_reason":' + spacing[1] + b'"'
         self._usage_word = b'"usage":' + spacing[1] + b"{"
+        self._finish_null = b'"finish_reason":' + spacing[1] + b"null"
+        self._usage_null = b'"usage":' + spacing[1] + b"null"
         delta = _DELTA.match(raw, raw.find(b'"delta"'))
         running = _RUNNING.match(raw, raw.find(b'"finish_reason"'))
         if isinstance(choices, list) and len(choices) == 1 and raw.startswith(b"data:") and delta and running:

@@ -10,10 +10,12 @@ from typing import Any
 import orjson
 
 from adapters import lenient_json
+from adapters.billing.counts import merged
+from adapters.billing.service_tiers import tier_of
 from adapters.canonical import Json, Usage
 from adapters.dialect import CostOf, Ordinary
 from adapters.dialects.openai_shared.choices import finish_of, said_in, whole_answer
-from adapters.dialects.openai_shared.usage import decode_usage
+from adapters.dialects.openai_shared.usage import decode_usage, usage_elsewhere
 from adapters.dialects.shared.lenient import word
 from adapters.errors import ErrorKind, ProviderError
 
@@ -26,7 +28,19 @@ MAX_BODY_BYTES = 128 * 1024 * 1024
 class ChatWatch:
     """What the ledger must know of one answer, and its bill spliced into the bytes."""
 
-    __slots__ = ("_cost_of", "_ended", "content", "done", "finish", "frame", "id", "model", "said", "usage")
+    __slots__ = (
+        "_cost_of",
+        "_ended",
+        "content",
+        "done",
+        "finish",
+        "frame",
+        "id",
+        "model",
+        "said",
+        "tier",
+        "usage",
+    )
 
     def __init__(self, cost_of: CostOf) -> None:
         self._ended: set[int] = set()
@@ -38,6 +52,7 @@ class ChatWatch:
         self.finish: str | None = None
         self.content = False
         self.done = False
+        self.tier: object = None
         self._cost_of = cost_of
 
     @property
@@ -57,18 +72,25 @@ class ChatWatch:
             self.id = word(obj.get("id"))
         if self.model is None:
             self.model = word(obj.get("model"))
+        tier = obj.get("service_tier")
+        if tier is not None:
+            self.tier = tier
 
     def bill(self, raw: bytes, usage: dict[str, Any], counted: Usage) -> bytes:
-        """Notes the counts and returns `raw` with `cost` spliced into its usage object."""
-        self.usage = counted
-        if "cost" in usage:
-            return raw
+        """Notes the counts and returns `raw` with `cost` spliced into its usage object, or put right in it."""
+        if self.tier is not None:
+            counted.tier = tier_of(self.tier)
+        self.usage = counted if self.usage is None else merged(self.usage, counted)
         cost = self._cost_of(self.usage)
         if cost is None:
+            cost = self.usage.cost_usd
+        if usage.get("cost") == cost:
             return raw
         at = _usage_position(raw, usage)
         if at is None:
             return raw
+        if "cost" in usage:
+            return _with_usage(raw, at, {**usage, "cost": cost})
         comma = b"," if usage else b""
         return b"".join((raw[:at], b'"cost":', orjson.dumps(cost), comma, raw[at:]))
 
@@ -116,11 +138,24 @@ class ChatBodyTap(ChatWatch):
         usage = obj.get("usage")
         if not isinstance(usage, dict):
             self.said = said_in(choices)
+            elsewhere = usage_elsewhere(obj)
+            if elsewhere is not None:
+                self.usage = self._count(elsewhere)
+                self.usage.tier = tier_of(self.tier)
             return body
         counted = self._count(usage)
         if not counted.output:
             self.said = said_in(choices)
         return self.bill(body, usage, counted)
+
+
+def _with_usage(raw: bytes, at: int, usage: Json) -> bytes:
+    """Returns `raw` with another usage object in place of the one whose first member begins at `at`."""
+    start = raw.rindex(b"{", 0, at)
+    text = raw[start:].decode("utf-8", "surrogateescape")
+    _, length = json.JSONDecoder().raw_decode(text)
+    end = start + len(text[:length].encode("utf-8", "surrogateescape"))
+    return b"".join((raw[:start], orjson.dumps(usage), raw[end:]))
 
 
 def _usage_position(raw: bytes, usage: dict[str, Any]) -> int | None:

@@ -18,6 +18,7 @@ from adapters.canonical import (
     TextDelta,
     ToolCallDelta,
     ToolCallStart,
+    Usage,
     UsageReport,
 )
 from adapters.dialects.openai_shared.usage import decode_usage
@@ -226,7 +227,33 @@ def _part(part: Json, out: list[Event]) -> None:
         out.append(Annotations(tuple(annotation(entry) for entry in found)))
 
 
+def counted(response: Json, usage: Json) -> Usage:
+    """Returns the counts of a response, with the tools that it used."""
+    found = decode_usage(usage, response.get("service_tier"))
+    uses: dict[str, int] = {}
+    containers: set[object] = set()
+    output = response.get("output")
+    for item in output if isinstance(output, list) else ():
+        match item:
+            # Opening a page that was found is no search: https://platform.openai.com/docs/guides/tools-web-search
+            case {"type": "web_search_call", "action": {"type": "open_page" | "find_in_page" | "find"}}:
+                pass
+            case {"type": "web_search_call"}:
+                uses["web_search"] = uses.get("web_search", 0) + 1
+            case {"type": "file_search_call"}:
+                uses["file_search"] = uses.get("file_search", 0) + 1
+            case {"type": "code_interpreter_call"}:
+                containers.add(str(item.get("container_id") or item.get("id")))
+            case _:
+                pass
+    if containers:
+        uses["code_execution"] = len(containers)
+    if uses:
+        found.uses = uses
+    return found
+
+
 def _report(response: Json, out: list[Event]) -> None:
     usage: Any = response.get("usage")
     if isinstance(usage, dict):
-        out.append(UsageReport(decode_usage(usage), response.get("service_tier")))
+        out.append(UsageReport(counted(response, usage)))

@@ -310,10 +310,12 @@ class StreamEncoder:
             response["incomplete_details"] = {"reason": reason}
         if self._report is not None:
             usage = self._report.usage
-            cost = usage.cost_usd if usage.cost_usd is not None else self._cost_of(usage)
+            cost = self._cost_of(usage)  # which completes the counts
+            if cost is None:
+                cost = usage.cost_usd
             response["usage"] = _usage(usage, cost)
-            if self._report.service_tier is not None:
-                response["service_tier"] = self._report.service_tier
+            if usage.tier is not None:
+                response["service_tier"] = usage.tier
         return response
 
 

@@ -6,8 +6,7 @@ import re
 
 from adapters.billing.counts import size_of
 from adapters.canonical import Json
-from adapters.dialects.openai_shared.usage import decode_usage
-from adapters.dialects.responses.decode_answer import check, finish_of
+from adapters.dialects.responses.decode_answer import check, counted, finish_of
 from adapters.dialects.shared.event_tap import BodyTap, EventTap
 from adapters.dialects.shared.lenient import word
 from adapters.dialects.shared.no_answer import no_answer
@@ -31,7 +30,7 @@ class StreamTap(EventTap):
     def is_telling(self, data: bytes) -> bool:
         # A quote inside a JSON string is escaped, so these can only be keys, and ends of types. What is done is told
         # whole once more.
-        return b'"response":' in data or b'"error"' in data or b'.done"' in data or b'.added"' in data
+        return b'"response"' in data or b'"error"' in data or b'.done"' in data or b'.added"' in data
 
     def said_in(self, raw: Json) -> int:
         delta = raw.get("delta")
@@ -72,7 +71,7 @@ def _note(tap: StreamTap | AnswerTap, response: Json) -> bool:
     calls = any(item.get("type") == "function_call" for item in response.get("output") or ())
     tap.finish = finish_of(response, calls=calls).reason
     usage = response.get("usage")
-    return tap.price(decode_usage(usage), usage) if isinstance(usage, dict) else False
+    return tap.price(counted(response, usage), usage) if isinstance(usage, dict) else False
 
 
 def _said_by(item: Json) -> int:

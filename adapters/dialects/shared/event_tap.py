@@ -44,6 +44,7 @@ class Watch:
         self.calls = False
         self.said = 0
         self.frame = 0
+        self.searches = 0
         self.cost_of = cost_of
 
     @property
@@ -63,8 +64,12 @@ class Watch:
         if usage is None or not isinstance(raw, dict):
             return False
         self.usage = usage
-        if usage.cost_usd is not None or (cost := self.cost_of(usage)) is None:
+        cost = self.cost_of(usage)
+        if cost is None:
+            cost = usage.cost_usd
+        if raw.get("cost") == cost:
             return False
+        # A figure that isn't the bill isn't passed on as one.
         raw["cost"] = cost
         return True
 

@@ -145,5 +145,9 @@ def answers(draw, voice):
             native, stop = "stop_sequence", draw(words)
         events.append(Finish(reason, native, stop, choice))
     if not voice.can("answer_without_usage") or draw(st.booleans()):
-        events.append(UsageReport(draw(usages(voice)), draw(voice.maybe("answer_tier", voice.tiers))))
+        counts = draw(usages(voice))
+        searches = sum(isinstance(e, Opaque) and e.raw.get("type") == "web_search_call" for e in events)
+        counts.uses = {"web_search": searches} if searches else None  # which are counted by their items
+        counts.tier = draw(voice.maybe("answer_tier", voice.tiers))
+        events.append(UsageReport(counts))
     return merge(events)

@@ -128,7 +128,7 @@ def test_usage_on_a_chunk_with_choices_is_kept_and_priced(keep):
 
 def test_an_upstream_that_names_its_cost_keeps_it():
     named = USAGE.replace(b'{"prompt_tokens"', b'{"cost":0.25,"prompt_tokens"')
-    watch = tap()
+    watch = ChatStreamTap(keep_usage=True, cost_of=lambda usage: usage.cost_usd)
     assert named in run(watch, ROLE, TEXT, END, named, DONE)
     assert watch.usage is not None
     assert watch.usage.cost_usd == 0.25

@@ -1,0 +1,95 @@
+"""The bill of one answer: the client is told, and then the record asks for the same."""
+
+from __future__ import annotations
+
+from adapters.billing.counts import settle
+from adapters.billing.estimates import bytes_per_token, prompt_tokens
+from adapters.billing.service_tiers import tier_of
+from adapters.canonical import Usage
+from proxy.arms.arm import Arm
+from proxy.dispatch.relay import Relay
+from proxy.routing.request import ClientRequest
+
+
+class Bill:
+    """What an answer of `arm` costs. `relay` brings it, and knows how much was said; None once it has ended."""
+
+    __slots__ = ("_arm", "_cost", "_price", "_request", "_usage", "relay")
+
+    def __init__(self, arm: Arm, request: ClientRequest) -> None:
+        self._arm = arm
+        self._price = arm.price  # that of the decision, whatever changes meanwhile
+        self._request = request
+        self._usage: Usage | None = None
+        self._cost: float | None = None
+        self.relay: Relay | None = None
+
+    def cost(self, usage: Usage) -> float | None:
+        """Returns US dollars; None where nobody knows the price and the provider reported no bill. Completes the counts
+        with estimates first.
+        """
+        if usage is not self._usage:
+            if self.relay is not None:
+                self.settle(usage, self.relay)
+            self._usage = usage
+            self._cost = self._price.cost(usage) if self._arm.priced else usage.cost_usd
+        return self._cost
+
+    def settle(self, usage: Usage, relay: Relay) -> None:
+        """Makes the counts of an answer whole: see `adapters.billing.counts`."""
+        arm = self._arm
+        if usage.tier is None and arm.row.tier_header is not None:
+            usage.tier = tier_of(relay.header(arm.row.tier_header))
+        settle(usage, self._prompt_tokens, relay.said, bytes_per_token(arm.tariff.model))
+
+    def _prompt_tokens(self) -> int:
+        """Returns an estimate of what the request has, from all of its body."""
+        return prompt_tokens(self._request.document, self._arm.tariff.model) or self._request.input_tokens
+
+    def details(self, usage: Usage) -> dict[str, object] | None:
+        """Returns what else belongs to a bill for the record; None where it is an ordinary one."""
+        found: dict[str, object] = {}
+        reported = usage.reported_usd if usage.reported_usd is not None else usage.cost_usd
+        if reported is not None:
+            found["reported_usd"] = reported
+            if self._arm.priced:
+                found["listed_usd"] = self._price.listed_cost(usage)
+        if usage.tier is not None and usage.tier != "default":
+            found["tier"] = usage.tier
+        if usage.speed is not None and usage.speed != "standard":
+            found["speed"] = usage.speed
+        if usage.geography is not None and usage.geography in self._price.geography:
+            found["geography"] = usage.geography
+        if usage.uses:
+            found["uses"] = usage.uses
+        if not (
+            usage.cache_write_1h
+            or usage.input_audio
+            or usage.output_audio
+            or usage.input_image
+            or usage.output_image
+            or usage.input_video
+            or usage.output_video
+            or usage.citation
+            or usage.seconds
+            or usage.characters
+        ):
+            return found or None
+        for name in (
+            "cache_write_1h",
+            "input_audio",
+            "output_audio",
+            "cached_audio",
+            "input_image",
+            "output_image",
+            "cached_image",
+            "input_video",
+            "output_video",
+            "citation",
+            "seconds",
+            "characters",
+        ):
+            value = getattr(usage, name)
+            if value:
+                found[name] = value
+        return found or None

@@ -106,7 +106,7 @@ class _Replay:
             Quote(np.zeros(count), price),
             question.objective,
             max_tokens=None,
-            now=row.at,
+            now=self._learner.time.now(row.at),
             uniform=0.0,
         )
         return decision.probabilities

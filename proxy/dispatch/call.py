@@ -351,6 +351,8 @@ class Call:
         )
         if error.retry_after_s is not None and error.kind.status in (429, 503):
             head += b"Retry-After: %d\r\n" % max(1, round(error.retry_after_s))
+        if error.kind is ErrorKind.GATEWAY and error.code is not None:
+            head += b"X-Meritorder-Shed: %s\r\n" % error.code.encode()
         return Reply(error.kind.status, self.client.encode_error(error), head)
 
     def cut(self, reason: str) -> None:

@@ -70,6 +70,7 @@ async def test_a_lack_of_our_own_is_ours(
         patched.setattr("proxy.upstream.dial.connect_any", connect)
         status, body, headers = await ask(gateway, path, more)
     assert (status, headers["Retry-After"], tried) == (503, "1", 1)
+    assert headers["X-Meritorder-Shed"] == "local_lack"
     assert b"overloaded_error" in body
     await unharmed(gateway, "gateway")
     assert (await ask(gateway, path, more))[0] == 200

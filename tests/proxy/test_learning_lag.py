@@ -91,7 +91,8 @@ async def a_world(*, shared: bool = False, most: int = 10_000) -> AsyncIterator[
     store = await SqliteStore.open(":memory:")
     world = World(Scripted(store), shared=shared, most=most)
     try:
-        yield world
+        async with asyncio.timeout(30):
+            yield world
     finally:
         world.store.open.set()
         await world.journal.close()

@@ -155,10 +155,11 @@ async def test_answers_that_cannot_be_booked_are_not_given(
 
 
 async def test_a_request_without_a_key_is_told_so_before_the_load(provider: Provider, launch: Launch) -> None:
-    gateway = await launch(provider.arm("good"), server={"max_in_flight": 1, "api_keys": ["k"]})
-    gateway.gateway.calls["other"] = None  # type: ignore[assignment]
+    gateway = await launch(provider.arm("good"), server={"api_keys": ["k"]})
+    gateway.gateway.shedding._most = 0
     assert (await gateway.chat())[0] == 401
-    del gateway.gateway.calls["other"]
+    gateway.session.headers["Authorization"] = "Bearer k"
+    assert (await gateway.chat())[0] == 503
 
 
 async def test_learning_gets_its_share_of_what_others_took() -> None:

@@ -8,6 +8,7 @@ ROOMS := adapters bandit proxy state
 LOOPS := $(shell find bandit proxy -name '*.pxd')
 COMPILED := $(shell cat compiled.txt)
 NODE := tests/clients/node
+AGENTS := tests/clients/agents
 PORT ?= 8080
 ARGS ?=
 
@@ -27,7 +28,7 @@ build:
 	@rm -f $(VENV)/.plain
 	@$(MAKE) --silent $(VENV)/.built
 
-test: $(VENV)/.installed-dev $(BUILT) $(if $(shell command -v npm),$(NODE)/node_modules/.package-lock.json)
+test: $(VENV)/.installed-dev $(BUILT) $(if $(shell command -v npm),$(NODE)/node_modules/.package-lock.json $(AGENTS)/node_modules/.package-lock.json)
 	$(BIN)/pytest $(ARGS)
 
 test-plain: $(VENV)/.installed-dev plain
@@ -83,6 +84,11 @@ $(NODE)/node_modules/.package-lock.json: $(NODE)/package-lock.json
 	npm ci --prefix $(NODE) --no-audit --no-fund --silent
 	@touch $@
 
+# Claude Code and Codex: 200 MB.
+$(AGENTS)/node_modules/.package-lock.json: $(AGENTS)/package-lock.json
+	npm ci --prefix $(AGENTS) --no-audit --no-fund --silent
+	@touch $@
+
 # A library that is older than its source would run in its place.
 fresh: | $(VENV)/.installed
 	@if [ -e $(VENV)/.built ] && ! $(MAKE) --question --no-print-directory $(VENV)/.built; then \
@@ -101,5 +107,5 @@ uncompiled:
 	@find $(ROOMS) -name '*.so' -delete
 
 clean: uncompiled
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache $(NODE)/node_modules
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache $(NODE)/node_modules $(AGENTS)/node_modules
 	find $(ROOMS) -name '*.c' -delete

@@ -6,5 +6,6 @@ an earlier turn held in words that everybody reads. What is left out is noted in
 """
 
 from adapters.portable.carry import portable
+from adapters.portable.limits import at_most, body_at_most
 
-__all__ = ["portable"]
+__all__ = ["at_most", "body_at_most", "portable"]

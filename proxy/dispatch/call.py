@@ -16,7 +16,7 @@ from adapters.canonical import Event, Request, Start, Usage
 from adapters.dialect import Dialect
 from adapters.errors import ErrorKind, Inexpressible, InvalidRequest, ProviderError
 from adapters.history import Returned, fits, fitted
-from adapters.portable import portable
+from adapters.portable import at_most, portable
 from bandit import Context
 from proxy.arms.arm import Arm
 from proxy.dispatch.bill import Bill
@@ -26,6 +26,7 @@ from proxy.governance.principal import Principal
 from proxy.ingress.errors import Refusal, invalid
 from proxy.ingress.reply import EVENT_STREAM, JSON, Reply, StreamReply, in_header
 from proxy.ingress.request import Incoming
+from proxy.routing.model_names import LONG_CONTEXT
 from proxy.routing.request import ClientRequest, travelling
 from proxy.routing.router import Plan, terms
 from proxy.upstream import complete_head, lacks_descriptors
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from proxy.gateway import Gateway
 
 log = logging.getLogger("meritorder.call")
+
+_LONG_BETA = "context-1m-2025-08-07"
+"""What Anthropic calls a window of a million tokens in its header."""
 
 MOST_ATTEMPTS = 4
 """Arms tried for one request. The fifth would come when the client has long given up."""
@@ -242,6 +246,8 @@ class Call:
         outgoing = replace(
             canonical, model=arm.model, include_usage=arm.row.stream_options, dropped=self.dropped
         )
+        if arm.max_output is not None and self.request.dialect == "anthropic_messages":
+            outgoing = at_most(outgoing, arm.max_output)
         fit = fitted(portable(outgoing, arm.dialect.name), arm.rules, arm.dialect.name)
         body = self.gateway.dump(arm.dialect.encode_request(fit.request), arm, self.dropped)
         return _Outgoing(body, fit.names)
@@ -276,8 +282,10 @@ class Call:
         """Anthropic's clients switch on parts of the body by a header."""
         if self.client.name != "anthropic_messages" or arm.dialect is not self.client:
             return b""
-        betas = self.http.headers.get("anthropic-beta")
-        return b"" if betas is None else b"anthropic-beta: %s\r\n" % betas.encode("latin-1", "replace")
+        betas = self.http.headers.get("anthropic-beta") or ""
+        if self.request.model.endswith(LONG_CONTEXT) and _LONG_BETA not in betas:
+            betas = f"{betas},{_LONG_BETA}" if betas else _LONG_BETA
+        return b"anthropic-beta: %s\r\n" % betas.encode("latin-1", "replace") if betas else b""
 
     def _give_up(self, arm: Arm, relay: Relay, error: ProviderError) -> bool:
         """Books the failure; returns whether it is final (else another arm is drawn)."""
@@ -304,13 +312,24 @@ class Call:
         rest[self.chosen] = 0.0
         total = float(rest.sum())
         if total <= 0.0:
-            return False
+            return self._redraw_elsewhere()
         self.probabilities = rest / total
         cumulated = np.cumsum(self.probabilities)
         position = int(np.searchsorted(cumulated, self.gateway.random() * cumulated[-1], side="right"))
         self.chosen = min(position, rest.shape[0] - 1)
         while rest[self.chosen] == 0.0:  # rounding at the very end of the vector
             self.chosen -= 1
+        return True
+
+    def _redraw_elsewhere(self) -> bool:
+        """A loop of tools stays at its arm while that answers, and else goes on at another."""
+        gateway, request = self.gateway, self.request
+        plan = gateway.router.elsewhere(self.plan, request, self.principal, gateway.loop.time())
+        if plan is None:
+            return False
+        context, decision = decide(gateway, request, plan, gateway.random())
+        self.plan, self.task, self.x = plan, context.task, context.x
+        self.probabilities, self.chosen = decision.probabilities, decision.chosen
         return True
 
     # -- towards the client ------------------------------------------------------------------------

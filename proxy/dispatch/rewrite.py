@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from adapters.portable import body_at_most
 from proxy.arms.arm import Arm
 from proxy.routing.request import OWN_FIELDS
 
@@ -19,6 +20,10 @@ _USAGE = b',"stream_options":{"include_usage":true}}'
 
 def rewrite(raw: bytes, document: dict[str, Any], *, arm: Arm, ask_usage: bool, dropped: list[str]) -> bytes:
     """Returns the body to send. `document` is `raw` parsed; neither is changed. `dropped` hears what the arm doesn't take."""
+    if arm.max_output is not None and arm.dialect.name == "anthropic_messages":
+        limited = body_at_most(document, arm.max_output, dropped)
+        if limited is not document:
+            raw, document = orjson.dumps(limited), limited
     options = document.get("stream_options") if ask_usage else None
     if not arm.parameters and options is None and arm.watched.isdisjoint(document):
         spliced = _spliced(raw, orjson.dumps(document.get("model")), arm.model)

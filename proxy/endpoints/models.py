@@ -1,7 +1,8 @@
-"""`GET /v1/models` and `GET /v1/models/{name}`: routes and arms, as OpenAI lists models."""
+"""`GET /v1/models` and `GET /v1/models/{name}`: routes and arms, as OpenAI and Anthropic list models."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -17,18 +18,25 @@ if TYPE_CHECKING:
 
 def _rows(gateway: Gateway) -> dict[str, dict[str, object]]:
     created = int(gateway.started_at)
+    # What Anthropic's clients read of a model stands beside what OpenAI's do.
+    common: dict[str, object] = {
+        "object": "model",
+        "created": created,
+        "type": "model",
+        "created_at": datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
     rows: dict[str, dict[str, object]] = {
-        name: {"id": name, "object": "model", "created": created, "owned_by": "meritorder"}
+        name: {"id": name, "display_name": name, "owned_by": "meritorder", **common}
         for name in gateway.router.routes
     }
     for arm in gateway.arms:
         rows[arm.name] = {
             "id": arm.name,
-            "object": "model",
-            "created": created,
+            "display_name": arm.name,
             "owned_by": arm.provider,
             "context_length": arm.context_window,
             "pricing": _pricing(arm),
+            **common,
         }
     return rows
 
@@ -42,7 +50,10 @@ def _pricing(arm: Arm) -> dict[str, str | None]:
 
 async def listing(gateway: Gateway, _http: Incoming, _principal: Principal, _rest: str) -> Reply:
     """All of them."""
-    return json_reply({"object": "list", "data": list(_rows(gateway).values())})
+    rows = _rows(gateway)
+    names = list(rows)
+    ends = {"has_more": False, "first_id": names[0], "last_id": names[-1]}
+    return json_reply({"object": "list", "data": list(rows.values()), **ends})
 
 
 async def one(gateway: Gateway, _http: Incoming, _principal: Principal, rest: str) -> Reply:

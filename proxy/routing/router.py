@@ -13,6 +13,7 @@ from proxy.config import ObjectiveConfig, RouteConfig
 from proxy.governance.principal import Principal
 from proxy.ingress.errors import Refusal, invalid, not_found
 from proxy.routing.cooldowns import Health
+from proxy.routing.model_names import fitting_route, plain_name
 from proxy.routing.request import ClientRequest
 from proxy.routing.require_parameters import missing_words
 from proxy.routing.sessions import Sessions
@@ -24,6 +25,7 @@ SUFFIXES: Mapping[str, ObjectiveConfig] = {
 """OpenRouter's shortcuts for the fastest and the cheapest."""
 
 _MOST_CACHED = 512
+_MESSAGES = "anthropic_messages"
 
 _LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 """What the dialects call the length of the answer."""
@@ -31,18 +33,29 @@ _LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 
 @dataclass(slots=True, init=False)
 class Plan:
-    """What may be drawn for a request, and for what."""
+    """What may be drawn for a request, and for what. `rest` are the arms that take over when the only candidate, which
+    a loop of tools began at, can't go on.
+    """
 
     route: str
     candidates: CandidateSet
     objective: Objective
     quote: Quote
+    rest: CandidateSet | None
 
-    def __init__(self, route: str, candidates: CandidateSet, objective: Objective, quote: Quote) -> None:
+    def __init__(
+        self,
+        route: str,
+        candidates: CandidateSet,
+        objective: Objective,
+        quote: Quote,
+        rest: CandidateSet | None = None,
+    ) -> None:
         self.route = route
         self.candidates = candidates
         self.objective = objective
         self.quote = quote
+        self.rest = rest
 
 
 class Router:
@@ -70,12 +83,14 @@ class Router:
         if request.input_tokens > candidates.smallest_window:
             candidates = self._large_enough(candidates, request.input_tokens)
         wanted = request.facts.max_tokens
-        if wanted is not None and wanted > candidates.smallest_output:
+        # Messages demand a limit, so that agents name the most that their vendor's models can write.
+        if wanted is not None and wanted > candidates.smallest_output and request.dialect != _MESSAGES:
             candidates = self._long_enough(candidates, request, wanted)
         if request.require_parameters and chat:
             candidates = _expressing(candidates, request)
+        rest = None
         if request.in_tool_loop and request.session is not None:
-            candidates = self._same_arm(candidates, principal.sessions, request.session)
+            candidates, rest = self._same_arm(candidates, principal.sessions, request.session)
         objective = self._objectives.get(route) or self._objectives["auto"]
         if suffix is not None:
             objective = SUFFIXES[suffix].over(objective)
@@ -83,7 +98,15 @@ class Router:
             objective = request.objective.over(objective)
         if objective.max_usd_per_request is not None and candidates.unpriced:
             candidates = _payable(candidates, model)
-        return Plan(route, candidates, objective, self._quote(candidates, request, principal.sessions, now))
+        quote = self._quote(candidates, request, principal.sessions, now)
+        return Plan(route, candidates, objective, quote, rest)
+
+    def elsewhere(self, plan: Plan, request: ClientRequest, principal: Principal, now: float) -> Plan | None:
+        """Returns the plan without the arm that a loop of tools began at; None where there is no other."""
+        rest = plan.rest
+        if rest is None:
+            return None
+        return Plan(plan.route, rest, plan.objective, self._quote(rest, request, principal.sessions, now))
 
     def _candidates(self, model: str, request: ClientRequest, *, chat: bool) -> tuple[str, CandidateSet]:
         facts = request.facts
@@ -148,12 +171,21 @@ class Router:
             if not arms_of:
                 raise Refusal(503, f"Route {model!r} has no arms.", kind="api_error", code="no_arms")
             return model, arms_of, frozenset()
-        behind = self._named(model)
+        behind = self._known(model)
+        if not behind and (pattern := fitting_route(model, self.routes)) is not None:
+            return self._resolve(pattern, ())
+        behind = behind or self._named(model)
         return model, behind, frozenset(arm.name for arm in behind)
 
-    def _named(self, name: str) -> list[Arm]:
+    def _known(self, name: str) -> list[Arm]:
+        """Returns the arms of a name or of a model, also of one that an agent says more of."""
         one = self._arms.by_name.get(name)
         found = [one] if one is not None else self._arms.of_model(name)
+        plain = plain_name(name)
+        return found or (self._known(plain) if plain != name else [])
+
+    def _named(self, name: str) -> list[Arm]:
+        found = self._known(name)
         if not found:
             close = difflib.get_close_matches(name, [*self.routes, *self._arms.by_name], n=3, cutoff=0.5)
             hint = f" Did you mean {' or '.join(close)}?" if close else " GET /v1/models lists what there is."
@@ -192,12 +224,16 @@ class Router:
             raise invalid(f"`{field}` is {tokens}; the most that an arm here can write is {most}.", field)
         return CandidateSet(able)
 
-    def _same_arm(self, candidates: CandidateSet, owner: str, session: str) -> CandidateSet:
+    def _same_arm(
+        self, candidates: CandidateSet, owner: str, session: str
+    ) -> tuple[CandidateSet, CandidateSet | None]:
+        """Returns the arm that answered last, and the others."""
         last = self._sessions.last(owner, session)
-        if last is None:
-            return candidates
+        if last is None or last.arm not in candidates.names:
+            return candidates, None
         same = [arm for arm in candidates.arms if arm.name == last.arm]
-        return CandidateSet(same) if same else candidates
+        rest = [arm for arm in candidates.arms if arm.name != last.arm]
+        return CandidateSet(same), CandidateSet(rest) if rest else None
 
     def _quote(self, candidates: CandidateSet, request: ClientRequest, owner: str, now: float) -> Quote:
         tokens = request.input_tokens

@@ -35,8 +35,9 @@ endpoints/  One module per API; these tables say which path leads where, and wha
     responses            `POST /v1/responses`: OpenAI's Responses API, without stored responses
 
 routing/  From a model name to the arms that may answer, with today's quote
-    cooldowns            Which arms rest after a failure, and when one of them may be tried again
+    cooldowns            Which arms cool down after a failure, and when one of them may be tried again
     decoded_request      A canonical request as routing sees it: for the dialects that are decoded before …
+    eligibility          Which of some arms a request may go to: filters over a list of arms, one for each …
     request              A client's request: read, checked as far as routing needs, and turned into facts
     require_parameters   What an arm has no words for: asked by requests that demand every parameter …
     router               From a model name to the arms that may answer, and to what each of them would cost

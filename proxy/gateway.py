@@ -26,7 +26,7 @@ from proxy.learning.journal import Journal
 from proxy.learning.learner import Learner
 from proxy.learning.peers import Peers, UnderWay
 from proxy.learning.store_watch import Watch
-from proxy.routing.cooldowns import Health
+from proxy.routing.cooldowns import Cooldowns
 from proxy.routing.router import Router
 from proxy.routing.sessions import Sessions
 from proxy.tasks import Tasks
@@ -59,9 +59,9 @@ class Gateway:
         self.clock = Clock()
         self.tasks = Tasks()
         self.arms = ArmTable()
-        self.health = Health()
+        self.cooldowns = Cooldowns()
         self.sessions = Sessions()
-        self.router = Router(self.arms, self.health, config.routes, self.sessions)
+        self.router = Router(self.arms, self.cooldowns, config.routes, self.sessions)
         try:
             addresses = Addresses(config.server.allowed_addresses)
         except ValueError as error:

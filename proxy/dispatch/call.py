@@ -28,7 +28,7 @@ from proxy.ingress.reply import EVENT_STREAM, JSON, Reply, StreamReply, in_heade
 from proxy.ingress.request import Incoming
 from proxy.routing.model_names import LONG_CONTEXT
 from proxy.routing.request import ClientRequest, travelling
-from proxy.routing.router import Plan, terms
+from proxy.routing.router import Plan
 from proxy.upstream import complete_head, lacks_descriptors
 from state.records import Decision
 
@@ -159,7 +159,7 @@ class Call:
                     ending = await relay.ended
                 except asyncio.CancelledError:
                     relay.cancel()
-                    gateway.health.abandoned(arm.index)
+                    gateway.cooldowns.abandoned(arm.index)
                     self._record(arm, relay, "shutdown" if self._cut else "cancelled", None)
                     raise
                 finally:
@@ -168,7 +168,7 @@ class Call:
                     if self._bill is not None:
                         self._bill.relay = None
                 if ending.error is None:
-                    if gateway.health.succeeded(arm.index):
+                    if gateway.cooldowns.succeeded(arm.index):
                         log.warning("%s answers again", arm.name)
                     self._record(arm, relay, "ok", None)
                     return self._deliver(arm, reply, ending)
@@ -228,7 +228,7 @@ class Call:
             relay.choices = choices
         self.relay = bill.relay = relay
         self.at, self.started = gateway.clock.now(), gateway.loop.time()
-        gateway.health.dispatched(arm.index, self.started)
+        gateway.cooldowns.dispatched(arm.index, self.started)
         head = arm.head(stream=request.stream) + self._betas(arm)
         if arm.signer is not None:
             head += arm.signature(body, time.time(), stream=request.stream)
@@ -291,12 +291,12 @@ class Call:
         """Books the failure; returns whether it is final (else another arm is drawn)."""
         now = self.gateway.loop.time()
         if error.kind.cools:
-            if self.gateway.health.failed(arm.index, error.kind.label, now, error.retry_after_s):
+            if self.gateway.cooldowns.failed(arm.index, error.kind.label, now, error.retry_after_s):
                 log.warning("%s rests after %s: %s", arm.name, error.kind.label, error.message[:200])
         elif error.kind in BAD_REQUEST_KINDS:
-            self.gateway.health.succeeded(arm.index)
+            self.gateway.cooldowns.succeeded(arm.index)
         else:
-            self.gateway.health.abandoned(arm.index)
+            self.gateway.cooldowns.abandoned(arm.index)
         if relay.forwarded or not error.kind.another_arm or len(self.failed) + 1 >= MOST_ATTEMPTS:
             return True
         probabilities, chosen = self.probabilities, self.chosen
@@ -425,7 +425,7 @@ class Call:
             probabilities=self.probabilities.astype(np.float32),
             propensity=float(self.probabilities[self.chosen]),
             context=self.x,
-            objective=terms(plan.objective),
+            objective=plan.objective.terms(),
             price_version=arm.price.version,
             key=self.principal.key_id,
             team=self.principal.team_id,

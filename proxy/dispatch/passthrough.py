@@ -13,9 +13,8 @@ from adapters.canonical import Usage
 from adapters.dialect import CostOf, Tap
 from adapters.dialects.openai_chat.dialect import OpenAIChat
 from bandit import Quote
-from proxy.arms.arm import Arm, CandidateSet
+from proxy.arms.arm import Arm
 from proxy.governance.principal import Principal
-from proxy.ingress.errors import not_found
 from proxy.ingress.request import Incoming
 from proxy.routing.request import OWN_FIELDS, ClientRequest, assemble
 from proxy.routing.router import Plan
@@ -48,12 +47,17 @@ class Passing(OpenAIChat):
             return self._tap(cost_of)
         return super().tap(stream=stream, keep_usage=keep_usage, cost_of=cost_of)
 
-    def offered_by(self, arm: Arm) -> bool:
-        """Says whether the arm's model is known, or told, to offer this API."""
-        return self._offered.search(arm.model) is not None or self.name in (arm.capabilities or ())
+    def arm_for(self, arm: Arm, *, named: bool) -> Arm | None:
+        """See `proxy.routing.router.OtherApi`."""
+        if arm.dialect.name not in _SPEAK_OPENAI:
+            return None
+        known = named or self.name in (arm.capabilities or ()) or self._offered.search(arm.model) is not None
+        # The row's adaptations are for chat bodies.
+        row = replace(arm.row, dialect=self.name)
+        return replace(arm, dialect=self, row=row, watched=OWN_FIELDS) if known else None
 
 
-def plan(
+def plan_for(
     gateway: Gateway,
     request: ClientRequest,
     principal: Principal,
@@ -63,31 +67,12 @@ def plan(
     """Returns the candidates that offer `wire`, as arms that speak it; the quote holds what is `measured` before
     the call. Raises Refusal.
     """
-    found = gateway.router.plan(request, principal, gateway.loop.time(), chat=False)
-    named = found.route not in gateway.router.routes
-    kept = [
-        position
-        for position, arm in enumerate(found.candidates.arms)
-        if arm.dialect.name in _SPEAK_OPENAI and (named or wire.offered_by(arm))
-    ]
-    if not kept:
-        raise not_found(
-            f"No arm behind {request.model!r} offers {wire.name}: name a model that does, or add {wire.name!r} "
-            "to an arm's capabilities.",
-            code="no_eligible_arm",
-            param="model",
-        )
-    arms = [_speaking(found.candidates.arms[position], wire) for position in kept]
-    fixed = found.quote.fixed_usd[kept]
+    plan = gateway.router.plan(request, principal, gateway.loop.time(), api=wire)
     if measured is not None:
-        fixed = fixed + np.array([arm.price.cost(measured) - arm.price.request for arm in arms])
-    quote = Quote(fixed, found.quote.output_usd[kept])
-    return replace(found, candidates=CandidateSet(arms), quote=quote)
-
-
-def _speaking(arm: Arm, wire: Passing) -> Arm:
-    row = replace(arm.row, dialect=wire.name)  # its adaptations are for chat bodies
-    return replace(arm, dialect=wire, row=row, watched=OWN_FIELDS)
+        prices = [arm.price for arm in plan.candidates.arms]
+        fixed = plan.quote.fixed_usd + np.array([price.cost(measured) - price.request for price in prices])
+        plan.quote = Quote(fixed, plan.quote.output_usd)
+    return plan
 
 
 def plain_request(

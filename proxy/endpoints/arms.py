@@ -78,7 +78,7 @@ def _row(gateway: Gateway, arm: Arm, task: str | None, shares: Shares, now: floa
         "requests": cell.requests,
         "errors": cell.errors,
         "failed_attempts": statistics.failed_attempts.get(arm.name, 0),
-        "cooldown": gateway.health.state(arm.index, gateway.loop.time()),
+        "cooldown": gateway.cooldowns.state(arm.index, gateway.loop.time()),
         "quality": {
             "mean": quality.mean,
             "low": quality.low,

@@ -13,7 +13,7 @@ from adapters.dialects.openai_shared.sound_tap import SoundTap
 from adapters.errors import ProviderError
 from proxy.arms.arm import Arm
 from proxy.dispatch.call import Call, begin
-from proxy.dispatch.passthrough import Passing, plain_request, plan
+from proxy.dispatch.passthrough import Passing, plain_request, plan_for
 from proxy.dispatch.relay import Relay
 from proxy.dispatch.rewrite import rewrite
 from proxy.governance.principal import Principal
@@ -57,7 +57,7 @@ async def transcribe(
         http, raw, {}, model=model, task="transcription", stream=raw[at:until].lower() == b"true"
     )
     measured = Usage(estimated=True, seconds=seconds_of(raw, *fields["file"]))
-    found = plan(gateway, request, principal, _TRANSCRIPTIONS, measured)
+    found = plan_for(gateway, request, principal, _TRANSCRIPTIONS, measured)
     call = begin(gateway, http, _TRANSCRIPTIONS, request, None, principal, plan=found, kind=_Form)
     assert isinstance(call, _Form)
     call.model_at = (start, end)
@@ -74,7 +74,7 @@ async def speak(gateway: Gateway, http: Incoming, principal: Principal, _rest: s
         raise invalid("`input` must be a text that isn't empty.", "input")
     request = plain_request(http, raw, document, model=model, task="speech", text=text, stream=True)
     measured = Usage(estimated=True, characters=len(text))
-    found = plan(gateway, request, principal, _SPEECH, measured)
+    found = plan_for(gateway, request, principal, _SPEECH, measured)
     call = begin(gateway, http, _SPEECH, request, None, principal, plan=found, kind=_Sound)
     assert isinstance(call, _Sound)
     call.measured = measured
@@ -145,7 +145,7 @@ class _Sound(Call):
         relay.named_head = self._names(arm)
         self.relay = relay
         self.at, self.started = gateway.clock.now(), gateway.loop.time()
-        gateway.health.dispatched(arm.index, self.started)
+        gateway.cooldowns.dispatched(arm.index, self.started)
         path = arm.path(stream=self.request.stream)
         head = head_prefix("POST", arm.endpoint, path, self._headers(arm))
         head += arm.signature(body, time.time(), stream=self.request.stream)

@@ -11,7 +11,6 @@ from proxy.governance.principal import Principal
 from proxy.ingress.reply import Reply, StreamReply, json_reply
 from proxy.ingress.request import Incoming
 from proxy.routing.request import chat_request, read_json
-from proxy.routing.router import terms
 
 if TYPE_CHECKING:
     from proxy.gateway import Gateway
@@ -49,7 +48,7 @@ async def explain(gateway: Gateway, http: Incoming, principal: Principal, _rest:
     ]
     considered = set(plan.candidates.names)
     rest = [
-        {"arm": arm.name, "cooldown": gateway.health.state(arm.index, gateway.loop.time())}
+        {"arm": arm.name, "cooldown": gateway.cooldowns.state(arm.index, gateway.loop.time())}
         for arm in gateway.arms
         if arm.name not in considered
     ]
@@ -59,7 +58,7 @@ async def explain(gateway: Gateway, http: Incoming, principal: Principal, _rest:
             "route": plan.route,
             "task": task_label(context.task),
             "input_tokens": request.input_tokens,
-            "objective": terms(plan.objective),
+            "objective": plan.objective.terms(),
             "candidates": rows,
             "not_eligible": rest,
         }

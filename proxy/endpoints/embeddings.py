@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from adapters.dialects.embeddings import PATH, decode_embedding_request, embeddings_tap
 from adapters.errors import InvalidRequest
 from proxy.dispatch.call import begin
-from proxy.dispatch.passthrough import Passing, plain_request, plan
+from proxy.dispatch.passthrough import Passing, plain_request, plan_for
 from proxy.governance.principal import Principal
 from proxy.ingress.errors import invalid
 from proxy.ingress.reply import Reply, StreamReply
@@ -31,5 +31,5 @@ async def create(gateway: Gateway, http: Incoming, principal: Principal, _rest: 
     text = "\n".join(item for item in inputs if isinstance(item, str))
     request = plain_request(http, raw, document, model=model, task="embeddings", text=text)
     request.input_tokens += sum(len(item) for item in inputs if not isinstance(item, str))
-    found = plan(gateway, request, principal, _EMBEDDINGS)
+    found = plan_for(gateway, request, principal, _EMBEDDINGS)
     return await begin(gateway, http, _EMBEDDINGS, request, None, principal, plan=found).run()

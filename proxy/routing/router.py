@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 from bandit import Objective, Quote
 from proxy.arms.arm import Arm, ArmTable, CandidateSet
 from proxy.config import ObjectiveConfig, RouteConfig
 from proxy.governance.principal import Principal
-from proxy.ingress.errors import Refusal, invalid, not_found
-from proxy.routing.cooldowns import Health
+from proxy.ingress.errors import Refusal, not_found
+from proxy.routing.cooldowns import Cooldowns
+from proxy.routing.eligibility import (
+    Excluded,
+    able,
+    chatting,
+    expressing,
+    large_enough,
+    long_enough,
+    payable,
+    same_arm,
+    well,
+    wished,
+    with_known_prices,
+)
 from proxy.routing.model_names import fitting_route, plain_name
 from proxy.routing.request import ClientRequest
-from proxy.routing.require_parameters import missing_words
 from proxy.routing.sessions import Sessions
 
 SUFFIXES: Mapping[str, ObjectiveConfig] = {
@@ -27,21 +39,29 @@ SUFFIXES: Mapping[str, ObjectiveConfig] = {
 _MOST_CACHED = 512
 _MESSAGES = "anthropic_messages"
 
-_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
-"""What the dialects call the length of the answer."""
+
+class OtherApi(Protocol):
+    """An API that is no chat and that some arms offer."""
+
+    name: str
+
+    def arm_for(self, arm: Arm, *, named: bool) -> Arm | None:
+        """Returns `arm` as it offers the API, None where it doesn't; `named`: the client names its model itself."""
+        ...
 
 
 @dataclass(slots=True, init=False)
 class Plan:
-    """What may be drawn for a request, and for what. `rest` are the arms that take over when the only candidate, which
-    a loop of tools began at, can't go on.
+    """What may be drawn for a request, and for what. `excluded` holds why other arms behind the name are no candidates,
+    `rest` those that take over when the only candidate, which a loop of tools began at, can't go on.
     """
 
     route: str
     candidates: CandidateSet
     objective: Objective
     quote: Quote
-    rest: CandidateSet | None
+    excluded: Mapping[str, str]
+    rest: Sequence[Arm]
 
     def __init__(
         self,
@@ -49,66 +69,91 @@ class Plan:
         candidates: CandidateSet,
         objective: Objective,
         quote: Quote,
-        rest: CandidateSet | None = None,
+        excluded: Mapping[str, str],
+        rest: Sequence[Arm] = (),
     ) -> None:
         self.route = route
         self.candidates = candidates
         self.objective = objective
         self.quote = quote
+        self.excluded = excluded
         self.rest = rest
 
 
+@dataclass(frozen=True, slots=True)
+class _Behind:
+    """The arms behind a name that can do a kind of request at all."""
+
+    route: str
+    candidates: CandidateSet
+    excluded: Mapping[str, str]
+
+
 class Router:
-    """Names, eligibility and prices. Candidate sets are cached until arms, prices or health change."""
+    """Names, eligibility and prices. The arms that can do a kind of request are cached until arms or prices change."""
 
     def __init__(
-        self, arms: ArmTable, health: Health, routes: Mapping[str, RouteConfig], sessions: Sessions
+        self, arms: ArmTable, cooldowns: Cooldowns, routes: Mapping[str, RouteConfig], sessions: Sessions
     ) -> None:
         self._arms = arms
-        self._health = health
+        self._cooldowns = cooldowns
         self._sessions = sessions
         self.routes = {"auto": RouteConfig(), **routes}
         self._objectives = {name: route.objective.over() for name, route in self.routes.items()}
-        self._cache: dict[tuple[object, ...], tuple[str, CandidateSet]] = {}
+        self._cache: dict[tuple[object, ...], _Behind] = {}
         self._cached_version = -1
 
-    def plan(self, request: ClientRequest, principal: Principal, now: float, *, chat: bool = True) -> Plan:
-        """Returns the candidates of `request` with today's quote. Not for `chat`: whatever API the arms offer.
-        Raises Refusal.
-        """
+    def plan(
+        self, request: ClientRequest, principal: Principal, now: float, *, api: OtherApi | None = None
+    ) -> Plan:
+        """Returns the candidates of `request` with today's quote: for chat, or for another `api`. Raises Refusal."""
         model, suffix = _split_suffix(request.model)
-        route, candidates = self._candidates(model, request, chat=chat)
-        if not self._health.all_well:
-            candidates = self._well(candidates, now)
-        if request.input_tokens > candidates.smallest_window:
-            candidates = self._large_enough(candidates, request.input_tokens)
+        behind = self._behind(model, request, api)
+        every = behind.candidates
+        arms: Sequence[Arm] = every.arms
+        excluded: Excluded = {}
+        # An ordinary request passes by each of these at the cost of a comparison.
+        if not self._cooldowns.all_well:
+            arms = well(arms, self._cooldowns, now, excluded)
+        if request.input_tokens > every.smallest_window:
+            arms = large_enough(arms, request.input_tokens, excluded)
         wanted = request.facts.max_tokens
         # Messages demand a limit, so that agents name the most that their vendor's models can write.
-        if wanted is not None and wanted > candidates.smallest_output and request.dialect != _MESSAGES:
-            candidates = self._long_enough(candidates, request, wanted)
-        if request.require_parameters and chat:
-            candidates = _expressing(candidates, request)
-        rest = None
-        if request.in_tool_loop and request.session is not None:
-            candidates, rest = self._same_arm(candidates, principal.sessions, request.session)
-        objective = self._objectives.get(route) or self._objectives["auto"]
+        if wanted is not None and wanted > every.smallest_output and request.dialect != _MESSAGES:
+            arms = long_enough(arms, request, wanted, excluded)
+        if request.require_parameters and api is None:
+            arms = expressing(arms, request, excluded)
+        objective = self._objectives.get(behind.route) or self._objectives["auto"]
         if suffix is not None:
             objective = SUFFIXES[suffix].over(objective)
         if request.objective is not None:
             objective = request.objective.over(objective)
-        if objective.max_usd_per_request is not None and candidates.unpriced:
-            candidates = _payable(candidates, model)
-        quote = self._quote(candidates, request, principal.sessions, now)
-        return Plan(route, candidates, objective, quote, rest)
+        if objective.max_usd_per_request is not None and every.unpriced:
+            arms = payable(arms, model, excluded)
+        rest: Sequence[Arm] = ()
+        if request.in_tool_loop and request.session is not None:
+            last = self._sessions.last(principal.sessions, request.session)
+            if last is not None and any(arm.name == last.arm for arm in arms):
+                arms, rest = same_arm(arms, last.arm, excluded), [arm for arm in arms if arm.name != last.arm]
+        candidates = every if not excluded else CandidateSet(arms)
+        return Plan(
+            behind.route,
+            candidates,
+            objective,
+            self._quote(candidates, request, principal.sessions, now),
+            behind.excluded if not excluded else {**behind.excluded, **excluded},
+            rest,
+        )
 
     def elsewhere(self, plan: Plan, request: ClientRequest, principal: Principal, now: float) -> Plan | None:
         """Returns the plan without the arm that a loop of tools began at; None where there is no other."""
-        rest = plan.rest
-        if rest is None:
+        if not plan.rest:
             return None
-        return Plan(plan.route, rest, plan.objective, self._quote(rest, request, principal.sessions, now))
+        rest = CandidateSet(plan.rest)
+        quote = self._quote(rest, request, principal.sessions, now)
+        return Plan(plan.route, rest, plan.objective, quote, plan.excluded)
 
-    def _candidates(self, model: str, request: ClientRequest, *, chat: bool) -> tuple[str, CandidateSet]:
+    def _behind(self, model: str, request: ClientRequest, api: OtherApi | None) -> _Behind:
         facts = request.facts
         version = self._arms.version
         if version != self._cached_version or len(self._cache) > _MOST_CACHED:
@@ -123,35 +168,42 @@ class Router:
             facts.has_audio,
             request.models,
             wishes,
-            chat,
+            None if api is None else api.name,
         )
-        found = self._cache.get(key)
-        if found is None:
-            found = self._cache[key] = self._find(model, request, chat=chat)
-        return found
+        behind = self._cache.get(key)
+        if behind is None:
+            behind = self._cache[key] = self._filtered(model, request, api)
+        return behind
 
-    def _find(self, model: str, request: ClientRequest, *, chat: bool) -> tuple[str, CandidateSet]:
-        route, arms, named = self._resolve(model, request.models)
-        if chat and route in self.routes:  # a model that the client names itself is believed to chat
-            arms = [arm for arm in arms if arm.chats]
+    def _filtered(self, model: str, request: ClientRequest, api: OtherApi | None) -> _Behind:
+        route, named_arms, named = self._resolve(model, request.models)
+        excluded: Excluded = {}
+        arms: Sequence[Arm] = named_arms
+        config = self.routes.get(route)
+        if api is None and config is not None:  # a model that the client names itself is believed to chat
+            arms = chatting(arms, excluded)
             if not arms:
                 raise not_found(f"No arm behind {model!r} can chat.", code="no_eligible_arm", param="model")
-        arms = _wished(arms, request.provider)
-        needs = needed_capabilities(request)
-        able = [arm for arm in arms if arm.capabilities is None or needs <= arm.capabilities]
-        if not able:
-            wanted = ", ".join(sorted(needs))
+        arms = wished(arms, request.provider, excluded)
+        if not arms:
             raise not_found(
-                f"No arm behind {model!r} can do what this request needs: {wanted}."
-                if arms
-                else f"No arm behind {model!r} fits the `provider` wishes.",
+                f"No arm behind {model!r} fits the `provider` wishes.",
                 code="no_eligible_arm",
-                param="model" if arms else "provider",
+                param="provider",
             )
-        config = self.routes.get(route)
+        needs = needed_capabilities(request)
+        arms = able(arms, needs, excluded)
+        if not arms:
+            raise not_found(
+                f"No arm behind {model!r} can do what this request needs: {', '.join(sorted(needs))}.",
+                code="no_eligible_arm",
+                param="model",
+            )
         if config is not None and not config.unpriced:
-            able = _without_unknown_prices(able, named)
-        return route, CandidateSet(able)
+            arms = with_known_prices(arms, named, excluded)
+        if api is not None:
+            arms = _offering(arms, api, model, excluded, named=config is None)
+        return _Behind(route, CandidateSet(arms), excluded)
 
     def _resolve(self, model: str, models: tuple[str, ...]) -> tuple[str, list[Arm], frozenset[str]]:
         """Returns the route, the arms behind a name, and which of them the request itself names."""
@@ -180,60 +232,19 @@ class Router:
     def _known(self, name: str) -> list[Arm]:
         """Returns the arms of a name or of a model, also of one that an agent says more of."""
         one = self._arms.by_name.get(name)
-        found = [one] if one is not None else self._arms.of_model(name)
+        arms = [one] if one is not None else self._arms.of_model(name)
         plain = plain_name(name)
-        return found or (self._known(plain) if plain != name else [])
+        return arms or (self._known(plain) if plain != name else [])
 
     def _named(self, name: str) -> list[Arm]:
-        found = self._known(name)
-        if not found:
+        arms = self._known(name)
+        if not arms:
             close = difflib.get_close_matches(name, [*self.routes, *self._arms.by_name], n=3, cutoff=0.5)
             hint = f" Did you mean {' or '.join(close)}?" if close else " GET /v1/models lists what there is."
             raise not_found(
                 f"The model {name!r} does not exist here.{hint}", code="model_not_found", param="model"
             )
-        return found
-
-    def _well(self, candidates: CandidateSet, now: float) -> CandidateSet:
-        well = [arm for arm in candidates.arms if self._health.available(arm.index, now)]
-        if len(well) == len(candidates.arms):
-            return candidates
-        if not well:
-            well = [candidates.arms[self._health.least_bad([arm.index for arm in candidates.arms])]]
-        return CandidateSet(well)
-
-    def _large_enough(self, candidates: CandidateSet, tokens: int) -> CandidateSet:
-        fitting = [
-            arm for arm in candidates.arms if arm.context_window is None or tokens <= arm.context_window
-        ]
-        if not fitting:
-            largest = max(arm.context_window or 0 for arm in candidates.arms)
-            raise Refusal(
-                400,
-                f"The prompt has about {tokens} tokens; the largest context window here is {largest}.",
-                code="context_length_exceeded",
-                param="messages",
-            )
-        return CandidateSet(fitting)
-
-    def _long_enough(self, candidates: CandidateSet, request: ClientRequest, tokens: int) -> CandidateSet:
-        able = [arm for arm in candidates.arms if arm.max_output is None or tokens <= arm.max_output]
-        if not able:
-            field = next((name for name in _LIMITS if request.document.get(name) == tokens), _LIMITS[0])
-            most = max(arm.max_output or 0 for arm in candidates.arms)
-            raise invalid(f"`{field}` is {tokens}; the most that an arm here can write is {most}.", field)
-        return CandidateSet(able)
-
-    def _same_arm(
-        self, candidates: CandidateSet, owner: str, session: str
-    ) -> tuple[CandidateSet, CandidateSet | None]:
-        """Returns the arm that answered last, and the others."""
-        last = self._sessions.last(owner, session)
-        if last is None or last.arm not in candidates.names:
-            return candidates, None
-        same = [arm for arm in candidates.arms if arm.name == last.arm]
-        rest = [arm for arm in candidates.arms if arm.name != last.arm]
-        return CandidateSet(same), CandidateSet(rest) if rest else None
+        return arms
 
     def _quote(self, candidates: CandidateSet, request: ClientRequest, owner: str, now: float) -> Quote:
         tokens = request.input_tokens
@@ -256,18 +267,6 @@ class Router:
         return Quote(fixed, output)
 
 
-def terms(objective: Objective) -> dict[str, object]:
-    """Returns an objective as the journal and an explanation show it."""
-    return {
-        "value_usd": objective.value_usd,
-        "second_usd": objective.second_usd,
-        "whole_answer": objective.whole_answer,
-        "max_usd_per_request": objective.max_usd_per_request,
-        "min_quality": objective.min_quality,
-        "max_exploration": objective.max_exploration,
-    }
-
-
 def needed_capabilities(request: ClientRequest) -> frozenset[str]:
     """Returns what an arm must be able to do for this request."""
     facts = request.facts
@@ -280,32 +279,25 @@ def needed_capabilities(request: ClientRequest) -> frozenset[str]:
     return frozenset(name for name, needed in needs.items() if needed)
 
 
-def _expressing(candidates: CandidateSet, request: ClientRequest) -> CandidateSet:
-    """Keeps the arms that can say all of the request: `require_parameters`."""
-    lacks = missing_words(candidates.arms, request)
-    able = [arm for arm, lack in zip(candidates.arms, lacks, strict=True) if lack is None]
-    if not able:
-        told = "; ".join(f"{arm.name}: {lack}" for arm, lack in zip(candidates.arms, lacks, strict=True))
-        raise invalid(f"`require_parameters`: no arm can express all of this request. {told}")
-    return candidates if len(able) == len(lacks) else CandidateSet(able)
-
-
-def _without_unknown_prices(arms: list[Arm], named: frozenset[str]) -> list[Arm]:
-    """Drops chat arms that may cost anything, where there are others and the request doesn't name them itself."""
-    known = [arm for arm in arms if arm.priced or not arm.chats or arm.name in named]
-    return known if any(arm.priced and arm.chats for arm in known) else arms
-
-
-def _payable(candidates: CandidateSet, model: str) -> CandidateSet:
-    """Keeps the arms that a limit in dollars can hold for."""
-    known = [arm for arm in candidates.arms if arm.priced]
-    if not known:
-        raise invalid(
-            f"`max_usd_per_request` can't be held: nobody knows the price of {', '.join(candidates.names)} behind "
-            f"{model!r}. State it in the configuration, or by PUT /v1/prices.",
-            "objective.max_usd_per_request",
+def _offering(
+    arms: Sequence[Arm], api: OtherApi, model: str, excluded: Excluded, *, named: bool
+) -> list[Arm]:
+    """Returns the arms that offer `api`, as it calls them. Raises Refusal where none does."""
+    offering = []
+    for arm in arms:
+        offered = api.arm_for(arm, named=named)
+        if offered is None:
+            excluded[arm.name] = f"no_{api.name}"
+        else:
+            offering.append(offered)
+    if not offering:
+        raise not_found(
+            f"No arm behind {model!r} offers {api.name}: name a model that does, or add {api.name!r} "
+            "to an arm's capabilities.",
+            code="no_eligible_arm",
+            param="model",
         )
-    return CandidateSet(known)
+    return offering
 
 
 def _split_suffix(model: str) -> tuple[str, str | None]:
@@ -315,42 +307,3 @@ def _split_suffix(model: str) -> tuple[str, str | None]:
         if model.endswith(suffix):
             return model[: -len(suffix)] or "auto", suffix
     return model, None
-
-
-def _wished(arms: list[Arm], wishes: Mapping[str, Any]) -> list[Arm]:
-    """Applies OpenRouter's `provider` object as far as it is about which arms may answer."""
-    if not wishes:
-        return arms
-    only, ignore = _names(wishes, "only"), _names(wishes, "ignore")
-    if only:
-        arms = [arm for arm in arms if arm.provider in only or arm.name in only]
-    if ignore:
-        arms = [arm for arm in arms if arm.provider not in ignore and arm.name not in ignore]
-    if wishes.get("allow_fallbacks") is False and (order := _names(wishes, "order")):
-        arms = [arm for arm in arms if arm.provider in order or arm.name in order]
-    cap = wishes.get("max_price")
-    if cap is not None:
-        if not isinstance(cap, dict):
-            raise invalid("`provider.max_price` must be an object.", "provider.max_price")
-        arms = [arm for arm in arms if _within(arm, cap)]
-    return arms
-
-
-def _within(arm: Arm, cap: Mapping[str, Any]) -> bool:
-    try:
-        prompt = float(cap.get("prompt", "inf"))
-        completion = float(cap.get("completion", "inf"))
-    except (TypeError, ValueError):
-        raise invalid(
-            "`provider.max_price` holds numbers, US dollars per million tokens.", "provider.max_price"
-        ) from None
-    return arm.priced and arm.price.input * 1e6 <= prompt and arm.price.output * 1e6 <= completion
-
-
-def _names(wishes: Mapping[str, Any], field: str) -> frozenset[str]:
-    value = wishes.get(field)
-    if value is None:
-        return frozenset()
-    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise invalid(f"`provider.{field}` must be a list of names.", f"provider.{field}")
-    return frozenset(value)

@@ -91,7 +91,7 @@ async def done_well(gateway: Running) -> None:
     [decision] = await gateway.decisions()
     assert (decision.status, decision.error, decision.finish) == ("ok", None, "stop")
     assert (decision.input_tokens, decision.output_tokens, decision.usage_estimated) == (7, 3, False)
-    assert gateway.gateway.health.state(0, gateway.gateway.loop.time()) is None
+    assert gateway.gateway.cooldowns.state(0, gateway.gateway.loop.time()) is None
 
 
 def scripted(provider: Provider, dialect: str, script: Any) -> dict[str, Any]:

@@ -156,7 +156,7 @@ async def test_a_call_that_the_end_cuts_before_its_first_byte_is_told_so_and_is_
     [row] = await gateway.decisions()
     assert row.status == "shutdown"
     assert gateway.gateway.learner.statistics.total("p/silent").errors == 0
-    assert gateway.gateway.health.all_well
+    assert gateway.gateway.cooldowns.all_well
 
 
 def crowd(port: int, count: int) -> list[socket.socket]:

@@ -155,4 +155,4 @@ async def test_a_prompt_that_the_filter_refuses_is_told_as_that(provider: Provid
     assert "content management policy" in body["error"]["message"]
     [decision] = await gateway.decisions()
     assert decision.status == "content_filter"
-    assert gateway.gateway.health.all_well
+    assert gateway.gateway.cooldowns.all_well

@@ -259,7 +259,7 @@ async def test_a_token_that_cannot_be_had_lets_another_arm_answer(
     [decision] = await gateway.decisions()
     assert [(a["arm"], a["error"]) for a in decision.attempts] == [("vertex/flash", "authentication")]
     assert "secret" not in str(decision.attempts)
-    assert not gateway.gateway.health.all_well
+    assert not gateway.gateway.cooldowns.all_well
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -77,7 +77,7 @@ async def test_a_request_the_provider_finds_invalid_is_not_tried_elsewhere(
     code, body, _ = await gateway.chat()
     assert code == 400
     assert "temperature too high" in body["error"]["message"]
-    assert gateway.gateway.health.all_well
+    assert gateway.gateway.cooldowns.all_well
     assert len(provider.seen) == 1
 
 

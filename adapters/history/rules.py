@@ -32,20 +32,25 @@ _BUDGETED = re.compile(r"claude-(3|[a-z]+-4(?:[-.]?[015])?(?:[-@:](?:\d{6}|v\d|l
 class Rules:
     """How a vendor wants a history. The defaults are those of an OpenAI-compatible server that nobody knows.
 
-    `maker` is whose seals the vendor makes and takes back, and `unsaid` that it also takes those that nobody's name is
-    on. `thoughts`: it has a field for thoughts without a seal. `extensions` False: it refuses fields of messages that OpenAI doesn't
-    document. `ids` and `names` are what it takes, `id_length` and `name_length` how long those are that we make; `unique`: no id
-    twice in a history. `apart`: system words stand beside the list, not in it. `developer`: it
-    knows that role. `blank`: it takes text of nothing but white space. `user_first`, `user_needed`, `user_last`: what must be a user's.
-    `alternates`: turns of one role must be one, of the user, too, or of the model alone. `bridged`: no user right after
-    a result. `shown_after`: results are text, what they show comes behind the last of them. `objects`: arguments must be a JSON
-    object. `declared`: a history with calls needs tools. `texts`: content is one text. `thought_with_calls`: thoughts, if
-    only empty ones, must stand beside calls. `choice_needs_tools`: no words about tools without tools. `thought_first`: a model that is
-    given a budget to think doesn't go on with a loop whose last turn began without a thought; `budgeted`: it knows no other way.
+    Seals: `maker` makes them and takes them back; `unsaid`: also those of a chat that nobody's name is on; `vendor`: the
+    dialect is its own, where its seals bear no name. `thoughts`: it has a field for thoughts without a seal;
+    `thought_with_calls`: which, if only empty, must stand beside calls. `thought_first`: a model that is given a budget to think
+    doesn't go on with a loop whose last turn began without a thought; `budgeted`: it knows no other way to think.
+
+    Calls: `ids` and `names` are what it takes, `id_length` and `name_length` how long those are that we make; `unique`: no
+    id twice in a history. `shown_after`: results are text, what they show comes behind the last of them. `objects`:
+    arguments must be a JSON object. `declared`: a history with calls needs tools. `choice_needs_tools`: no words about
+    tools without tools.
+
+    Turns: `apart`: system words stand beside the list, not in it. `developer`: it knows that role. `extensions` False: it
+    refuses fields of messages that OpenAI doesn't document. `blank`: it takes text of nothing but white space. `texts`: content is one text.
+    `user_first`, `user_needed`, `user_last`: what must be a user's. `alternates`: turns of one role must be one, of
+    "all" or of the "model" alone. `bridged`: no user right behind a result.
     """
 
     maker: str = ""
     unsaid: bool = False
+    vendor: bool = False
     thoughts: bool = True
     extensions: bool = True
     ids: re.Pattern[str] = _ANY
@@ -156,17 +161,26 @@ _MAKERS = {
     ("vertex", "gemini"): "gemini",
     ("openai", "openai_responses"): "openai",
 }
+# Whose seals have no name on them on the wire of a dialect.
+_VENDORS = {
+    "anthropic_messages": "anthropic",
+    "openai_responses": "openai",
+    "gemini": "gemini",
+    "bedrock": "anthropic",
+}
 _PLAIN = re.compile(r"[^a-z0-9_.-]")
 
 
 def maker_for(provider: str, dialect: str, model: str) -> str:
-    """Returns the name of who seals thoughts at an arm. Claude's signatures are the same at Anthropic and on Bedrock, says
+    """Returns the name of who seals thoughts at an arm. Claude's signatures are the same wherever it is served, says
     Anthropic's guide; those of other vendors are bound to an account.
     """
     if dialect == "bedrock" and "claude" in model:
         return "anthropic"
     if provider == OPENROUTER:
         return OPENROUTER
+    if dialect == "anthropic_messages" and "claude" in model:
+        return "anthropic"
     return _MAKERS.get((provider, dialect)) or "via-" + _PLAIN.sub("-", provider.lower())
 
 
@@ -176,8 +190,9 @@ def rules_for(provider: str, dialect: str, model: str) -> Rules:
     rules = _BY_DIALECT.get(dialect, _CHAT)
     changes: dict[str, object] = dict(_BY_PROVIDER.get((provider, dialect), {}))
     changes["maker"] = maker_for(provider, dialect, model)
-    if dialect == "openai_chat" and provider not in _SEALLESS:
-        changes["unsaid"] = True
+    if dialect == "openai_chat":
+        changes["unsaid"] = provider not in _SEALLESS
+    changes["vendor"] = changes["maker"] == _VENDORS.get(dialect)
     if dialect in ("anthropic_messages", "bedrock") and _NO_PREFILL.search(model):
         changes["user_last"] = True
     if dialect == "anthropic_messages" or (dialect == "bedrock" and "claude" in model):

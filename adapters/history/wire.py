@@ -229,7 +229,7 @@ def _filled(content: object) -> bool:
 def _own(seal: object, rules: Rules) -> bool:
     if not isinstance(seal, str) or not seal:
         return False
-    return signatures.maker_of(seal) in (None, rules.maker)
+    return rules.vendor and signatures.maker_of(seal) is None
 
 
 def _ends(last: dict[str, Any], rules: Rules) -> bool:

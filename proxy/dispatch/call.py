@@ -15,7 +15,7 @@ import bandit
 from adapters.canonical import Event, Request, Start, Usage
 from adapters.dialect import Dialect
 from adapters.errors import ErrorKind, Inexpressible, InvalidRequest, ProviderError
-from adapters.history import Returned, fits, fitted
+from adapters.history import Returned, fits, fitted, signed
 from adapters.portable import at_most, portable
 from bandit import Context
 from proxy.arms.arm import Arm
@@ -191,7 +191,8 @@ class Call:
         if arm.dialect is self.client and not fits(self.client.name, request.document, arm.rules):
             mended = self._mended(arm)
         if arm.dialect is self.client and (mended is None or not mended.names):
-            pipe = self.client.tap(stream=request.stream, keep_usage=request.wants_usage, cost_of=cost_of)
+            tap = self.client.tap(stream=request.stream, keep_usage=request.wants_usage, cost_of=cost_of)
+            pipe = signed(tap, self.client.name, arm.rules)
             body = (
                 mended.body
                 if mended is not None

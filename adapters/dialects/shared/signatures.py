@@ -33,7 +33,8 @@ def maker_of(signature: str) -> str | None:
 def bare(signature: str) -> str:
     """Returns a signature as its maker wrote it."""
     found = _TAG.match(signature)
-    return signature if found is None else signature[found.end() :]
+    # A seal that came in pieces has the name before each of them.
+    return signature if found is None else signature.replace(found[0], "")
 
 
 def tagged(vendor: str, wire: str | None) -> str | None:

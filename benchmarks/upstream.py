@@ -107,7 +107,7 @@ class Counter:
     def on_body(self, data: bytes) -> None:
         self.size += len(data)
 
-    def bypass(self) -> None:
+    def passage(self) -> None:
         return None
 
     def hold(self) -> None:

@@ -72,6 +72,7 @@ class Rules:
     texts: bool = False
     thought_with_calls: bool = False
     choice_needs_tools: bool = True
+    refusals: bool = True
     thought_first: bool = False
     budgeted: bool = False
 
@@ -146,6 +147,7 @@ _BY_PROVIDER: dict[tuple[str, str], dict[str, object]] = {
         "user_needed": True,
         "user_last": True,
         "alternates": "model",
+        "refusals": False,
     },
     ("deepseek", "openai_chat"): {"texts": True, "thought_with_calls": True, "user_needed": True},
 }

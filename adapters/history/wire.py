@@ -113,6 +113,8 @@ def _spoken(message: dict[str, Any], content: object, rules: Rules) -> bool:
         and not (message.get("refusal") or message.get("audio") or message.get("function_call"))
     ):
         return False
+    if not rules.refusals and message.get("refusal"):
+        return False
     details = message.get("reasoning_details")
     if isinstance(details, list) and not all(_own_detail(detail, rules) for detail in details):
         return False

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,13 +16,12 @@ from adapters.canonical import Event, Request, Start, Usage
 from adapters.dialect import Dialect
 from adapters.errors import ErrorKind, Inexpressible, InvalidRequest, ProviderError
 from adapters.history import Returned, fits, fitted, signed
-from adapters.portable import at_most, portable
+from adapters.portable import at_most, portable, shown
 from bandit import Context
 from proxy.arms.arm import Arm
 from proxy.dispatch.bill import Bill
 from proxy.dispatch.relay import BodyTranslator, Ending, Pipe, Relay, StreamTranslator
-from proxy.dispatch.rewrite import encode, rewrite
-from proxy.dispatch.services import Services
+from proxy.dispatch.rewrite import rewrite
 from proxy.governance.principal import Principal
 from proxy.ingress.errors import Refusal, invalid
 from proxy.ingress.reply import EVENT_STREAM, JSON, Reply, StreamReply, in_header
@@ -31,6 +31,9 @@ from proxy.routing.request import ClientRequest, travelling
 from proxy.routing.router import Plan
 from proxy.upstream import complete_head, lacks_descriptors
 from state.records import Decision
+
+if TYPE_CHECKING:
+    from proxy.gateway import Gateway
 
 log = logging.getLogger("meritorder.call")
 
@@ -98,7 +101,7 @@ class Call:
 
     def __init__(
         self,
-        services: Services,
+        gateway: Gateway,
         http: Incoming,
         client: Dialect,
         request: ClientRequest,
@@ -108,14 +111,14 @@ class Call:
         context: Context,
         decision: bandit.Decision,
     ) -> None:
-        self.services = services
+        self.gateway = gateway
         self.http = http
         self.client = client
         self.request = request
         self.canonical = canonical
         self.plan = plan
         self.principal = principal
-        self.id = services.new_id()
+        self.id = gateway.new_id()
         self.task = context.task
         self.x = context.x
         self.probabilities = decision.probabilities
@@ -134,9 +137,9 @@ class Call:
     # -- the loop over arms ------------------------------------------------------------------------
 
     async def run(self) -> Reply | StreamReply:
-        """Answers the client; meanwhile the call is in `services.calls`. Raises Refusal where no arm could answer."""
-        services = self.services
-        services.calls[self.id] = self
+        """Answers the client, and is known to the gateway meanwhile. Raises Refusal where no arm could."""
+        gateway = self.gateway
+        gateway.calls[self.id] = self
         try:
             reply = self.reply = StreamReply(self.http) if self.request.stream else None
             while True:
@@ -156,7 +159,7 @@ class Call:
                     ending = await relay.ended
                 except asyncio.CancelledError:
                     relay.cancel()
-                    services.cooldowns.abandoned(arm.index)
+                    gateway.cooldowns.abandoned(arm.index)
                     self._record(arm, relay, "shutdown" if self._cut else "cancelled", None)
                     raise
                 finally:
@@ -165,7 +168,7 @@ class Call:
                     if self._bill is not None:
                         self._bill.relay = None
                 if ending.error is None:
-                    if services.cooldowns.succeeded(arm.index):
+                    if gateway.cooldowns.succeeded(arm.index):
                         log.warning("%s answers again", arm.name)
                     self._record(arm, relay, "ok", None)
                     return self._deliver(arm, reply, ending)
@@ -174,19 +177,22 @@ class Call:
                     self._record(arm, relay, status, ending.error)
                     return self._fail(reply, ending.error)
         finally:
-            del services.calls[self.id]
+            del gateway.calls[self.id]
             if self.finished is not None:
                 self.finished.set()
 
     def _dispatch(self, arm: Arm, reply: StreamReply | None) -> Relay:
-        services, request = self.services, self.request
+        gateway, request = self.gateway, self.request
         self._bill = bill = Bill(arm, request)
         cost_of = bill.cost
         pipe: Pipe
         self.dropped = []
         mended = None
-        if arm.dialect is self.client and not fits(self.client.name, request.document, arm.rules):
-            mended = self._mended(arm)
+        if arm.dialect is self.client:
+            if request.files and self._shows_otherwise(arm):
+                mended = self._encoded(self._canonical(), arm)
+            elif not fits(self.client.name, request.document, arm.rules):
+                mended = self._mended(arm)
         if arm.dialect is self.client and (mended is None or not mended.names):
             tap = self.client.tap(stream=request.stream, keep_usage=request.wants_usage, cost_of=cost_of)
             pipe = signed(tap, self.client.name, arm.rules)
@@ -208,7 +214,7 @@ class Call:
             canonical = self._canonical()
             mended = mended or self._encoded(canonical, arm)
             body = mended.body
-            named = _Named(self.id, services.clock.now(), Returned(arm.rules.maker, mended.names, self.id))
+            named = _Named(self.id, gateway.clock.now(), Returned(arm.rules.maker, mended.names, self.id))
             if request.stream:
                 pipe = StreamTranslator(
                     arm.dialect.stream_decoder(), self.client.stream_encoder(canonical, cost_of), named.events
@@ -219,25 +225,23 @@ class Call:
                     lambda events: self.client.encode_answer(named.events(events), canonical, cost_of),
                 )
         early = b"" if reply is None else self._head(arm)
-        relay = Relay(
-            pipe, reply, early, arm.dialect.decode_error, services.tasks, services.loop, services.mask
-        )
+        relay = Relay(pipe, reply, early, arm.dialect.decode_error, gateway.tasks, gateway.loop, gateway.mask)
         relay.account = self.http.client.account
         choices = request.document.get("n")
         if isinstance(choices, int):
             relay.choices = choices
         self.relay = bill.relay = relay
-        self.at, self.started = services.clock.now(), services.loop.time()
-        services.cooldowns.dispatched(arm.index, self.started)
+        self.at, self.started = gateway.clock.now(), gateway.loop.time()
+        gateway.cooldowns.dispatched(arm.index, self.started)
         head = arm.head(stream=request.stream) + self._betas(arm)
         if arm.signer is not None:
             head += arm.signature(body, time.time(), stream=request.stream)
-        relay.exchange = services.pool.send(
+        relay.exchange = gateway.pool.send(
             arm.endpoint,
             complete_head(head, len(body)),
             body,
             relay,
-            at_once=len(services.calls) == 1,
+            at_once=len(gateway.calls) == 1,
         )
         return relay
 
@@ -248,9 +252,15 @@ class Call:
         )
         if arm.max_output is not None and self.request.dialect == "anthropic_messages":
             outgoing = at_most(outgoing, arm.max_output)
-        fit = fitted(portable(outgoing, arm.dialect.name), arm.rules, arm.dialect.name)
-        body = encode(arm.dialect.encode_request(fit.request), arm=arm, dropped=self.dropped)
+        told = shown(portable(outgoing, arm.dialect.name), arm.row.name, arm.dialect.name)
+        fit = fitted(told, arm.rules, arm.dialect.name)
+        body = self.gateway.dump(arm.dialect.encode_request(fit.request), arm, self.dropped)
         return _Outgoing(body, fit.names)
+
+    def _shows_otherwise(self, arm: Arm) -> bool:
+        """Must the documents of a request in the arm's own dialect be put otherwise? Raises Inexpressible."""
+        canonical = self._canonical()
+        return shown(canonical, arm.row.name, arm.dialect.name) is not canonical
 
     def _mended(self, arm: Arm) -> _Outgoing | None:
         """Returns the client's own dialect as this arm takes it; None where only the arm itself can judge the body."""
@@ -261,9 +271,9 @@ class Call:
 
     async def _signed(self, arm: Arm, reply: StreamReply | None) -> Relay:
         """Dispatches when the arm's credentials are there. That they can't be had is the arm's failure."""
-        services = self.services
+        gateway = self.gateway
         assert arm.signer is not None
-        self.at, self.started = services.clock.now(), services.loop.time()
+        self.at, self.started = gateway.clock.now(), gateway.loop.time()
         try:
             await arm.signer.ready()
         except ProviderError as error:
@@ -271,7 +281,7 @@ class Call:
                 error = ProviderError(ErrorKind.GATEWAY, error.message, None, "local_lack", 1.0)
             unsent = BodyTranslator(arm.dialect, lambda _: b"")
             relay = Relay(
-                unsent, None, b"", arm.dialect.decode_error, services.tasks, services.loop, services.mask
+                unsent, None, b"", arm.dialect.decode_error, gateway.tasks, gateway.loop, gateway.mask
             )
             relay.ended.set_result(Ending(error))
             self.relay = relay
@@ -289,14 +299,14 @@ class Call:
 
     def _give_up(self, arm: Arm, relay: Relay, error: ProviderError) -> bool:
         """Books the failure; returns whether it is final (else another arm is drawn)."""
-        now = self.services.loop.time()
+        now = self.gateway.loop.time()
         if error.kind.cools:
-            if self.services.cooldowns.failed(arm.index, error.kind.label, now, error.retry_after_s):
+            if self.gateway.cooldowns.failed(arm.index, error.kind.label, now, error.retry_after_s):
                 log.warning("%s rests after %s: %s", arm.name, error.kind.label, error.message[:200])
         elif error.kind in BAD_REQUEST_KINDS:
-            self.services.cooldowns.succeeded(arm.index)
+            self.gateway.cooldowns.succeeded(arm.index)
         else:
-            self.services.cooldowns.abandoned(arm.index)
+            self.gateway.cooldowns.abandoned(arm.index)
         if relay.forwarded or not error.kind.another_arm or len(self.failed) + 1 >= MOST_ATTEMPTS:
             return True
         probabilities, chosen = self.probabilities, self.chosen
@@ -315,7 +325,7 @@ class Call:
             return self._redraw_elsewhere()
         self.probabilities = rest / total
         cumulated = np.cumsum(self.probabilities)
-        position = int(np.searchsorted(cumulated, self.services.random() * cumulated[-1], side="right"))
+        position = int(np.searchsorted(cumulated, self.gateway.random() * cumulated[-1], side="right"))
         self.chosen = min(position, rest.shape[0] - 1)
         while rest[self.chosen] == 0.0:  # rounding at the very end of the vector
             self.chosen -= 1
@@ -323,11 +333,11 @@ class Call:
 
     def _redraw_elsewhere(self) -> bool:
         """A loop of tools stays at its arm while that answers, and else goes on at another."""
-        services, request = self.services, self.request
-        plan = services.router.elsewhere(self.plan, request, self.principal, services.loop.time())
+        gateway, request = self.gateway, self.request
+        plan = gateway.router.elsewhere(self.plan, request, self.principal, gateway.loop.time())
         if plan is None:
             return False
-        context, decision = decide(services, request, plan, services.random())
+        context, decision = decide(gateway, request, plan, gateway.random())
         self.plan, self.task, self.x = plan, context.task, context.x
         self.probabilities, self.chosen = decision.probabilities, decision.chosen
         return True
@@ -407,7 +417,7 @@ class Call:
             usage = Usage() if usage is None else usage
             bill.settle(usage, relay)
         # Not by the clock of the end, which may have been set since.
-        ended = self.services.loop.time()
+        ended = self.gateway.loop.time()
         finished = self.at + max(0.0, ended - self.started)
         cost = None
         if usage is not None:
@@ -454,15 +464,15 @@ class Call:
             record.bill = bill.details(usage)
         if request.session is not None and status == "ok":
             tokens = (record.input_tokens or 0) + (record.output_tokens or 0)
-            self.services.sessions.ended(self.principal.sessions, request.session, arm.name, ended, tokens)
-        self.services.journal.decided(record)
+            self.gateway.sessions.ended(self.principal.sessions, request.session, arm.name, ended, tokens)
+        self.gateway.journal.decided(record)
 
 
 def decide(
-    services: Services, request: ClientRequest, plan: Plan, uniform: float
+    gateway: Gateway, request: ClientRequest, plan: Plan, uniform: float
 ) -> tuple[Context, bandit.Decision]:
     """Returns the context of a request and the draw among its plan's candidates; `uniform` lies in [0, 1)."""
-    learnt, facts = services.learner.bandit, request.facts
+    learnt, facts = gateway.learner.bandit, request.facts
     context = learnt.context(replace(facts, route=plan.route) if plan.route != request.model else facts)
     return context, learnt.decide(
         context.x,
@@ -470,14 +480,14 @@ def decide(
         plan.quote,
         plan.objective,
         max_tokens=facts.max_tokens,
-        now=services.now(),
+        now=gateway.now(),
         uniform=uniform,
         budget=plan.route,
     )
 
 
 def begin(
-    services: Services,
+    gateway: Gateway,
     http: Incoming,
     client: Dialect,
     request: ClientRequest,
@@ -488,13 +498,13 @@ def begin(
     kind: type[Call] = Call,
 ) -> Call:
     """Plans, where no plan is given, and decides. Raises Refusal."""
-    plan = plan or services.router.plan(request, principal, services.loop.time())
-    context, decision = decide(services, request, plan, services.random())
-    return kind(services, http, client, request, canonical, plan, principal, context, decision)
+    plan = plan or gateway.router.plan(request, principal, gateway.loop.time())
+    context, decision = decide(gateway, request, plan, gateway.random())
+    return kind(gateway, http, client, request, canonical, plan, principal, context, decision)
 
 
 async def answer(
-    services: Services,
+    gateway: Gateway,
     http: Incoming,
     client: Dialect,
     request: ClientRequest,
@@ -502,4 +512,4 @@ async def answer(
     principal: Principal,
 ) -> Reply | StreamReply:
     """Serves one request to its end. Raises Refusal."""
-    return await begin(services, http, client, request, canonical, principal).run()
+    return await begin(gateway, http, client, request, canonical, principal).run()

@@ -13,6 +13,9 @@ from proxy.ingress.errors import invalid
 from proxy.ingress.request import Incoming
 from proxy.routing.request import ClientRequest, assemble, name_field, travelling
 
+_IMAGE_BLOCK = b'"type":"image"'
+"""A picture inside a block that only the client's dialect knows."""
+
 _PDF_BYTES_PER_TOKEN = 16
 """A page of text is some 1,500 to 3,000 tokens, says Anthropic's guide to PDFs, and 25 to 50 kB as programs write it."""
 
@@ -27,7 +30,7 @@ def _tokens_of(part: Media) -> int:
     if part.data is None:
         return _UNSEEN_DOCUMENT
     size = len(part.data) * 3 // 4
-    return size // 4 if (part.media_type or "").startswith("text/") else size // _PDF_BYTES_PER_TOKEN
+    return 1 + (size // 4 if (part.media_type or "").startswith("text/") else size // _PDF_BYTES_PER_TOKEN)
 
 
 def decoded_request(
@@ -56,7 +59,9 @@ def decoded_request(
                 images += sum(isinstance(inner, Media) and inner.kind == "image" for inner in part.content)
                 documents += sum(_tokens_of(inner) for inner in part.content if isinstance(inner, Media))
             elif isinstance(part, Opaque):
-                characters += len(orjson.dumps(part.raw))
+                told = orjson.dumps(part.raw)
+                characters += len(told)
+                images += told.count(_IMAGE_BLOCK)
         if message.role == "user" and words:
             text = words
         elif message.role in ("system", "developer") and not system:
@@ -82,6 +87,7 @@ def decoded_request(
         in_tool_loop=last is not None and any(isinstance(part, ToolResult) for part in last.parts),
     )
     request.input_tokens += documents
+    request.files = documents > 0
     request.dialect = dialect.name
     request.canonical = canonical
     return request, canonical

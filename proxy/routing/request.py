@@ -29,7 +29,7 @@ OWN_FIELDS = frozenset(
 @dataclass(slots=True, init=False)
 class ClientRequest:
     """What came in. `document` is the parsed body, `raw` its bytes; token counts are estimates.
-    `canonical` is set where `dialect` had to be decoded before routing.
+    `files`: it shows documents. `canonical` is set where `dialect` had to be decoded before routing.
     """
 
     raw: bytes
@@ -48,6 +48,7 @@ class ClientRequest:
     require_parameters: bool
     dialect: str
     canonical: Request | None
+    files: bool
 
     def __init__(
         self,
@@ -84,6 +85,7 @@ class ClientRequest:
         self.require_parameters = require_parameters
         self.dialect = dialect
         self.canonical = canonical
+        self.files = False
 
 
 def travelling(document: dict[str, Any]) -> dict[str, Any]:
@@ -131,7 +133,7 @@ def chat_request(request: Incoming, raw: bytes, document: dict[str, Any]) -> Cli
     messages = document.get("messages")
     if not isinstance(messages, list) or not messages:
         raise invalid("`messages` must be a non-empty list.", "messages")
-    system, text, characters, images, audio = _read_messages(messages)
+    system, text, characters, images, audio, files = _read_messages(messages)
     stream = _flag(document, "stream")
     options = document.get("stream_options")
     if options is not None and not isinstance(options, dict):
@@ -144,7 +146,7 @@ def chat_request(request: Incoming, raw: bytes, document: dict[str, Any]) -> Cli
     form = document.get("response_format")
     if form is not None and not isinstance(form, dict):
         raise invalid("`response_format` must be an object.", "response_format")
-    return assemble(
+    chat = assemble(
         request,
         raw,
         document,
@@ -163,6 +165,8 @@ def chat_request(request: Incoming, raw: bytes, document: dict[str, Any]) -> Cli
         images=images,
         in_tool_loop=messages[-1].get("role") == "tool",
     )
+    chat.files = files > 0
+    return chat
 
 
 def assemble(
@@ -273,10 +277,10 @@ def _positive(document: dict[str, Any], field: str) -> int | None:
     return value
 
 
-def _read_messages(messages: list[Any]) -> tuple[str, str, int, int, int]:
-    """Returns (system prompt, last user text, characters of all text, images, audio clips)."""
+def _read_messages(messages: list[Any]) -> tuple[str, str, int, int, int, int]:
+    """Returns (system prompt, last user text, characters of all text, images, audio clips, files)."""
     system = text = ""
-    characters = images = audio = 0
+    characters = images = audio = files = 0
     for position, message in enumerate(messages):
         if not isinstance(message, dict):
             raise invalid(f"`messages[{position}]` must be an object.", f"messages[{position}]")
@@ -299,6 +303,8 @@ def _read_messages(messages: list[Any]) -> tuple[str, str, int, int, int]:
                     images += 1
                 elif kind == "input_audio":
                     audio += 1
+                elif kind in {"file", "document_url"}:
+                    files += 1
             words = "\n".join(pieces)
         elif content is None:
             words = ""
@@ -316,4 +322,4 @@ def _read_messages(messages: list[Any]) -> tuple[str, str, int, int, int]:
                 function = call.get("function") if isinstance(call, dict) else None
                 if isinstance(function, dict):
                     characters += len(str(function.get("arguments", "")))
-    return system, text, characters, images, audio
+    return system, text, characters, images, audio, files

@@ -13,7 +13,7 @@ from adapters.canonical import Json, Media, Message, Request, Text, ToolResult
 from adapters.dialects import by_name
 from adapters.errors import Inexpressible, InvalidRequest
 from adapters.history import fitted
-from adapters.portable import portable
+from adapters.portable import portable, shown
 from proxy.arms.arm import Arm
 from proxy.ingress.errors import invalid
 from proxy.routing.request import ClientRequest, travelling
@@ -56,7 +56,11 @@ def _untranslated(arm: Arm, request: Request) -> str | None:
     outgoing = replace(request, model=arm.model, dropped=[])
 
     def body(request: Request) -> Json:
-        fit = fitted(portable(request, arm.dialect.name), arm.rules, arm.dialect.name)
+        fit = fitted(
+            shown(portable(request, arm.dialect.name), arm.row.name, arm.dialect.name),
+            arm.rules,
+            arm.dialect.name,
+        )
         return arm.row.adapt(arm.dialect.encode_request(fit.request))
 
     try:

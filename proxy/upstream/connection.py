@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from proxy.upstream.exchange import Exchange, StandIn
+from proxy.dispatch.bypass import Passage
 from proxy.upstream.failures import ConnectionLost, ProtocolViolation
 from proxy.upstream.inflate import InflateError, Inflater
+
+if TYPE_CHECKING:
+    from proxy.upstream.exchange import Exchange
 
 # Up to here head and body are joined for one write; above, the body goes out in slices of this size.
 _SLICE_BYTES = 65_536
@@ -24,20 +27,20 @@ _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"content-encodin
 _DECODED = frozenset({b"content-length", b"content-encoding"})
 
 
-class ConnectionOwner(Protocol):
-    """The origin that a connection belongs to."""
+class Home(Protocol):
+    """Whom a connection belongs to."""
 
-    def released(self, connection: UpstreamConnection) -> None:
-        """The connection is clean and may serve again."""
+    def released(self, connection: Connection) -> None:
+        """It is clean and may serve again."""
 
-    def dropped(self, connection: UpstreamConnection) -> None:
-        """The connection is gone."""
+    def dropped(self, connection: Connection) -> None:
+        """It is gone."""
 
     def retry(self, exchange: Exchange) -> None:
         """A reused connection turned out closed before anything came back."""
 
 
-class UpstreamConnection(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """The protocol object of one socket.
 
     The parser's callbacks only note what they see; `data_received` acts on it afterwards, so that a sink may
@@ -52,10 +55,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     _transport: asyncio.Transport  # from connection_made on
 
-    def __init__(
-        self, owner: ConnectionOwner, *, header_bytes: int, rewrite: Callable[[bytes], bytes] | None
-    ) -> None:
-        self._owner = owner
+    def __init__(self, home: Home, *, header_bytes: int, rewrite: Callable[[bytes], bytes] | None) -> None:
+        self._home = home
         self._header_limit = header_bytes
         self._rewrite = rewrite
         self._exchange: Exchange | None = None
@@ -64,7 +65,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._between: list[None] = []  # not empty: a chunk has ended, and no other begun
         self.on_chunk_header = self._between.clear
         self.on_chunk_complete = partial(self._between.append, None)
-        self._bypass: StandIn | None = None  # what stands in our place
+        self._passage: Passage | None = None  # what stands in our place
         self._passed = 0
         parser = HttpResponseParser(self)
         self._parser: HttpResponseParser | None = parser
@@ -122,9 +123,9 @@ class UpstreamConnection(asyncio.Protocol):
 
     def close(self) -> None:
         """Close now, without flushing: what is unsent or unread interests nobody any more."""
-        if self._bypass is not None:
-            self._bypass.open = False
-        self._exchange = self._bypass = None
+        if self._passage is not None:
+            self._passage.open = False
+        self._exchange = self._passage = None
         self._deliver = _ignore
         self._relaying = False
         self._unsent = None
@@ -146,8 +147,8 @@ class UpstreamConnection(asyncio.Protocol):
     def stirred(self) -> bool:
         """Returns whether something was read since the last call."""
         fresh, self._fresh = self._fresh, False
-        if self._bypass is not None and self._bypass.chunks != self._passed:
-            self._passed = self._bypass.chunks
+        if self._passage is not None and self._passage.chunks != self._passed:
+            self._passed = self._passage.chunks
             return True
         return fresh
 
@@ -191,7 +192,7 @@ class UpstreamConnection(asyncio.Protocol):
                 and exchange is not None
                 and self._exchange is exchange
             ):
-                self._pass(exchange.sink.bypass())
+                self._pass(exchange.sink.passage())
         else:
             self._unframed += len(data)
             if self._unframed > self._header_limit:
@@ -255,7 +256,7 @@ class UpstreamConnection(asyncio.Protocol):
         exchange = self._exchange
         if exchange is None:
             # Nobody asked: a 408 or garbage on an idle connection.
-            self.discard()
+            self._discard()
             return
         self._fresh = True
         if exchange.first_byte_at is None:
@@ -340,12 +341,12 @@ class UpstreamConnection(asyncio.Protocol):
             self._deliver = self._inflate
         return True
 
-    def _pass(self, bypass: StandIn | None) -> None:
+    def _pass(self, passage: Passage | None) -> None:
         """Between two chunks: the next reads may go past the parser."""
-        if bypass is not None and bypass is not self._bypass:
-            self._bypass = bypass
-            self._passed = bypass.chunks
-            bypass.stand_in(self, self._transport)
+        if passage is not None and passage is not self._passage:
+            self._passage = passage
+            self._passed = passage.chunks
+            passage.stand_in(self, self._transport)
 
     def _flush(self) -> None:
         pieces = self._pieces
@@ -386,17 +387,17 @@ class UpstreamConnection(asyncio.Protocol):
                 self._fail(ProtocolViolation(f"the answer can't be decompressed: {error}"))
                 return
         self._pieces.clear()
-        if self._bypass is not None:
+        if self._passage is not None:
             self._transport.set_protocol(self)
-        self._exchange = self._bypass = exchange.connection = None
+        self._exchange = self._passage = exchange.connection = None
         self._deliver = _ignore  # an idle connection would keep the answer
         self._relaying = False
         if self._keep_alive and self._unsent is None and not self._transport.is_closing():
             if exchange.paused:
                 self._transport.resume_reading()
-            self._owner.released(self)
+            self._home.released(self)
         else:
-            self.discard()
+            self._discard()
         exchange.complete()
 
     def _garbled(self, error: HttpParserError) -> None:
@@ -414,7 +415,7 @@ class UpstreamConnection(asyncio.Protocol):
     def _gone(self, exc: Exception | None) -> None:
         exchange = self._exchange
         if exchange is None:
-            self._owner.dropped(self)
+            self._home.dropped(self)
             return
         if self._relaying and self._until_close and exc is None:
             self._keep_alive = False
@@ -425,8 +426,8 @@ class UpstreamConnection(asyncio.Protocol):
             self._exchange = exchange.connection = None
             self._unsent = None
             exchange.retried = True
-            self._owner.dropped(self)
-            self._owner.retry(exchange)
+            self._home.dropped(self)
+            self._home.retry(exchange)
             return
         when = "before the first byte of" if untouched else "in the middle of"
         failure = ConnectionLost(f"the connection was lost {when} the answer", retry_safe=untouched)
@@ -438,13 +439,12 @@ class UpstreamConnection(asyncio.Protocol):
         assert exchange is not None
         exchange.connection = None
         self._pieces.clear()
-        self.discard()
+        self._discard()
         exchange.fail(failure)
 
-    def discard(self) -> None:
-        """Closes the connection now and leaves its origin."""
+    def _discard(self) -> None:
         self.close()
-        self._owner.dropped(self)
+        self._home.dropped(self)
 
     # --- the request -------------------------------------------------------------------------------------
 

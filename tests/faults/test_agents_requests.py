@@ -176,3 +176,37 @@ async def test_models_are_listed_as_both_vendors_do(provider: Provider, launch: 
     assert {"id", "object", "created", "owned_by", "type", "display_name", "created_at"} <= listed["data"][
         0
     ].keys()
+
+
+async def test_a_document_that_an_arm_cannot_take_goes_to_one_that_can(
+    provider: Provider, launch: Launch
+) -> None:
+    """In the arm's own dialect, too; and a document without a name gets one where the vendor wants it."""
+    seen: list[dict[str, Any]] = []
+
+    async def listens(exchange: Exchange) -> None:
+        seen.append(exchange.json)
+        await exchange.answer(completion())
+
+    provider.scripts["reads"] = listens
+    gateway = await launch(
+        _arm(provider, "deepseek", provider="deepseek"),
+        _arm(provider, "openai", provider="openai", model="reads"),
+    )
+    file = {"file_data": "data:application/pdf;base64,JVBERi0xLjQ="}
+    content = [{"type": "text", "text": "Read it."}, {"type": "file", "file": file}]
+    for _ in range(4):
+        body = {"model": "auto", "messages": [{"role": "user", "content": content}]}
+        status, answer, headers = await gateway.post("/v1/chat/completions", body)
+        assert status == 200, answer
+        assert headers["X-Meritorder-Arm"] == "openai"
+    assert seen[-1]["messages"][0]["content"][1]["file"] == {**file, "filename": "document.pdf"}
+    named = [content[0], {"type": "file", "file": {**file, "filename": "tides.pdf"}}]
+    body = {"model": "openai", "messages": [{"role": "user", "content": named}], "unknown": 1}
+    assert (await gateway.post("/v1/chat/completions", body))[0] == 200
+    assert seen[-1]["unknown"] == 1  # it passed as it came
+    status, answer, _ = await gateway.post(
+        "/v1/chat/completions", {"model": "deepseek", "messages": [{"role": "user", "content": content}]}
+    )
+    assert status == 400
+    assert "application/pdf" in answer["error"]["message"]

@@ -45,6 +45,10 @@ _MIME = {
     "html": "text/html",
     "csv": "text/csv",
     "md": "text/markdown",
+    "doc": "application/msword",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "xls": "application/vnd.ms-excel",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 _FORMAT = {mime: word for word, mime in _MIME.items()}
 # Claude's least budget, and what an effort word is worth on it.

@@ -1,1 +1,0 @@
-"""From an endpoint to an open connection: names, addresses, proxies, TLS."""

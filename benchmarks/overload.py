@@ -6,7 +6,8 @@ One gateway process on a core of its own, six arms at an upstream on loopback th
 process that ask anew as soon as they are answered; who is refused asks again after 50 ms. The knee is at that number of
 8 to 128 such clients that gets the highest rate. The goodput of each larger crowd is compared with the mean rate at the
 knee before and after it, `answered` with the requests that the journal holds after a rest. `cpu_ratio` compares answers
-per CPU second of the gateway: where other programs take part of its core, that is the ratio to believe.
+per CPU second of the gateway: where other programs take part of its core, that is the ratio to believe. `busy` is the
+share of its core that the gateway got: far below 1, the clients' core was too slow, or other programs were on either.
 """
 
 from __future__ import annotations
@@ -102,6 +103,7 @@ class Crowd:
         self.waits: list[float] = []
         self.rate = 0.0
         self.per_cpu_s = 0.0
+        self.busy = 0.0
         self.lost = 0
         self.ended = False
 
@@ -121,7 +123,9 @@ class Crowd:
         await asyncio.sleep(seconds)
         count = self.statuses[200] - before
         self.rate = count / (time.perf_counter() - began)
-        self.per_cpu_s = count / max(1e-3, CpuClock.read(gateway.family()).seconds_since(spent))
+        cpu_s = max(1e-3, CpuClock.read(gateway.family()).seconds_since(spent))
+        self.per_cpu_s = count / cpu_s
+        self.busy = cpu_s / (time.perf_counter() - began)
         self.ended = True
         deadline = time.monotonic() + 10
         while any(client.waiting for client in connected) and time.monotonic() < deadline:
@@ -244,6 +248,7 @@ async def measure(seconds: float, crowds: list[int], think_s: float) -> list[dic
                     "goodput_per_s": round(crowd.rate, 1),
                     "ratio": round(crowd.rate / capacity, 3),
                     "cpu_ratio": round(2 * crowd.per_cpu_s / (before.per_cpu_s + after.per_cpu_s), 3),
+                    "busy": round(crowd.busy, 2),
                     "p99_s": round(crowd.percentile(0.99), 3),
                     "slowest_s": round(crowd.percentile(1.0), 3),
                     "shed": dict(crowd.reasons),

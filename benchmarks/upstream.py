@@ -107,7 +107,7 @@ class Counter:
     def on_body(self, data: bytes) -> None:
         self.size += len(data)
 
-    def passage(self) -> None:
+    def bypass(self) -> None:
         return None
 
     def hold(self) -> None:

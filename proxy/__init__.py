@@ -55,12 +55,12 @@ dispatch/  One call to its end: encode, call, fall back, relay, record
     call                 One client request to its end: decide, call, fall back, relay, and write down …
     passthrough          APIs that pass through to the arms that offer them: nothing is translated, only …
     relay                One call of one arm: the upstream's bytes on their way to the client
+    bill                 What one answer costs: the client is told, and the record says the same
     rewrite              A same-dialect request on its way up: the model's name replaced, usage asked for, …
+    services             What a call needs of the worker it runs in
 
 upstream/  Pooled HTTP/1.1 connections to the providers, made for a relay: callbacks, no task and no copy …
-    addresses            Addresses that no provider has: where clouds hand out a machine's credentials, …
     connection           One connection: writes a request, parses the answer, tells the exchange's sink
-    dial                 From an endpoint to an open connection
     endpoint             Where to connect, and the request head that goes there
     exchange             One request and its answer, as the relay sees it
     failures             What can go wrong between us and an upstream
@@ -69,11 +69,15 @@ upstream/  Pooled HTTP/1.1 connections to the providers, made for a relay: callb
     limits               How many connections, how long, how large
     origin               The connections to one origin: idle ones, a limit on all, a fair line for what …
     pool                 The way to every upstream
+
+upstream/dialing/  From an endpoint to an open connection: names, addresses, proxies, TLS
+    dial                 From an endpoint to an open connection, step by step
     proxies              HTTP proxies as the environment names them
-    race                 Connecting a socket to the first of several addresses that answers
     resolver             Names to addresses, remembered for a while
-    tls                  TLS towards upstreams: verified, HTTP/1.1 by ALPN, sessions resumed
+    addresses            Addresses that no provider has: clouds' metadata services and the like
+    race                 Connecting a socket to the first of several addresses that answers
     tunnel               CONNECT: a way through an HTTP proxy to a TLS server
+    tls                  TLS towards upstreams: verified, HTTP/1.1 by ALPN, sessions resumed
 
 learning/  The journal and the fold over it: what was learnt, what happened
     journal              Group commit: what happened within a tenth of a second becomes one transaction
@@ -93,7 +97,8 @@ commands/  The command line
     evaluate             `meritorder evaluate`: what another policy or objective would have got on …
     main                 The command line
     models               `meritorder models`: the catalogue in the terminal
-    serve                `meritorder serve`: one gateway process from bind to drain
+    run                  What `meritorder serve` runs: one gateway process, or several under a parent
+    serve                One gateway process from bind to drain
     workers              `--workers N`: processes that share the port and the store, watched by a parent …
 
 market/  The simulated market: what `meritorder serve` starts without provider keys, and the demo's scene

@@ -5,19 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import random
 import time
 from collections.abc import Collection, Mapping
-from typing import Any
 
-import orjson
-
-from proxy.arms.arm import Arm, ArmTable
+from proxy.arms.arm import ArmTable
 from proxy.arms.credentials import mask_of
 from proxy.arms.registry import Roster
-from proxy.clock import Clock
 from proxy.config import ArmConfig, Config, ConfigError
-from proxy.dispatch.call import Call
+from proxy.dispatch.services import Services
 from proxy.governance.principal import Principal
 from proxy.ingress.admission import Admission
 from proxy.ingress.buffers import Buffers
@@ -29,7 +24,6 @@ from proxy.learning.store_watch import Watch
 from proxy.routing.cooldowns import Cooldowns
 from proxy.routing.router import Router
 from proxy.routing.sessions import Sessions
-from proxy.tasks import Tasks
 from proxy.upstream import Addresses, Limits, Pool, Proxies, Timeouts
 from state.interface import Store
 from state.records import KeyEntry
@@ -40,24 +34,18 @@ log = logging.getLogger("meritorder")
 KEEP_ALIVE_S = 10.0
 """Silence after which a streaming client hears a comment; load balancers cut at 60 s, some at 15."""
 
-_ID_BYTES = 12
-_IDS_AT_ONCE = 256
-"""One call of the system for this many ids."""
 
-
-class Gateway:
+class Gateway(Services):
     """Composition of one worker."""
 
     admission: Admission
     """There from `open` on: nobody is let in before the store has told whose the keys are."""
 
     def __init__(self, config: Config, store: Store, environment: Mapping[str, str] = os.environ) -> None:
+        super().__init__()
         self.config = config
         self.store = store
-        self.loop = asyncio.get_running_loop()
         self.started_at = time.time()
-        self.clock = Clock()
-        self.tasks = Tasks()
         self.arms = ArmTable()
         self.cooldowns = Cooldowns()
         self.sessions = Sessions()
@@ -93,7 +81,6 @@ class Gateway:
             addresses=addresses,
         )
         self.buffers = Buffers(config.server.max_buffered_bytes)
-        self.calls: dict[str, Call] = {}
         self.shedding = Shedding(
             self.calls,
             self.journal,
@@ -101,9 +88,7 @@ class Gateway:
             most=config.server.max_in_flight,
             most_rows=config.server.max_journal_backlog,
         )
-        self.random = random.Random().random  # noqa: S311  a draw, not a secret
         self.draining = False
-        self._ids: list[str] = []
 
     @classmethod
     async def open(cls, config: Config, environment: Mapping[str, str] = os.environ) -> Gateway:
@@ -146,22 +131,6 @@ class Gateway:
             for name in (call.id, None if call.relay is None else call.relay.pipe.id)
             if name is not None and name in ids
         ]
-
-    def new_id(self) -> str:
-        """Returns a new generation id, 96 random bits."""
-        if not self._ids:
-            drawn = os.urandom(_ID_BYTES * _IDS_AT_ONCE).hex()
-            width = 2 * _ID_BYTES
-            self._ids = [f"gen-{drawn[at : at + width]}" for at in range(0, len(drawn), width)]
-        return self._ids.pop()
-
-    def now(self) -> float:
-        """Returns the time that what was learnt is looked at from."""
-        return self.learner.time.now(self.clock.now())
-
-    def dump(self, body: dict[str, Any], arm: Arm, dropped: list[str]) -> bytes:
-        """Encodes a translated request body with the arm's own parameters; `dropped` hears what the provider doesn't take."""
-        return orjson.dumps(arm.row.adapt({**body, **arm.parameters}, dropped))
 
     async def _tick(self) -> None:
         while True:

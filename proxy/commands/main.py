@@ -63,7 +63,7 @@ def serve(
     log_level: str,
 ) -> None:
     """Start the gateway."""
-    from proxy.commands.serve import run  # noqa: PLC0415  the other commands start faster without a server
+    from proxy.commands.run import run  # noqa: PLC0415  the other commands start faster without a server
 
     start_log(log_level.upper())
     if path is None and _DEFAULT_CONFIG.exists():

@@ -1,4 +1,4 @@
-"""`meritorder serve`: one gateway process from bind to drain."""
+"""One gateway process from bind to drain."""
 
 from __future__ import annotations
 
@@ -13,19 +13,15 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 
 import click
-import uvloop
 from pydantic import SecretStr
 
 from proxy.arms.arm import configured
-from proxy.arms.credentials import with_secrets
 from proxy.commands.compiled import plain
-from proxy.config import ArmConfig, Config, ConfigError
+from proxy.config import ArmConfig, Config
 from proxy.gateway import Gateway, with_market_arms
-from proxy.ingress.admission import is_loopback
 from proxy.ingress.server import Server
 from proxy.market import start_market
 from proxy.masking import mask_log
-from state.interface import StoreError
 
 log = logging.getLogger("meritorder")
 
@@ -35,29 +31,6 @@ SWITCH_S = 0.001
 
 GRACE_S = 30.0
 """How long a drain waits for answers under way."""
-
-
-def run(config: Config, environment: dict[str, str]) -> None:
-    """Serves until SIGTERM, SIGINT or SIGHUP. Raises click.ClickException for what the operator can mend."""
-    if not config.server.api_keys and not is_loopback(config.server.host):
-        raise click.ClickException(
-            f"refusing to listen on {config.server.host} without an API key: set MERITORDER_API_KEY, or server.api_keys"
-        )
-    try:
-        environment = with_secrets(config, environment)
-        if config.server.workers > 1:
-            from proxy.commands.workers import supervise  # noqa: PLC0415  only where it is used
-
-            supervise(config, environment)
-        else:
-            with bound(config) as sock:
-                uvloop.run(serve(config, environment, sock))
-    except (ConfigError, StoreError) as error:
-        raise click.ClickException(str(error)) from None
-    except OSError as error:
-        raise click.ClickException(
-            f"can't listen on {config.server.host}:{config.server.port}: {error.strerror}"
-        ) from None
 
 
 def more_files() -> None:

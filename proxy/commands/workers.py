@@ -20,6 +20,7 @@ from multiprocessing.process import BaseProcess
 import click
 import uvloop
 
+from proxy.commands.serve import bound, ends, serve
 from proxy.config import Config, ConfigError
 from proxy.ingress.log_lines import start_log
 from state.interface import StoreError
@@ -39,8 +40,6 @@ _TERM_S = 40.0
 
 def supervise(config: Config, environment: dict[str, str]) -> None:
     """Runs the workers until SIGTERM, SIGINT or SIGHUP. Raises OSError if the port is taken, ConfigError if none starts."""
-    from proxy.commands.serve import bound, ends  # noqa: PLC0415  serve imports this module
-
     # Another gateway with workers would let us share its port, and half of its clients.
     with bound(config):
         pass
@@ -113,8 +112,6 @@ def _follow_parent() -> None:
 
 
 def _work(config: Config, environment: dict[str, str], number: int, quiet: bool, level: int) -> None:
-    from proxy.commands.serve import bound, serve  # noqa: PLC0415  serve imports this module
-
     for sent_to_group in (signal.SIGINT, signal.SIGHUP):  # by a terminal; the parent passes it on
         signal.signal(sent_to_group, signal.SIG_IGN)
     start_log(level, number)

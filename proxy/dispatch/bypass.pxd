@@ -1,9 +1,9 @@
 import cython
 
 cdef Py_ssize_t _LONGEST
-cdef int _LEFT, _PASSED, _SLOW
+cdef int _LEFT, _FORWARDED, _SLOW
 
-@cython.locals(letters="const char *", found="const char *")
+@cython.locals(letters="const char *", line_break="const char *")
 cdef Py_ssize_t _line_break(bytes read, Py_ssize_t start) noexcept
 
 
@@ -11,7 +11,7 @@ cdef Py_ssize_t _line_break(bytes read, Py_ssize_t start) noexcept
 cdef Py_ssize_t _before_padding(bytes read, Py_ssize_t end) noexcept
 
 
-cdef class Passage:
+cdef class Bypass:
     cdef object _client
     cdef object _transport
     cdef object _connection
@@ -27,7 +27,7 @@ cdef class Passage:
     cdef public Py_ssize_t said
 
     @cython.locals(size=Py_ssize_t, start=Py_ssize_t, line=bytes, sent=Py_ssize_t)
-    cpdef int let(self, bytes read) except -1
+    cpdef int forward(self, bytes read) except -1
 
-    @cython.locals(passed=int)
+    @cython.locals(outcome=int)
     cpdef data_received(self, bytes read)

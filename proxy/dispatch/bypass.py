@@ -7,26 +7,25 @@ compiled code stand in the `.pxd` file beside it.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import cython
+
+from proxy.upstream.exchange import Bypassed
 
 if cython.compiled:
     from cython.cimports.libc.string import memchr
     from cython.cimports.posix.unistd import write
-
-if TYPE_CHECKING:
-    from proxy.upstream.connection import Connection
 
 LONGEST = 2048
 """Chunks around one event of a stream are shorter."""
 
 COMPILED: bool = cython.compiled
 
-LEFT, PASSED, SLOW = 0, 1, 2
-"""What became of a read: it is for somebody else; it went on; it went on, and the client is behind."""
+LEFT, FORWARDED, SLOW = 0, 1, 2
+"""What became of a read: it is left to the connection; it was forwarded; it was, and the client is behind."""
 
-_LONGEST, _LEFT, _PASSED, _SLOW = LONGEST, LEFT, PASSED, SLOW  # compiled, these are no Python objects
+_LONGEST, _LEFT, _FORWARDED, _SLOW = LONGEST, LEFT, FORWARDED, SLOW  # compiled, these are no Python objects
 
 
 def _size_line(length: int) -> bytes | None:
@@ -38,7 +37,7 @@ def _size_line(length: int) -> bytes | None:
 
 
 def _plain_socket(transport: asyncio.Transport) -> int:
-    """Returns the number of the socket that takes what `transport` is given, byte for byte; −1 where there is none."""
+    """Returns the descriptor that `transport` writes to byte for byte; −1 where there is none (TLS)."""
     socket = transport.get_extra_info("socket")
     return -1 if socket is None or transport.get_extra_info("ssl_object") is not None else socket.fileno()
 
@@ -48,8 +47,8 @@ def _line_break(read: bytes, start: int) -> int:
     if not cython.compiled:
         return read.find(b"\n", start)
     letters = cython.cast(cython.p_const_char, read)
-    found = cython.cast(cython.p_const_char, memchr(letters + start, 10, len(read) - start))
-    return -1 if found == cython.NULL else found - letters
+    line_break = cython.cast(cython.p_const_char, memchr(letters + start, 10, len(read) - start))
+    return -1 if line_break == cython.NULL else line_break - letters
 
 
 def _before_padding(read: bytes, end: int) -> int:
@@ -67,12 +66,13 @@ SIZE_LINES = tuple(_size_line(length) for length in range(LONGEST))
 chunk has that length."""
 
 
-class Passage:
-    """Lets a connection's reads through to a client: the protocol of its transport while it is `open`, and after.
+class Bypass:
+    """Forwards an upstream connection's reads to a client, as the protocol of that connection's transport.
 
-    What it doesn't let through goes to the connection, which then parses what comes until it `expect`s again.
-    `said` counts the bytes of content that went through, `chunks` the reads.
-    `client.transport` is None when the client has left, `client.paused` says that it is slow.
+    While it is `open`, reads that are one ordinary event are forwarded; the first other one closes it. That read and all
+    that follow go to the connection's parser, until `expect` opens it again. `said` counts the bytes of content that
+    were forwarded, `chunks` the reads. `client.transport` is None when the client has left, `client.paused` is true
+    while it is slow.
     """
 
     def __init__(self, client: Any, transport: asyncio.Transport) -> None:
@@ -87,22 +87,22 @@ class Passage:
         self.said = 0
 
     def expect(self, head: bytes, tail: bytes, rest: int, lead: bytes = b"", frame: int = 0) -> None:
-        """Opens it for ordinary events, see `adapters.dialect.Ordinary`; `frame` bytes of each are no content."""
+        """Opens the bypass for ordinary events, see `adapters.dialect.Ordinary`; `frame` bytes of each are no content."""
         self._head, self._tail, self._rest, self._lead = head, tail + b"\r\n", rest + 2, lead
         self._frame = frame + 2
         self.open = True
 
-    def stand_in(self, connection: Connection, upstream: asyncio.Transport) -> None:
-        """Takes the reads of `upstream`, in place of the connection whose transport it is."""
+    def stand_in(self, connection: Bypassed, upstream: asyncio.Transport) -> None:
+        """Becomes the protocol of `upstream`, in place of the connection whose transport it is."""
         self._connection = connection
         upstream.set_protocol(cast(asyncio.BaseProtocol, self))  # asyncio asks for its methods only
 
     def data_received(self, read: bytes) -> None:
-        passed = self.let(read) if self.open else _LEFT
-        if passed == _LEFT:
+        outcome = self.forward(read) if self.open else _LEFT
+        if outcome == _LEFT:
             self.open = False
             self._connection.data_received(read)
-        elif passed == _SLOW:
+        elif outcome == _SLOW:
             self._connection.hold()
 
     def eof_received(self) -> None:
@@ -117,8 +117,8 @@ class Passage:
     def resume_writing(self) -> None:
         self._connection.resume_writing()
 
-    def let(self, read: bytes) -> int:
-        """Lets a read through that is one HTTP chunk around one ordinary event; returns LEFT, PASSED or SLOW."""
+    def forward(self, read: bytes) -> int:
+        """Forwards a read that is one HTTP chunk around one ordinary event; returns LEFT, FORWARDED or SLOW."""
         size = len(read)
         if size >= _LONGEST:
             return _LEFT
@@ -149,8 +149,8 @@ class Passage:
         ):
             sent = write(self._socket, cython.cast(cython.p_const_char, read), size)
             if sent == size:
-                return _PASSED
+                return _FORWARDED
             if sent > 0:
                 read = read[sent:]
         self._transport.write(read)
-        return _SLOW if self._client.paused else _PASSED
+        return _SLOW if self._client.paused else _FORWARDED

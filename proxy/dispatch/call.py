@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,7 +20,8 @@ from bandit import Context
 from proxy.arms.arm import Arm
 from proxy.dispatch.bill import Bill
 from proxy.dispatch.relay import BodyTranslator, Ending, Pipe, Relay, StreamTranslator
-from proxy.dispatch.rewrite import rewrite
+from proxy.dispatch.rewrite import encode, rewrite
+from proxy.dispatch.services import Services
 from proxy.governance.principal import Principal
 from proxy.ingress.errors import Refusal, invalid
 from proxy.ingress.reply import EVENT_STREAM, JSON, Reply, StreamReply, in_header
@@ -31,9 +31,6 @@ from proxy.routing.request import ClientRequest, travelling
 from proxy.routing.router import Plan
 from proxy.upstream import complete_head, lacks_descriptors
 from state.records import Decision
-
-if TYPE_CHECKING:
-    from proxy.gateway import Gateway
 
 log = logging.getLogger("meritorder.call")
 
@@ -101,7 +98,7 @@ class Call:
 
     def __init__(
         self,
-        gateway: Gateway,
+        services: Services,
         http: Incoming,
         client: Dialect,
         request: ClientRequest,
@@ -111,14 +108,14 @@ class Call:
         context: Context,
         decision: bandit.Decision,
     ) -> None:
-        self.gateway = gateway
+        self.services = services
         self.http = http
         self.client = client
         self.request = request
         self.canonical = canonical
         self.plan = plan
         self.principal = principal
-        self.id = gateway.new_id()
+        self.id = services.new_id()
         self.task = context.task
         self.x = context.x
         self.probabilities = decision.probabilities
@@ -137,9 +134,9 @@ class Call:
     # -- the loop over arms ------------------------------------------------------------------------
 
     async def run(self) -> Reply | StreamReply:
-        """Answers the client, and is known to the gateway meanwhile. Raises Refusal where no arm could."""
-        gateway = self.gateway
-        gateway.calls[self.id] = self
+        """Answers the client; meanwhile the call is in `services.calls`. Raises Refusal where no arm could answer."""
+        services = self.services
+        services.calls[self.id] = self
         try:
             reply = self.reply = StreamReply(self.http) if self.request.stream else None
             while True:
@@ -159,7 +156,7 @@ class Call:
                     ending = await relay.ended
                 except asyncio.CancelledError:
                     relay.cancel()
-                    gateway.cooldowns.abandoned(arm.index)
+                    services.cooldowns.abandoned(arm.index)
                     self._record(arm, relay, "shutdown" if self._cut else "cancelled", None)
                     raise
                 finally:
@@ -168,7 +165,7 @@ class Call:
                     if self._bill is not None:
                         self._bill.relay = None
                 if ending.error is None:
-                    if gateway.cooldowns.succeeded(arm.index):
+                    if services.cooldowns.succeeded(arm.index):
                         log.warning("%s answers again", arm.name)
                     self._record(arm, relay, "ok", None)
                     return self._deliver(arm, reply, ending)
@@ -177,12 +174,12 @@ class Call:
                     self._record(arm, relay, status, ending.error)
                     return self._fail(reply, ending.error)
         finally:
-            del gateway.calls[self.id]
+            del services.calls[self.id]
             if self.finished is not None:
                 self.finished.set()
 
     def _dispatch(self, arm: Arm, reply: StreamReply | None) -> Relay:
-        gateway, request = self.gateway, self.request
+        services, request = self.services, self.request
         self._bill = bill = Bill(arm, request)
         cost_of = bill.cost
         pipe: Pipe
@@ -214,7 +211,7 @@ class Call:
             canonical = self._canonical()
             mended = mended or self._encoded(canonical, arm)
             body = mended.body
-            named = _Named(self.id, gateway.clock.now(), Returned(arm.rules.maker, mended.names, self.id))
+            named = _Named(self.id, services.clock.now(), Returned(arm.rules.maker, mended.names, self.id))
             if request.stream:
                 pipe = StreamTranslator(
                     arm.dialect.stream_decoder(), self.client.stream_encoder(canonical, cost_of), named.events
@@ -225,23 +222,25 @@ class Call:
                     lambda events: self.client.encode_answer(named.events(events), canonical, cost_of),
                 )
         early = b"" if reply is None else self._head(arm)
-        relay = Relay(pipe, reply, early, arm.dialect.decode_error, gateway.tasks, gateway.loop, gateway.mask)
+        relay = Relay(
+            pipe, reply, early, arm.dialect.decode_error, services.tasks, services.loop, services.mask
+        )
         relay.account = self.http.client.account
         choices = request.document.get("n")
         if isinstance(choices, int):
             relay.choices = choices
         self.relay = bill.relay = relay
-        self.at, self.started = gateway.clock.now(), gateway.loop.time()
-        gateway.cooldowns.dispatched(arm.index, self.started)
+        self.at, self.started = services.clock.now(), services.loop.time()
+        services.cooldowns.dispatched(arm.index, self.started)
         head = arm.head(stream=request.stream) + self._betas(arm)
         if arm.signer is not None:
             head += arm.signature(body, time.time(), stream=request.stream)
-        relay.exchange = gateway.pool.send(
+        relay.exchange = services.pool.send(
             arm.endpoint,
             complete_head(head, len(body)),
             body,
             relay,
-            at_once=len(gateway.calls) == 1,
+            at_once=len(services.calls) == 1,
         )
         return relay
 
@@ -254,7 +253,7 @@ class Call:
             outgoing = at_most(outgoing, arm.max_output)
         told = shown(portable(outgoing, arm.dialect.name), arm.row.name, arm.dialect.name)
         fit = fitted(told, arm.rules, arm.dialect.name)
-        body = self.gateway.dump(arm.dialect.encode_request(fit.request), arm, self.dropped)
+        body = encode(arm.dialect.encode_request(fit.request), arm=arm, dropped=self.dropped)
         return _Outgoing(body, fit.names)
 
     def _shows_otherwise(self, arm: Arm) -> bool:
@@ -271,9 +270,9 @@ class Call:
 
     async def _signed(self, arm: Arm, reply: StreamReply | None) -> Relay:
         """Dispatches when the arm's credentials are there. That they can't be had is the arm's failure."""
-        gateway = self.gateway
+        services = self.services
         assert arm.signer is not None
-        self.at, self.started = gateway.clock.now(), gateway.loop.time()
+        self.at, self.started = services.clock.now(), services.loop.time()
         try:
             await arm.signer.ready()
         except ProviderError as error:
@@ -281,7 +280,7 @@ class Call:
                 error = ProviderError(ErrorKind.GATEWAY, error.message, None, "local_lack", 1.0)
             unsent = BodyTranslator(arm.dialect, lambda _: b"")
             relay = Relay(
-                unsent, None, b"", arm.dialect.decode_error, gateway.tasks, gateway.loop, gateway.mask
+                unsent, None, b"", arm.dialect.decode_error, services.tasks, services.loop, services.mask
             )
             relay.ended.set_result(Ending(error))
             self.relay = relay
@@ -299,14 +298,14 @@ class Call:
 
     def _give_up(self, arm: Arm, relay: Relay, error: ProviderError) -> bool:
         """Books the failure; returns whether it is final (else another arm is drawn)."""
-        now = self.gateway.loop.time()
+        now = self.services.loop.time()
         if error.kind.cools:
-            if self.gateway.cooldowns.failed(arm.index, error.kind.label, now, error.retry_after_s):
+            if self.services.cooldowns.failed(arm.index, error.kind.label, now, error.retry_after_s):
                 log.warning("%s rests after %s: %s", arm.name, error.kind.label, error.message[:200])
         elif error.kind in BAD_REQUEST_KINDS:
-            self.gateway.cooldowns.succeeded(arm.index)
+            self.services.cooldowns.succeeded(arm.index)
         else:
-            self.gateway.cooldowns.abandoned(arm.index)
+            self.services.cooldowns.abandoned(arm.index)
         if relay.forwarded or not error.kind.another_arm or len(self.failed) + 1 >= MOST_ATTEMPTS:
             return True
         probabilities, chosen = self.probabilities, self.chosen
@@ -325,7 +324,7 @@ class Call:
             return self._redraw_elsewhere()
         self.probabilities = rest / total
         cumulated = np.cumsum(self.probabilities)
-        position = int(np.searchsorted(cumulated, self.gateway.random() * cumulated[-1], side="right"))
+        position = int(np.searchsorted(cumulated, self.services.random() * cumulated[-1], side="right"))
         self.chosen = min(position, rest.shape[0] - 1)
         while rest[self.chosen] == 0.0:  # rounding at the very end of the vector
             self.chosen -= 1
@@ -333,11 +332,11 @@ class Call:
 
     def _redraw_elsewhere(self) -> bool:
         """A loop of tools stays at its arm while that answers, and else goes on at another."""
-        gateway, request = self.gateway, self.request
-        plan = gateway.router.elsewhere(self.plan, request, self.principal, gateway.loop.time())
+        services, request = self.services, self.request
+        plan = services.router.elsewhere(self.plan, request, self.principal, services.loop.time())
         if plan is None:
             return False
-        context, decision = decide(gateway, request, plan, gateway.random())
+        context, decision = decide(services, request, plan, services.random())
         self.plan, self.task, self.x = plan, context.task, context.x
         self.probabilities, self.chosen = decision.probabilities, decision.chosen
         return True
@@ -417,7 +416,7 @@ class Call:
             usage = Usage() if usage is None else usage
             bill.settle(usage, relay)
         # Not by the clock of the end, which may have been set since.
-        ended = self.gateway.loop.time()
+        ended = self.services.loop.time()
         finished = self.at + max(0.0, ended - self.started)
         cost = None
         if usage is not None:
@@ -464,15 +463,15 @@ class Call:
             record.bill = bill.details(usage)
         if request.session is not None and status == "ok":
             tokens = (record.input_tokens or 0) + (record.output_tokens or 0)
-            self.gateway.sessions.ended(self.principal.sessions, request.session, arm.name, ended, tokens)
-        self.gateway.journal.decided(record)
+            self.services.sessions.ended(self.principal.sessions, request.session, arm.name, ended, tokens)
+        self.services.journal.decided(record)
 
 
 def decide(
-    gateway: Gateway, request: ClientRequest, plan: Plan, uniform: float
+    services: Services, request: ClientRequest, plan: Plan, uniform: float
 ) -> tuple[Context, bandit.Decision]:
     """Returns the context of a request and the draw among its plan's candidates; `uniform` lies in [0, 1)."""
-    learnt, facts = gateway.learner.bandit, request.facts
+    learnt, facts = services.learner.bandit, request.facts
     context = learnt.context(replace(facts, route=plan.route) if plan.route != request.model else facts)
     return context, learnt.decide(
         context.x,
@@ -480,14 +479,14 @@ def decide(
         plan.quote,
         plan.objective,
         max_tokens=facts.max_tokens,
-        now=gateway.now(),
+        now=services.now(),
         uniform=uniform,
         budget=plan.route,
     )
 
 
 def begin(
-    gateway: Gateway,
+    services: Services,
     http: Incoming,
     client: Dialect,
     request: ClientRequest,
@@ -498,13 +497,13 @@ def begin(
     kind: type[Call] = Call,
 ) -> Call:
     """Plans, where no plan is given, and decides. Raises Refusal."""
-    plan = plan or gateway.router.plan(request, principal, gateway.loop.time())
-    context, decision = decide(gateway, request, plan, gateway.random())
-    return kind(gateway, http, client, request, canonical, plan, principal, context, decision)
+    plan = plan or services.router.plan(request, principal, services.loop.time())
+    context, decision = decide(services, request, plan, services.random())
+    return kind(services, http, client, request, canonical, plan, principal, context, decision)
 
 
 async def answer(
-    gateway: Gateway,
+    services: Services,
     http: Incoming,
     client: Dialect,
     request: ClientRequest,
@@ -512,4 +511,4 @@ async def answer(
     principal: Principal,
 ) -> Reply | StreamReply:
     """Serves one request to its end. Raises Refusal."""
-    return await begin(gateway, http, client, request, canonical, principal).run()
+    return await begin(services, http, client, request, canonical, principal).run()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,13 +13,11 @@ from adapters.dialect import CostOf, Tap
 from adapters.dialects.openai_chat.dialect import OpenAIChat
 from bandit import Quote
 from proxy.arms.arm import Arm
+from proxy.dispatch.services import Services
 from proxy.governance.principal import Principal
 from proxy.ingress.request import Incoming
 from proxy.routing.request import OWN_FIELDS, ClientRequest, assemble
 from proxy.routing.router import Plan
-
-if TYPE_CHECKING:
-    from proxy.gateway import Gateway
 
 _SPEAK_OPENAI = frozenset({"openai_chat", "openai_completions", "openai_responses"})
 
@@ -58,7 +55,7 @@ class Passing(OpenAIChat):
 
 
 def plan_for(
-    gateway: Gateway,
+    services: Services,
     request: ClientRequest,
     principal: Principal,
     wire: Passing,
@@ -67,7 +64,7 @@ def plan_for(
     """Returns the candidates that offer `wire`, as arms that speak it; the quote holds what is `measured` before
     the call. Raises Refusal.
     """
-    plan = gateway.router.plan(request, principal, gateway.loop.time(), api=wire)
+    plan = services.router.plan(request, principal, services.loop.time(), api=wire)
     if measured is not None:
         prices = [arm.price for arm in plan.candidates.arms]
         fixed = plan.quote.fixed_usd + np.array([price.cost(measured) - price.request for price in prices])

@@ -30,7 +30,7 @@ from adapters.canonical import (
 )
 from adapters.dialect import Dialect, Ordinary, StreamDecoder, StreamEncoder
 from adapters.errors import ErrorKind, ProviderError, Truncated, retry_after_s
-from proxy.dispatch.bypass import Passage
+from proxy.dispatch.bypass import Bypass
 from proxy.ingress.buffers import Account
 from proxy.ingress.reply import StreamReply
 from proxy.masking import Mask
@@ -215,13 +215,13 @@ class Relay:
 
     __slots__ = (
         "_buffer",
+        "_bypass",
         "_decode_error",
         "_error_body",
         "_head",
         "_kept",
         "_loop",
         "_mask",
-        "_passage",
         "_passed",
         "_reply",
         "_tasks",
@@ -256,7 +256,7 @@ class Relay:
         self._mask = mask
         self._error_body: bytearray | None = None
         self._buffer: list[bytes] = []
-        self._passage: Passage | None = None
+        self._bypass: Bypass | None = None
         self._passed = 0
         self.ended: asyncio.Future[Ending] = loop.create_future()
         self.exchange: Exchange | None = None
@@ -272,8 +272,8 @@ class Relay:
     @property
     def said(self) -> int:
         """Bytes of content so far, about."""
-        passage = self._passage
-        return max(0, self.pipe.said + (0 if passage is None else passage.said))
+        bypass = self._bypass
+        return max(0, self.pipe.said + (0 if bypass is None else bypass.said))
 
     # -- the upstream's side -----------------------------------------------------------------------
 
@@ -332,20 +332,21 @@ class Relay:
         else:
             self._keep(len(out))
 
-    def passage(self) -> Passage | None:
+    def bypass(self) -> Bypass | None:
         """Where nothing is held back, ordinary events may go from one socket to the other framed as they came."""
         ordinary = self.pipe.ordinary
         if ordinary is None or not self.forwarded or self._reply is None:
             return None
         if self.exchange is not None and self.exchange.ends_by < math.inf:
             return None  # a server that goes on after a finish reason gets its time anew with each read
-        passage = self._passage
-        if passage is None:
-            passage = self._passage = self._reply.passage()
-            if passage is None:
+        bypass = self._bypass
+        if bypass is None:
+            transport = self._reply.chunk_transport
+            if transport is None:
                 return None
-        passage.expect(*ordinary, self.pipe.frame)
-        return passage
+            bypass = self._bypass = Bypass(self._reply.client, transport)
+        bypass.expect(*ordinary, self.pipe.frame)
+        return bypass
 
     def hold(self) -> None:
         """Holds the upstream back until the client has read enough."""
@@ -409,9 +410,9 @@ class Relay:
     def keep_alive(self, now: float, silence: float) -> None:
         """Sends a comment if the client has heard nothing for `silence` seconds."""
         reply = self._reply
-        passage = self._passage
-        if passage is not None and passage.chunks > self._passed:
-            self._passed = passage.chunks
+        bypass = self._bypass
+        if bypass is not None and bypass.chunks > self._passed:
+            self._passed = bypass.chunks
             self.last_write_at = now
         if reply is None or now - self.last_write_at < silence or self.ended.done():
             return

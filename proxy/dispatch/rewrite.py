@@ -37,6 +37,11 @@ def rewrite(raw: bytes, document: dict[str, Any], *, arm: Arm, ask_usage: bool, 
     return orjson.dumps(arm.row.adapt(changed, dropped))
 
 
+def encode(body: dict[str, Any], *, arm: Arm, dropped: list[str]) -> bytes:
+    """Returns a translated body with the arm's own parameters, as bytes. `dropped` hears what the provider doesn't take."""
+    return orjson.dumps(arm.row.adapt({**body, **arm.parameters}, dropped))
+
+
 def _spliced(raw: bytes, asked: bytes, model: str) -> bytes | None:
     """Returns `raw` with the model replaced, None where that isn't plain: another key of that name somewhere.
 

@@ -134,22 +134,22 @@ class _Sound(Call):
     measured = Usage(estimated=True)
 
     def _dispatch(self, arm: Arm, reply: StreamReply | None) -> Relay:
-        gateway = self.gateway
+        services = self.services
         body = self._body(arm)
         pipe = SoundTap(speech=self.client is _SPEECH)
         relay = _SoundRelay(
-            pipe, reply, b"", arm.dialect.decode_error, gateway.tasks, gateway.loop, gateway.mask
+            pipe, reply, b"", arm.dialect.decode_error, services.tasks, services.loop, services.mask
         )
         relay.account = self.http.client.account
         relay.content_type = b"application/octet-stream"
         relay.named_head = self._names(arm)
         self.relay = relay
-        self.at, self.started = gateway.clock.now(), gateway.loop.time()
-        gateway.cooldowns.dispatched(arm.index, self.started)
+        self.at, self.started = services.clock.now(), services.loop.time()
+        services.cooldowns.dispatched(arm.index, self.started)
         path = arm.path(stream=self.request.stream)
         head = head_prefix("POST", arm.endpoint, path, self._headers(arm))
         head += arm.signature(body, time.time(), stream=self.request.stream)
-        relay.exchange = gateway.pool.send(arm.endpoint, complete_head(head, len(body)), body, relay)
+        relay.exchange = services.pool.send(arm.endpoint, complete_head(head, len(body)), body, relay)
         return relay
 
     def _body(self, arm: Arm) -> bytes:

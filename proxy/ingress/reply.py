@@ -8,7 +8,6 @@ from http import HTTPStatus
 
 import orjson
 
-from proxy.dispatch.bypass import Passage
 from proxy.ingress.errors import Refusal
 from proxy.ingress.request import Incoming
 
@@ -69,11 +68,11 @@ class Reply:
 class StreamReply:
     """A streamed answer: `start`, then `write` from any callback, then `end`. Nothing here awaits."""
 
-    __slots__ = ("_chunked", "_client", "_transport", "keep_alive", "started")
+    __slots__ = ("_chunked", "_transport", "client", "keep_alive", "started")
 
     def __init__(self, request: Incoming) -> None:
-        self._client = request.client
-        self._transport = self._client.transport
+        self.client = request.client
+        self._transport = self.client.transport
         self._chunked = request.chunks
         self.keep_alive = self._chunked and request.keep_alive
         self.started = False
@@ -99,13 +98,12 @@ class StreamReply:
         if transport is None:
             return True
         transport.write(b"%x\r\n%s\r\n" % (len(data), data) if self._chunked else data)
-        return not self._client.paused
+        return not self.client.paused
 
-    def passage(self) -> Passage | None:
-        """Returns what sends HTTP chunks that are framed already; None for an answer without chunks."""
-        if not self._chunked or self._transport is None:
-            return None
-        return Passage(self._client, self._transport)
+    @property
+    def chunk_transport(self) -> asyncio.Transport | None:
+        """Where HTTP chunks that are framed already may be written; None for an answer without chunks."""
+        return self._transport if self._chunked else None
 
     def end(self, last: bytes = b"") -> None:
         """Sends `last` and ends the answer."""
@@ -121,7 +119,7 @@ class StreamReply:
 
     async def drained(self) -> None:
         """Returns when the client has read enough. Raises ConnectionError if it left."""
-        await self._client.drained()
+        await self.client.drained()
 
     async def send(self, request: Incoming) -> None:
         """The relay has written everything."""

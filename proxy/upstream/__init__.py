@@ -5,7 +5,9 @@ A request goes `pool` (origins, time limits) → `origin` (idle connections, wai
 the relay's `Sink`, told by the `exchange`. `failures` is the tree of what can go wrong, `lacks` what of it is ours.
 """
 
-from proxy.upstream.addresses import Addresses
+from proxy.upstream.dialing.addresses import Addresses
+from proxy.upstream.dialing.proxies import Proxies
+from proxy.upstream.dialing.tls import client_context
 from proxy.upstream.endpoint import Endpoint, complete_head, head_prefix, request_head
 from proxy.upstream.exchange import Exchange, Sink
 from proxy.upstream.failures import (
@@ -25,8 +27,6 @@ from proxy.upstream.failures import (
 from proxy.upstream.lacks import is_lack, lacks_descriptors
 from proxy.upstream.limits import Limits, Timeouts
 from proxy.upstream.pool import Pool
-from proxy.upstream.proxies import Proxies
-from proxy.upstream.tls import client_context
 
 __all__ = [
     "Addresses",

@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from proxy.dispatch.bypass import Passage
+from proxy.upstream.exchange import Exchange, StandIn
 from proxy.upstream.failures import ConnectionLost, ProtocolViolation
 from proxy.upstream.inflate import InflateError, Inflater
-
-if TYPE_CHECKING:
-    from proxy.upstream.exchange import Exchange
 
 # Up to here head and body are joined for one write; above, the body goes out in slices of this size.
 _SLICE_BYTES = 65_536
@@ -27,20 +24,20 @@ _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"content-encodin
 _DECODED = frozenset({b"content-length", b"content-encoding"})
 
 
-class Home(Protocol):
-    """Whom a connection belongs to."""
+class ConnectionOwner(Protocol):
+    """The origin that a connection belongs to."""
 
-    def released(self, connection: Connection) -> None:
-        """It is clean and may serve again."""
+    def released(self, connection: UpstreamConnection) -> None:
+        """The connection is clean and may serve again."""
 
-    def dropped(self, connection: Connection) -> None:
-        """It is gone."""
+    def dropped(self, connection: UpstreamConnection) -> None:
+        """The connection is gone."""
 
     def retry(self, exchange: Exchange) -> None:
         """A reused connection turned out closed before anything came back."""
 
 
-class Connection(asyncio.Protocol):
+class UpstreamConnection(asyncio.Protocol):
     """The protocol object of one socket.
 
     The parser's callbacks only note what they see; `data_received` acts on it afterwards, so that a sink may
@@ -55,8 +52,10 @@ class Connection(asyncio.Protocol):
 
     _transport: asyncio.Transport  # from connection_made on
 
-    def __init__(self, home: Home, *, header_bytes: int, rewrite: Callable[[bytes], bytes] | None) -> None:
-        self._home = home
+    def __init__(
+        self, owner: ConnectionOwner, *, header_bytes: int, rewrite: Callable[[bytes], bytes] | None
+    ) -> None:
+        self._owner = owner
         self._header_limit = header_bytes
         self._rewrite = rewrite
         self._exchange: Exchange | None = None
@@ -65,7 +64,7 @@ class Connection(asyncio.Protocol):
         self._between: list[None] = []  # not empty: a chunk has ended, and no other begun
         self.on_chunk_header = self._between.clear
         self.on_chunk_complete = partial(self._between.append, None)
-        self._passage: Passage | None = None  # what stands in our place
+        self._bypass: StandIn | None = None  # what stands in our place
         self._passed = 0
         parser = HttpResponseParser(self)
         self._parser: HttpResponseParser | None = parser
@@ -123,9 +122,9 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Close now, without flushing: what is unsent or unread interests nobody any more."""
-        if self._passage is not None:
-            self._passage.open = False
-        self._exchange = self._passage = None
+        if self._bypass is not None:
+            self._bypass.open = False
+        self._exchange = self._bypass = None
         self._deliver = _ignore
         self._relaying = False
         self._unsent = None
@@ -147,8 +146,8 @@ class Connection(asyncio.Protocol):
     def stirred(self) -> bool:
         """Returns whether something was read since the last call."""
         fresh, self._fresh = self._fresh, False
-        if self._passage is not None and self._passage.chunks != self._passed:
-            self._passed = self._passage.chunks
+        if self._bypass is not None and self._bypass.chunks != self._passed:
+            self._passed = self._bypass.chunks
             return True
         return fresh
 
@@ -192,7 +191,7 @@ class Connection(asyncio.Protocol):
                 and exchange is not None
                 and self._exchange is exchange
             ):
-                self._pass(exchange.sink.passage())
+                self._pass(exchange.sink.bypass())
         else:
             self._unframed += len(data)
             if self._unframed > self._header_limit:
@@ -256,7 +255,7 @@ class Connection(asyncio.Protocol):
         exchange = self._exchange
         if exchange is None:
             # Nobody asked: a 408 or garbage on an idle connection.
-            self._discard()
+            self.discard()
             return
         self._fresh = True
         if exchange.first_byte_at is None:
@@ -341,12 +340,12 @@ class Connection(asyncio.Protocol):
             self._deliver = self._inflate
         return True
 
-    def _pass(self, passage: Passage | None) -> None:
+    def _pass(self, bypass: StandIn | None) -> None:
         """Between two chunks: the next reads may go past the parser."""
-        if passage is not None and passage is not self._passage:
-            self._passage = passage
-            self._passed = passage.chunks
-            passage.stand_in(self, self._transport)
+        if bypass is not None and bypass is not self._bypass:
+            self._bypass = bypass
+            self._passed = bypass.chunks
+            bypass.stand_in(self, self._transport)
 
     def _flush(self) -> None:
         pieces = self._pieces
@@ -387,17 +386,17 @@ class Connection(asyncio.Protocol):
                 self._fail(ProtocolViolation(f"the answer can't be decompressed: {error}"))
                 return
         self._pieces.clear()
-        if self._passage is not None:
+        if self._bypass is not None:
             self._transport.set_protocol(self)
-        self._exchange = self._passage = exchange.connection = None
+        self._exchange = self._bypass = exchange.connection = None
         self._deliver = _ignore  # an idle connection would keep the answer
         self._relaying = False
         if self._keep_alive and self._unsent is None and not self._transport.is_closing():
             if exchange.paused:
                 self._transport.resume_reading()
-            self._home.released(self)
+            self._owner.released(self)
         else:
-            self._discard()
+            self.discard()
         exchange.complete()
 
     def _garbled(self, error: HttpParserError) -> None:
@@ -415,7 +414,7 @@ class Connection(asyncio.Protocol):
     def _gone(self, exc: Exception | None) -> None:
         exchange = self._exchange
         if exchange is None:
-            self._home.dropped(self)
+            self._owner.dropped(self)
             return
         if self._relaying and self._until_close and exc is None:
             self._keep_alive = False
@@ -426,8 +425,8 @@ class Connection(asyncio.Protocol):
             self._exchange = exchange.connection = None
             self._unsent = None
             exchange.retried = True
-            self._home.dropped(self)
-            self._home.retry(exchange)
+            self._owner.dropped(self)
+            self._owner.retry(exchange)
             return
         when = "before the first byte of" if untouched else "in the middle of"
         failure = ConnectionLost(f"the connection was lost {when} the answer", retry_safe=untouched)
@@ -439,12 +438,13 @@ class Connection(asyncio.Protocol):
         assert exchange is not None
         exchange.connection = None
         self._pieces.clear()
-        self._discard()
+        self.discard()
         exchange.fail(failure)
 
-    def _discard(self) -> None:
+    def discard(self) -> None:
+        """Closes the connection now and leaves its origin."""
         self.close()
-        self._home.dropped(self)
+        self._owner.dropped(self)
 
     # --- the request -------------------------------------------------------------------------------------
 

@@ -4,24 +4,67 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from proxy.dispatch.bypass import Passage
 from proxy.upstream.failures import UpstreamFailure
 from proxy.upstream.limits import Timeouts
 
-if TYPE_CHECKING:
-    from proxy.upstream.connection import Connection
 
-
-class Place(Protocol):
-    """Where exchanges are under way: the origin they are sent to."""
+class ExchangeOwner(Protocol):
+    """The origin that an exchange is sent to."""
 
     def settled(self, exchange: Exchange) -> None:
-        """It is over, however it ended."""
+        """The exchange is over, however it ended."""
 
     def withdraw(self, exchange: Exchange) -> None:
-        """Its connection, or its place in the queue, isn't wanted any more."""
+        """The exchange no longer needs its connection, or its place in the queue."""
+
+
+class Carrier(Protocol):
+    """The connection that an exchange is under way on."""
+
+    def discard(self) -> None:
+        """Closes the connection now and leaves its origin."""
+
+    def drain(self) -> None:
+        """The answer is whole; only the end of its message is waited for."""
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+    def stirred(self) -> bool:
+        """Returns whether something was read since the last call."""
+
+
+class Bypassed(Protocol):
+    """The upstream connection that a bypass stands in for: an asyncio protocol that can be held back."""
+
+    def data_received(self, data: bytes, /) -> None: ...
+
+    def eof_received(self) -> None: ...
+
+    def connection_lost(self, exc: Exception | None, /) -> None: ...
+
+    def pause_writing(self) -> None: ...
+
+    def resume_writing(self) -> None: ...
+
+    def hold(self) -> None:
+        """Stops reading until the client has read enough."""
+
+
+class StandIn(Protocol):
+    """What receives a connection's reads in its place, and forwards those that need no parser."""
+
+    open: bool
+    """Whether it still forwards; if not, it gives every read back to the connection."""
+
+    chunks: int
+    """How many reads it forwarded."""
+
+    def stand_in(self, connection: Bypassed, upstream: asyncio.Transport, /) -> None:
+        """Becomes the protocol of `upstream`, in place of the connection whose transport it is."""
 
 
 class Sink(Protocol):
@@ -33,8 +76,8 @@ class Sink(Protocol):
     def on_body(self, data: bytes) -> None:
         """What one read brought of the body, unframed and decoded."""
 
-    def passage(self) -> Passage | None:
-        """What may be given the next reads as they are, if each is one HTTP chunk; asked after an `on_body`."""
+    def bypass(self) -> StandIn | None:
+        """Returns what may receive the next reads unparsed, if each is one HTTP chunk; asked after an `on_body`."""
 
     def hold(self) -> None:
         """Pause until the client has read enough."""
@@ -55,7 +98,7 @@ class _Nobody:
     def on_body(self, data: bytes) -> None:
         pass
 
-    def passage(self) -> Passage | None:
+    def bypass(self) -> StandIn | None:
         return None
 
     def hold(self) -> None:
@@ -93,7 +136,7 @@ class Exchange:
     )
 
     def __init__(
-        self, origin: Place, head: bytes, body: bytes, sink: Sink, timeouts: Timeouts, now: float
+        self, origin: ExchangeOwner, head: bytes, body: bytes, sink: Sink, timeouts: Timeouts, now: float
     ) -> None:
         self._origin = origin
         self.head = head
@@ -104,8 +147,8 @@ class Exchange:
         self.sent_at: float | None = None
         self.first_byte_at: float | None = None
         self.mark = now  # the last sign of progress
-        self.connection: Connection | None = None
-        self.dial: asyncio.Task[Connection] | None = None
+        self.connection: Carrier | None = None
+        self.dial: asyncio.Task[object] | None = None
         self.done = False
         self.ends_by = math.inf  # when its patience ends, whatever the timeouts say
         self.paused = False

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
-from proxy.upstream.connection import Connection
-from proxy.upstream.dial import Dialer
+from proxy.upstream.connection import UpstreamConnection
+from proxy.upstream.dialing.dial import Dialer
 from proxy.upstream.endpoint import Endpoint
 from proxy.upstream.exchange import Exchange
 from proxy.upstream.failures import (
@@ -33,9 +33,9 @@ class Origin:
         self._dialer = dialer
         self._now = now
         self._live: dict[Exchange, None] = {}
-        self._idle: dict[Connection, None] = {}
-        self._held: set[Connection] = set()
-        self._dials: set[asyncio.Task[Connection]] = set()
+        self._idle: dict[UpstreamConnection, None] = {}
+        self._held: set[UpstreamConnection] = set()
+        self._dials: set[asyncio.Task[UpstreamConnection]] = set()
         self._waiting: deque[Exchange] = deque()
         self._closed = False
 
@@ -83,31 +83,28 @@ class Origin:
         connection = exchange.connection
         if connection is not None:
             exchange.connection = None
-            connection.close()
-            self.dropped(connection)
+            connection.discard()
         elif exchange.dial is not None:
             exchange.dial.cancel()
         elif exchange in self._waiting:
             self._waiting.remove(exchange)
 
-    # --- a connection's home -----------------------------------------------------------------------------
+    # --- a connection's owner -----------------------------------------------------------------------------
 
-    def released(self, connection: Connection) -> None:
+    def released(self, connection: UpstreamConnection) -> None:
         if connection.served == 1:
             self._dialer.remember(connection)
         if self._closed:
-            connection.close()
-            self.dropped(connection)
+            connection.discard()
         elif self._waiting:
             self._start(connection, self._waiting.popleft())
         elif len(self._idle) < self._limits.max_idle:
             connection.idle_since = self._now()
             self._idle[connection] = None
         else:
-            connection.close()
-            self.dropped(connection)
+            connection.discard()
 
-    def dropped(self, connection: Connection) -> None:
+    def dropped(self, connection: UpstreamConnection) -> None:
         self._idle.pop(connection, None)
         if connection in self._held:
             self._held.remove(connection)
@@ -131,8 +128,7 @@ class Origin:
         for connection in list(self._idle):
             limit = connection.idle_limit
             if now - connection.idle_since >= (default if limit is None else min(limit, default)):
-                connection.close()
-                self.dropped(connection)
+                connection.discard()
 
     def _overdue(self, exchange: Exchange, now: float) -> UpstreamFailure | None:
         timeouts = exchange.timeouts
@@ -169,7 +165,7 @@ class Origin:
 
     # --- inside ------------------------------------------------------------------------------------------
 
-    def _start(self, connection: Connection, exchange: Exchange) -> None:
+    def _start(self, connection: UpstreamConnection, exchange: Exchange) -> None:
         exchange.sent_at = exchange.mark = self._now()
         connection.start(exchange)
 
@@ -181,7 +177,7 @@ class Origin:
         self._dials.add(task)
         task.add_done_callback(partial(self._dialled, exchange))
 
-    async def _connect(self, exchange: Exchange) -> Connection:
+    async def _connect(self, exchange: Exchange) -> UpstreamConnection:
         limit = exchange.timeouts.connect
         route = self._dialer.route(self._endpoint)
         rewrite = route.rewrite
@@ -189,14 +185,14 @@ class Origin:
             async with asyncio.timeout(None if math.isinf(limit) else limit):
                 return await self._dialer.open(
                     route,
-                    lambda: Connection(self, header_bytes=self._limits.header_bytes, rewrite=rewrite),
+                    lambda: UpstreamConnection(self, header_bytes=self._limits.header_bytes, rewrite=rewrite),
                 )
         except TimeoutError:
             raise ConnectTimeout(
                 f"{route}: no connection in {limit:g} s", ours=limit < LEAST_CONNECT_S
             ) from None
 
-    def _dialled(self, exchange: Exchange, task: asyncio.Task[Connection]) -> None:
+    def _dialled(self, exchange: Exchange, task: asyncio.Task[UpstreamConnection]) -> None:
         self._dials.discard(task)
         exchange.dial = None
         if task.cancelled():
@@ -231,8 +227,7 @@ class Origin:
             self.withdraw(exchange)
             exchange.fail(failure(exchange))
         for connection in list(self._held):
-            connection.close()
-            self.dropped(connection)
+            connection.discard()
         dials = list(self._dials)
         for task in dials:
             task.cancel()

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import ssl
 
-from proxy.upstream.addresses import Addresses
-from proxy.upstream.dial import Dialer
+from proxy.upstream.dialing.addresses import Addresses
+from proxy.upstream.dialing.dial import Dialer
+from proxy.upstream.dialing.proxies import Proxies
+from proxy.upstream.dialing.tls import client_context
 from proxy.upstream.endpoint import Endpoint
 from proxy.upstream.exchange import Exchange, Sink
 from proxy.upstream.failures import ShutDown
 from proxy.upstream.limits import Limits, Timeouts
 from proxy.upstream.origin import Origin
-from proxy.upstream.proxies import Proxies
-from proxy.upstream.tls import client_context
 
 
 class Pool:

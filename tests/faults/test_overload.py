@@ -67,7 +67,7 @@ async def test_a_lack_of_our_own_is_ours(
 
     gateway = await launch(provider.arm("good"), provider.arm("other"), provider.arm("third"))
     with monkeypatch.context() as patched:
-        patched.setattr("proxy.upstream.dial.connect_any", connect)
+        patched.setattr("proxy.upstream.dialing.dial.connect_any", connect)
         status, body, headers = await ask(gateway, path, more)
     assert (status, headers["Retry-After"], tried) == (503, "1", 1)
     assert headers["X-Meritorder-Shed"] == "local_lack"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.dispatch import bypass as passage
-from proxy.dispatch.bypass import LEFT, LONGEST, PASSED, SIZE_LINES, SLOW, Passage
+from proxy.dispatch import bypass
+from proxy.dispatch.bypass import FORWARDED, LEFT, LONGEST, SIZE_LINES, SLOW, Bypass
 
 HEAD, TAIL = b'data: {"delta":{', b'},"finish_reason":null}\n\n'
 ROOT = Path(__file__).parents[3]
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[3]
 def plain():
     """Returns the module as its source stands."""
     spec = spec_from_loader(
-        "plain_passage", SourceFileLoader("plain_passage", str(ROOT / "proxy/dispatch/bypass.py"))
+        "plain_bypass", SourceFileLoader("plain_bypass", str(ROOT / "proxy/dispatch/bypass.py"))
     )
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -27,21 +27,21 @@ def plain():
 
 
 PLAIN = plain()
-compiled = pytest.mark.skipif(not passage.COMPILED, reason="nothing is compiled here")
+compiled = pytest.mark.skipif(not bypass.COMPILED, reason="nothing is compiled here")
 
 
 class Client:
     """aiohttp's side and its transport, which is no socket where `socket` is None."""
 
-    def __init__(self, kind=Passage, socket=None):
+    def __init__(self, kind=Bypass, socket=None):
         self.got = []
         self.buffered = 0
         self.paused = False
         self.transport = self
         self._socket = socket
         self.write = self.got.append
-        self.passage = kind(self, self)
-        self.passage.expect(HEAD, TAIL, 2)
+        self.bypass = kind(self, self)
+        self.bypass.expect(HEAD, TAIL, 2)
 
     def get_extra_info(self, name):
         return self._socket if name == "socket" else None
@@ -51,12 +51,12 @@ class Client:
 
 
 class Connection:
-    """The upstream's side: what the passage stands in for, and its transport."""
+    """The upstream's side: what the bypass stands in for, and its transport."""
 
-    def __init__(self, passage):
+    def __init__(self, bypass):
         self.calls = []
         self.protocol = self
-        passage.stand_in(self, self)
+        bypass.stand_in(self, self)
 
     def set_protocol(self, protocol):
         self.protocol = protocol
@@ -87,14 +87,14 @@ def test_a_length_that_no_chunk_has_tells_nothing():
 def test_an_ordinary_event_goes_on_as_it_came_and_is_counted():
     client = Client()
     reads = [chunk(event(b'"content":"%d"' % n)) for n in range(3)]
-    assert [client.passage.let(read) for read in reads] == [PASSED] * 3
-    assert (client.got, client.passage.chunks) == (reads, 3)
+    assert [client.bypass.forward(read) for read in reads] == [FORWARDED] * 3
+    assert (client.got, client.bypass.chunks) == (reads, 3)
 
 
 def test_a_client_that_is_behind_is_told_of_with_the_read_that_went_on():
     client = Client()
     client.paused = True
-    assert client.passage.let(chunk(event(b"x"))) == SLOW
+    assert client.bypass.forward(chunk(event(b"x"))) == SLOW
     assert len(client.got) == 1
 
 
@@ -117,23 +117,23 @@ def test_a_client_that_is_behind_is_told_of_with_the_read_that_went_on():
 )
 def test_anything_else_is_left_to_the_parser(read):
     client = Client()
-    assert client.passage.let(read) == LEFT
-    assert (client.got, client.passage.chunks) == ([], 0)
+    assert client.bypass.forward(read) == LEFT
+    assert (client.got, client.bypass.chunks) == ([], 0)
 
 
 def test_nothing_passes_before_it_is_known_what_is_ordinary():
     client = Client()
-    unopened = Passage(client, client)
+    unopened = Bypass(client, client)
     connection = Connection(unopened)
     read = chunk(event(b"x"))
     connection.protocol.data_received(read)
-    assert (unopened.let(read), connection.calls, client.got) == (LEFT, [("data_received", read)], [])
+    assert (unopened.forward(read), connection.calls, client.got) == (LEFT, [("data_received", read)], [])
 
 
-@pytest.mark.parametrize("kind", [Passage, PLAIN.Passage])
+@pytest.mark.parametrize("kind", [Bypass, PLAIN.Bypass])
 def test_after_a_read_that_it_leaves_the_connection_has_all_until_it_expects_again(kind):
     client = Client(kind)
-    connection = Connection(client.passage)
+    connection = Connection(client.bypass)
     read = chunk(event(b"x"))
     for data in (read, b"0\r\n\r\n", read):
         connection.protocol.data_received(data)
@@ -141,15 +141,15 @@ def test_after_a_read_that_it_leaves_the_connection_has_all_until_it_expects_aga
         [read],
         [("data_received", b"0\r\n\r\n"), ("data_received", read)],
     )
-    client.passage.expect(HEAD, TAIL, 2)
+    client.bypass.expect(HEAD, TAIL, 2)
     connection.protocol.data_received(read)
     assert client.got == [read, read]
 
 
-@pytest.mark.parametrize("kind", [Passage, PLAIN.Passage])
+@pytest.mark.parametrize("kind", [Bypass, PLAIN.Bypass])
 def test_whatever_else_the_transport_tells_reaches_the_connection(kind):
     client = Client(kind)
-    connection = Connection(client.passage)
+    connection = Connection(client.bypass)
     client.paused = True
     error = ConnectionResetError()
     connection.protocol.data_received(chunk(event(b"x")))
@@ -179,7 +179,7 @@ def ends():
 def test_it_writes_to_a_plain_socket_itself(ends):
     client = Client(socket=ends[0])
     read = chunk(event(b"x"))
-    assert client.passage.let(read) == PASSED
+    assert client.bypass.forward(read) == FORWARDED
     assert (ends[1].recv(4096), client.got) == (read, [])
 
 
@@ -189,7 +189,7 @@ def test_what_waits_in_the_transport_comes_first_and_a_client_that_left_gets_not
     client = Client(socket=ends[0])
     vars(client).update(change)
     read = chunk(event(b"x"))
-    assert client.passage.let(read) == PASSED
+    assert client.bypass.forward(read) == FORWARDED
     assert client.got == [read]
     with pytest.raises(BlockingIOError):
         ends[1].recv(4096)
@@ -200,12 +200,12 @@ def test_what_a_full_socket_does_not_take_is_left_to_the_transport(ends):
     client = Client(socket=ends[0])
     read = chunk(event(b"x" * 1000))
     while not client.got:
-        client.passage.let(read)
-    sent = client.passage.chunks * len(read) - len(client.got[0])
+        client.bypass.forward(read)
+    sent = client.bypass.chunks * len(read) - len(client.got[0])
     arrived = b""
     while len(arrived) < sent:
         arrived += ends[1].recv(1 << 20)
-    assert arrived + client.got[0] == read * client.passage.chunks
+    assert arrived + client.got[0] == read * client.bypass.chunks
 
 
 @compiled
@@ -213,16 +213,16 @@ def test_a_client_behind_tls_is_written_to_by_its_transport(ends):
     client = Client()
     client._socket = ends[0]
     client.get_extra_info = lambda _: ends[0]
-    passage = Passage(client, client)
-    passage.expect(HEAD, TAIL, 2)
+    bypass = Bypass(client, client)
+    bypass.expect(HEAD, TAIL, 2)
     read = chunk(event(b"x"))
-    assert (passage.let(read), client.got) == (PASSED, [read])
+    assert (bypass.forward(read), client.got) == (FORWARDED, [read])
 
 
 LEAD = b'},"finish_reason":null,"pad":"'
 
 
-@pytest.mark.parametrize("kind", [Passage, PLAIN.Passage])
+@pytest.mark.parametrize("kind", [Bypass, PLAIN.Bypass])
 @pytest.mark.parametrize(
     ("text", "passes"),
     [
@@ -238,16 +238,16 @@ LEAD = b'},"finish_reason":null,"pad":"'
 )
 def test_padding_may_be_any_letters_and_digits(kind, text, passes):
     client = Client(kind)
-    client.passage.expect(HEAD, b'"}\n\n', 2, LEAD)
+    client.bypass.expect(HEAD, b'"}\n\n', 2, LEAD)
     read = chunk(HEAD + text + b'"}\n\n')
-    assert client.passage.let(read) == (PASSED if passes else LEFT)
+    assert client.bypass.forward(read) == (FORWARDED if passes else LEFT)
     assert client.got == [read] * passes
 
 
 def test_padding_is_not_looked_for_in_what_an_event_begins_with():
     client = Client()
-    client.passage.expect(HEAD + LEAD, b'"}\n\n', 2, LEAD)
-    assert client.passage.let(chunk(HEAD + LEAD + b'abc"}\n\n')) == LEFT
+    client.bypass.expect(HEAD + LEAD, b'"}\n\n', 2, LEAD)
+    assert client.bypass.forward(chunk(HEAD + LEAD + b'abc"}\n\n')) == LEFT
 
 
 PIECES = st.sampled_from(
@@ -259,15 +259,15 @@ PIECES = st.sampled_from(
 def test_compiled_and_plain_judge_alike(data, framed, padded):
     assert not PLAIN.COMPILED
     read = chunk(data) if framed else data
-    one, other = Client(), Client(PLAIN.Passage)
+    one, other = Client(), Client(PLAIN.Bypass)
     if padded:
         for client in (one, other):
-            client.passage.expect(HEAD, TAIL, 2, LEAD)
-    assert one.passage.let(read) == other.passage.let(read)
+            client.bypass.expect(HEAD, TAIL, 2, LEAD)
+    assert one.bypass.forward(read) == other.bypass.forward(read)
     assert one.got == other.got
 
 
 @compiled
 def test_what_is_no_bytes_is_refused():
     with pytest.raises(TypeError):
-        Client().passage.let("x" * 80)
+        Client().bypass.forward("x" * 80)

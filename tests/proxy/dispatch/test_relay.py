@@ -16,7 +16,7 @@ from proxy.ingress.buffers import Account, Buffers
 from proxy.ingress.reply import StreamReply
 from proxy.masking import Mask
 from proxy.upstream import IdleTimeout, Timeouts
-from proxy.upstream.connection import Connection
+from proxy.upstream.connection import UpstreamConnection
 from proxy.upstream.exchange import Exchange
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -67,10 +67,10 @@ class Stream:
         origin = SimpleNamespace(settled=lambda _: None, withdraw=lambda _: self.connection.close())
         self.exchange = Exchange(origin, b"POST / HTTP/1.1\r\n\r\n", b"", self.relay, Timeouts(), 0.0)
         self.relay.exchange = self.exchange
-        self.released: list[Connection] = []
+        self.released: list[UpstreamConnection] = []
         self.closed = False
         home = SimpleNamespace(released=self.released.append, dropped=lambda _: None)
-        self.connection = self.protocol = Connection(home, header_bytes=10_000, rewrite=None)
+        self.connection = self.protocol = UpstreamConnection(home, header_bytes=10_000, rewrite=None)
         self.connection.connection_made(
             SimpleNamespace(
                 write=lambda _: None,
@@ -350,7 +350,7 @@ async def test_of_recorded_streams_most_events_pass_unread_and_all_arrive(record
     assert ending.error is None
     assert stream.body + ending.body == b"".join(events)
     # The first few tell how the others look; the last few end the answer.
-    assert stream.relay._passage.chunks >= len(events) / 2 or len(events) < 7
+    assert stream.relay._bypass.chunks >= len(events) / 2 or len(events) < 7
 
 
 # Texts that look like size lines and whole chunks, should the parser's place ever be mistaken.

@@ -45,7 +45,7 @@ class Recorder:
         self.some_body.set()
         self._note("body")
 
-    def passage(self) -> None:
+    def bypass(self) -> None:
         return None
 
     def hold(self) -> None:

@@ -8,9 +8,9 @@ import ssl
 import pytest
 
 from proxy.upstream import Addresses, Endpoint, Limits, Proxies
-from proxy.upstream.dial import Dialer
+from proxy.upstream.dialing.dial import Dialer
+from proxy.upstream.dialing.resolver import Address
 from proxy.upstream.failures import ConnectFailed
-from proxy.upstream.resolver import Address
 
 REFUSED = [
     "169.254.169.254",
@@ -136,7 +136,7 @@ def dialled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         tried.extend(address.sockaddr[0] for address in addresses)
         raise OSError("not in a test")
 
-    monkeypatch.setattr("proxy.upstream.dial.connect_any", connect)
+    monkeypatch.setattr("proxy.upstream.dialing.dial.connect_any", connect)
     return tried
 
 

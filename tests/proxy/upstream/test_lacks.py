@@ -20,8 +20,8 @@ from proxy.upstream import (
     Timeouts,
     is_lack,
 )
-from proxy.upstream.race import connect_any
-from proxy.upstream.resolver import Address
+from proxy.upstream.dialing.race import connect_any
+from proxy.upstream.dialing.resolver import Address
 from tests.proxy.upstream.scripted import ask
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
@@ -33,7 +33,7 @@ async def test_a_lack_while_connecting_is_ours(pool, monkeypatch, number):
     async def connect(*_):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("proxy.upstream.dial.connect_any", connect)
+    monkeypatch.setattr("proxy.upstream.dialing.dial.connect_any", connect)
     _, sink = ask(pool, Endpoint.from_url("http://127.0.0.1:9/v1"))
     await sink.settled()
     assert type(sink.failure) is LocalLack
@@ -47,7 +47,7 @@ async def test_an_upstream_that_is_not_there_is_not_ours(pool, monkeypatch, numb
     async def connect(*_):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("proxy.upstream.dial.connect_any", connect)
+    monkeypatch.setattr("proxy.upstream.dialing.dial.connect_any", connect)
     _, sink = ask(pool, Endpoint.from_url("http://127.0.0.1:9/v1"))
     await sink.settled()
     assert type(sink.failure) is ConnectFailed
@@ -59,8 +59,8 @@ async def test_a_name_that_cannot_be_looked_up_for_a_lack_is_ours(pool, monkeypa
     async def addresses(*_):
         raise broken
 
-    monkeypatch.setattr("proxy.upstream.dial.Resolver.addresses", addresses)
-    monkeypatch.setattr("proxy.upstream.dial.lacks_descriptors", lambda: True)
+    monkeypatch.setattr("proxy.upstream.dialing.dial.Resolver.addresses", addresses)
+    monkeypatch.setattr("proxy.upstream.dialing.dial.lacks_descriptors", lambda: True)
     _, sink = ask(pool, Endpoint.from_url("http://some.name:9/v1"))
     await sink.settled()
     assert type(sink.failure) is LocalLack
@@ -70,7 +70,7 @@ async def test_a_name_that_is_unknown_is_not_ours(pool, monkeypatch):
     async def addresses(*_):
         raise ConnectFailed("no such name")
 
-    monkeypatch.setattr("proxy.upstream.dial.Resolver.addresses", addresses)
+    monkeypatch.setattr("proxy.upstream.dialing.dial.Resolver.addresses", addresses)
     _, sink = ask(pool, Endpoint.from_url("http://some.name:9/v1"))
     await sink.settled()
     assert type(sink.failure) is ConnectFailed
@@ -87,7 +87,7 @@ async def test_a_lack_ends_the_race_and_puts_no_address_last(monkeypatch):
         raise OSError(errno.EMFILE, "no")
 
     refusals = []
-    monkeypatch.setattr("proxy.upstream.race._connect", lacking)
+    monkeypatch.setattr("proxy.upstream.dialing.race._connect", lacking)
     two = [Address(V4, ("127.0.0.1", 1)), Address(V4, ("127.0.0.1", 2))]
     with pytest.raises(OSError, match="no"):
         await connect_any(two, 10, refusals.append)
@@ -125,7 +125,7 @@ async def test_a_connection_in_a_millisecond_is_asked_too_much(pool, monkeypatch
     async def connect(*_):
         raise TimeoutError
 
-    monkeypatch.setattr("proxy.upstream.dial.Resolver.addresses", connect)
+    monkeypatch.setattr("proxy.upstream.dialing.dial.Resolver.addresses", connect)
     _, sink = ask(pool, Endpoint.from_url("http://127.0.0.1:9/v1"), timeouts=Timeouts(connect=limit))
     await sink.settled()
     assert type(sink.failure) is ConnectTimeout

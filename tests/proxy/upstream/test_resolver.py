@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from proxy.upstream import ConnectFailed, Endpoint
-from proxy.upstream.race import connect_any
-from proxy.upstream.resolver import Address, Resolver
+from proxy.upstream.dialing.race import connect_any
+from proxy.upstream.dialing.resolver import Address, Resolver
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 
@@ -260,7 +260,7 @@ async def test_an_address_that_says_nothing_is_overtaken(listener, monkeypatch):
     class Looped:
         sock_connect = staticmethod(connect)
 
-    monkeypatch.setattr("proxy.upstream.race.asyncio.get_running_loop", Looped)
+    monkeypatch.setattr("proxy.upstream.dialing.race.asyncio.get_running_loop", Looped)
     sock = await connect_any([silent, Address(V4, listener.getsockname())], 0.01, lambda _: None)
     monkeypatch.undo()
     with sock:

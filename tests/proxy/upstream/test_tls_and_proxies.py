@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from proxy.upstream import ConnectFailed, Endpoint, Proxies, TlsFailed, client_context
-from proxy.upstream.proxies import HttpProxy
+from proxy.upstream.dialing.proxies import HttpProxy
 from tests.proxy.upstream.scripted import CERTS, answering, ask, once, server_context
 
 SHORT = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

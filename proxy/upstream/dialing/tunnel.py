@@ -6,9 +6,9 @@ import asyncio
 import re
 import socket
 
+from proxy.upstream.dialing.proxies import HttpProxy
 from proxy.upstream.endpoint import Endpoint
 from proxy.upstream.failures import ConnectFailed
-from proxy.upstream.proxies import HttpProxy
 
 _HEAD_LIMIT = 65_536
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: [^\r\n]*)?\r?\n")

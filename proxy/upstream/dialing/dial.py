@@ -7,17 +7,17 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from proxy.upstream.addresses import Addresses
-from proxy.upstream.connection import Connection
+from proxy.upstream.connection import UpstreamConnection
+from proxy.upstream.dialing.addresses import Addresses
+from proxy.upstream.dialing.proxies import HttpProxy, Proxies
+from proxy.upstream.dialing.race import connect_any
+from proxy.upstream.dialing.resolver import Address, Resolver
+from proxy.upstream.dialing.tls import ResumingContext
+from proxy.upstream.dialing.tunnel import open_tunnel
 from proxy.upstream.endpoint import Endpoint
 from proxy.upstream.failures import ConnectFailed, LocalLack, TlsFailed
 from proxy.upstream.lacks import is_lack, lacks_descriptors
 from proxy.upstream.limits import Limits
-from proxy.upstream.proxies import HttpProxy, Proxies
-from proxy.upstream.race import connect_any
-from proxy.upstream.resolver import Address, Resolver
-from proxy.upstream.tls import ResumingContext
-from proxy.upstream.tunnel import open_tunnel
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Dialer:
     def route(self, endpoint: Endpoint) -> Route:
         return Route(endpoint, self._proxies.proxy_for(endpoint))
 
-    async def open(self, route: Route, factory: Callable[[], Connection]) -> Connection:
+    async def open(self, route: Route, factory: Callable[[], UpstreamConnection]) -> UpstreamConnection:
         """Resolve, connect, tunnel, shake hands; ConnectFailed or TlsFailed when one of these does not work."""
         endpoint, proxy = route.endpoint, route.proxy
         host, port = (endpoint.host, endpoint.port) if proxy is None else (proxy.host, proxy.port)
@@ -129,7 +129,7 @@ class Dialer:
             )
         return permitted
 
-    def remember(self, connection: Connection) -> None:
+    def remember(self, connection: UpstreamConnection) -> None:
         """Keep what makes the next connection to the same host cheaper."""
         if isinstance(self._tls, ResumingContext):
             self._tls.remember(connection.tls_object)

@@ -6,8 +6,8 @@ import asyncio
 import socket
 from collections.abc import Callable, Sequence
 
+from proxy.upstream.dialing.resolver import Address
 from proxy.upstream.lacks import is_lack
-from proxy.upstream.resolver import Address
 
 # A peer that vanished without a word is noticed after 60 + 4·15 s, before the providers' own limits.
 _KEEPALIVE = (

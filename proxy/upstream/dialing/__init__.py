@@ -1,0 +1,1 @@
+"""From an endpoint to an open connection: names, addresses, proxies, TLS."""

@@ -34,7 +34,7 @@ PROMPTS = (
 
 def facts(number: int) -> RequestFacts:
     text = f"{PROMPTS[number % len(PROMPTS)]} ({number})"
-    return RequestFacts("auto", None, "", text, len(text), 1, False, False, False, True, None)
+    return RequestFacts("auto", None, "", text, len(text), 1, False, False, False, None)
 
 
 def measure(arms: int, rounds: int) -> dict[str, float]:

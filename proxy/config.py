@@ -41,6 +41,11 @@ _Seconds = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Capability = Literal[
     "images", "tools", "json_schema", "audio", "reasoning", "embeddings", "transcriptions", "speech"
 ]
+OWN_FIELDS = frozenset(
+    {"objective", "task", "models", "provider", "session_id", "route", "require_parameters"}
+)
+"""Body fields that are for the gateway and don't travel on."""
+
 _SUFFIXES = (":nitro", ":floor")
 
 

@@ -32,7 +32,6 @@ class RequestFacts:
     has_tools: bool
     has_images: bool
     has_schema: bool
-    stream: bool
     max_tokens: int | None
     has_audio: bool
 
@@ -47,7 +46,6 @@ class RequestFacts:
         has_tools: bool,
         has_images: bool,
         has_schema: bool,
-        stream: bool,
         max_tokens: int | None,
         has_audio: bool = False,
     ) -> None:
@@ -60,6 +58,5 @@ class RequestFacts:
         self.has_tools = has_tools
         self.has_images = has_images
         self.has_schema = has_schema
-        self.stream = stream
         self.max_tokens = max_tokens
         self.has_audio = has_audio

@@ -20,8 +20,7 @@ from adapters.providers import PROVIDERS, Provider, provider_named
 from bandit import ArmPrior, FloatArray, IntArray
 from proxy.arms.credentials import Signer, aws_signer, google_signer
 from proxy.arms.prices import Priced, Tariff, lacking, tariff_of
-from proxy.config import ArmConfig, Config, ConfigError, PriceConfig, secret
-from proxy.routing.request import OWN_FIELDS
+from proxy.config import OWN_FIELDS, ArmConfig, Config, ConfigError, PriceConfig, secret
 from proxy.upstream import Endpoint, head_prefix
 
 _ALIASES = {"openai": "openai_chat", "responses": "openai_responses", "anthropic": "anthropic_messages"}

@@ -12,8 +12,7 @@ import numpy as np
 
 import bandit
 from adapters.canonical import Event, Request, Start, Usage
-from adapters.dialect import Dialect
-from adapters.errors import ErrorKind, Inexpressible, InvalidRequest, ProviderError
+from adapters.errors import ErrorKind, Inexpressible, ProviderError
 from adapters.history import Returned, fits, fitted, signed
 from adapters.portable import at_most, portable, shown
 from bandit import Context
@@ -27,7 +26,7 @@ from proxy.ingress.errors import Refusal, invalid
 from proxy.ingress.reply import EVENT_STREAM, JSON, Reply, StreamReply, in_header
 from proxy.ingress.request import Incoming
 from proxy.routing.model_names import LONG_CONTEXT
-from proxy.routing.request import ClientRequest, travelling
+from proxy.routing.request import ClientRequest
 from proxy.routing.router import Plan
 from proxy.upstream import complete_head, lacks_descriptors
 from state.records import Decision
@@ -100,9 +99,7 @@ class Call:
         self,
         services: Services,
         http: Incoming,
-        client: Dialect,
         request: ClientRequest,
-        canonical: Request | None,
         plan: Plan,
         principal: Principal,
         context: Context,
@@ -110,9 +107,8 @@ class Call:
     ) -> None:
         self.services = services
         self.http = http
-        self.client = client
+        self.client = request.dialect
         self.request = request
-        self.canonical = canonical
         self.plan = plan
         self.principal = principal
         self.id = services.new_id()
@@ -187,7 +183,7 @@ class Call:
         mended = None
         if arm.dialect is self.client:
             if request.files and self._shows_otherwise(arm):
-                mended = self._encoded(self._canonical(), arm)
+                mended = self._encoded(self.request.canonical(), arm)
             elif not fits(self.client.name, request.document, arm.rules):
                 mended = self._mended(arm)
         if arm.dialect is self.client and (mended is None or not mended.names):
@@ -208,7 +204,7 @@ class Call:
                 )
             )
         else:
-            canonical = self._canonical()
+            canonical = request.canonical()
             mended = mended or self._encoded(canonical, arm)
             body = mended.body
             named = _Named(self.id, services.clock.now(), Returned(arm.rules.maker, mended.names, self.id))
@@ -249,7 +245,7 @@ class Call:
         outgoing = replace(
             canonical, model=arm.model, include_usage=arm.row.stream_options, dropped=self.dropped
         )
-        if arm.max_output is not None and self.request.dialect == "anthropic_messages":
+        if arm.max_output is not None and self.client.name == "anthropic_messages":
             outgoing = at_most(outgoing, arm.max_output)
         told = shown(portable(outgoing, arm.dialect.name), arm.row.name, arm.dialect.name)
         fit = fitted(told, arm.rules, arm.dialect.name)
@@ -258,13 +254,13 @@ class Call:
 
     def _shows_otherwise(self, arm: Arm) -> bool:
         """Must the documents of a request in the arm's own dialect be put otherwise? Raises Inexpressible."""
-        canonical = self._canonical()
+        canonical = self.request.canonical()
         return shown(canonical, arm.row.name, arm.dialect.name) is not canonical
 
     def _mended(self, arm: Arm) -> _Outgoing | None:
         """Returns the client's own dialect as this arm takes it; None where only the arm itself can judge the body."""
         try:
-            return self._encoded(self._canonical(), arm)
+            return self._encoded(self.request.canonical(), arm)
         except (Inexpressible, Refusal):
             return None
 
@@ -392,17 +388,9 @@ class Call:
         relay.cancel()
         relay.ended.set_result(Ending(ProviderError(ErrorKind.GATEWAY, reason, None, "shutting_down", 1.0)))
 
-    def _canonical(self) -> Request:
-        if self.canonical is None:
-            try:
-                self.canonical = self.client.decode_request(travelling(self.request.document))
-            except InvalidRequest as error:
-                raise invalid(error.message, error.field) from None
-        return self.canonical
-
     def _canonical_or_empty(self) -> Request:
         try:
-            return self._canonical()
+            return self.request.canonical()
         except Refusal:
             return Request(model=self.request.model, messages=())
 
@@ -488,9 +476,7 @@ def decide(
 def begin(
     services: Services,
     http: Incoming,
-    client: Dialect,
     request: ClientRequest,
-    canonical: Request | None,
     principal: Principal,
     *,
     plan: Plan | None = None,
@@ -499,16 +485,14 @@ def begin(
     """Plans, where no plan is given, and decides. Raises Refusal."""
     plan = plan or services.router.plan(request, principal, services.loop.time())
     context, decision = decide(services, request, plan, services.random())
-    return kind(services, http, client, request, canonical, plan, principal, context, decision)
+    return kind(services, http, request, plan, principal, context, decision)
 
 
 async def answer(
     services: Services,
     http: Incoming,
-    client: Dialect,
     request: ClientRequest,
-    canonical: Request | None,
     principal: Principal,
 ) -> Reply | StreamReply:
     """Serves one request to its end. Raises Refusal."""
-    return await begin(services, http, client, request, canonical, principal).run()
+    return await begin(services, http, request, principal).run()

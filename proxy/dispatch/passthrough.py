@@ -13,10 +13,12 @@ from adapters.dialect import CostOf, Tap
 from adapters.dialects.openai_chat.dialect import OpenAIChat
 from bandit import Quote
 from proxy.arms.arm import Arm
+from proxy.config import OWN_FIELDS
 from proxy.dispatch.services import Services
 from proxy.governance.principal import Principal
 from proxy.ingress.request import Incoming
-from proxy.routing.request import OWN_FIELDS, ClientRequest, assemble
+from proxy.routing.prompt import Prompt
+from proxy.routing.request import ClientRequest, request_of
 from proxy.routing.router import Plan
 
 _SPEAK_OPENAI = frozenset({"openai_chat", "openai_completions", "openai_responses"})
@@ -74,6 +76,7 @@ def plan_for(
 
 def plain_request(
     http: Incoming,
+    wire: Passing,
     raw: bytes,
     document: dict[str, object],
     *,
@@ -83,25 +86,4 @@ def plain_request(
     stream: bool = False,
 ) -> ClientRequest:
     """Returns a request that is no chat. `task` is its kind of work where the client names none."""
-    request = assemble(
-        http,
-        raw,
-        document,
-        model=model,
-        stream=stream,
-        wants_usage=True,
-        max_tokens=None,
-        system="",
-        text=text,
-        characters=len(text),
-        turns=1,
-        has_tools=False,
-        has_images=False,
-        has_audio=False,
-        has_schema=False,
-        images=0,
-        in_tool_loop=False,
-    )
-    if request.facts.task is None:
-        request.facts = replace(request.facts, task=task)
-    return request
+    return request_of(http, wire, raw, document, Prompt(model, text, stream=stream), task=task)

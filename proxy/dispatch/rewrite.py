@@ -12,7 +12,7 @@ import orjson
 
 from adapters.portable import body_at_most
 from proxy.arms.arm import Arm
-from proxy.routing.request import OWN_FIELDS
+from proxy.config import OWN_FIELDS
 
 _KEY = b'"model"'
 _USAGE = b',"stream_options":{"include_usage":true}}'

@@ -20,12 +20,11 @@ from proxy.endpoints import (
     models,
     responses,
 )
-from proxy.gateway import Gateway
-from proxy.governance.principal import ALL_SCOPES, Principal, Scope
+from proxy.endpoints.endpoint_request import EndpointRequest
+from proxy.governance.principal import ALL_SCOPES, Scope
 from proxy.ingress.reply import Reply, StreamReply
-from proxy.ingress.request import Incoming
 
-Handler = Callable[[Gateway, Incoming, Principal, str], Awaitable[Reply | StreamReply]]
+Handler = Callable[[EndpointRequest], Awaitable[Reply | StreamReply]]
 
 
 class Endpoint(NamedTuple):

@@ -6,10 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
-from proxy.governance.principal import Principal
+from proxy.endpoints.endpoint_request import EndpointRequest
 from proxy.ingress.errors import invalid
 from proxy.ingress.reply import Reply, json_reply
-from proxy.ingress.request import Incoming
 from proxy.learning.statistics import Shares
 from proxy.learning.windows import moment
 from state.interface import StoreError
@@ -19,13 +18,14 @@ if TYPE_CHECKING:
     from proxy.gateway import Gateway
 
 
-async def listing(gateway: Gateway, http: Incoming, _principal: Principal, _rest: str) -> Reply:
+async def listing(asked: EndpointRequest) -> Reply:
     """Totals are of everything in the journal; shares are of the traffic in each window.
 
     `behind` says why newer requests are missing: the journal can't be written or read, or learning is late, by the
     rows and seconds of `lag`.
     """
-    by = parse_qs(http.raw_path.partition("?")[2]).get("by", [""])[0]
+    gateway = asked.gateway
+    by = parse_qs(asked.http.raw_path.partition("?")[2]).get("by", [""])[0]
     if by not in ("", "task"):
         raise invalid("`by` can only be `task`.", "by")
     behind = None

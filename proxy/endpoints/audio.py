@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from adapters.canonical import Usage
 from adapters.dialects.openai_shared.sound_tap import SoundTap
@@ -16,15 +15,11 @@ from proxy.dispatch.call import Call, begin
 from proxy.dispatch.passthrough import Passing, plain_request, plan_for
 from proxy.dispatch.relay import Relay
 from proxy.dispatch.rewrite import rewrite
-from proxy.governance.principal import Principal
+from proxy.endpoints.endpoint_request import EndpointRequest
 from proxy.ingress.errors import invalid
 from proxy.ingress.reply import Reply, StreamReply, header_lines
-from proxy.ingress.request import Incoming
-from proxy.routing.request import name_field, read_json
+from proxy.routing.body import name_field, read_json
 from proxy.upstream import complete_head, head_prefix
-
-if TYPE_CHECKING:
-    from proxy.gateway import Gateway
 
 _TRANSCRIPTIONS = Passing(
     "transcriptions", "/audio/transcriptions", r"whisper|transcribe|voxtral|\basr\b|speech-to-text"
@@ -39,10 +34,9 @@ _USUAL_BYTES_PER_S = 16_000
 """Of compressed speech, 128 kbit/s: an estimate of how long a recording is that doesn't say so."""
 
 
-async def transcribe(
-    gateway: Gateway, http: Incoming, principal: Principal, _rest: str
-) -> Reply | StreamReply:
+async def transcribe(asked: EndpointRequest) -> Reply | StreamReply:
     """OpenAI's transcriptions, `multipart/form-data`."""
+    gateway, http, principal = asked.gateway, asked.http, asked.principal
     raw = await http.read()
     boundary = _BOUNDARY.search(http.headers.get("Content-Type", ""))
     if boundary is None:
@@ -54,28 +48,35 @@ async def transcribe(
     model = name_field(raw[start:end].decode("utf-8", "replace"), "model")
     at, until = fields.get("stream", (0, 0))
     request = plain_request(
-        http, raw, {}, model=model, task="transcription", stream=raw[at:until].lower() == b"true"
+        http,
+        _TRANSCRIPTIONS,
+        raw,
+        {},
+        model=model,
+        task="transcription",
+        stream=raw[at:until].lower() == b"true",
     )
     measured = Usage(estimated=True, seconds=seconds_of(raw, *fields["file"]))
     found = plan_for(gateway, request, principal, _TRANSCRIPTIONS, measured)
-    call = begin(gateway, http, _TRANSCRIPTIONS, request, None, principal, plan=found, kind=_Form)
+    call = begin(gateway, http, request, principal, plan=found, kind=_Form)
     assert isinstance(call, _Form)
     call.model_at = (start, end)
     call.measured = measured
     return await call.run()
 
 
-async def speak(gateway: Gateway, http: Incoming, principal: Principal, _rest: str) -> Reply | StreamReply:
+async def speak(asked: EndpointRequest) -> Reply | StreamReply:
     """OpenAI's speech: the answer is sound, passed on as it comes."""
+    gateway, http, principal = asked.gateway, asked.http, asked.principal
     raw, document = await read_json(http)
     model = name_field(document.get("model"), "model")
     text = document.get("input")
     if not isinstance(text, str) or not text:
         raise invalid("`input` must be a text that isn't empty.", "input")
-    request = plain_request(http, raw, document, model=model, task="speech", text=text, stream=True)
+    request = plain_request(http, _SPEECH, raw, document, model=model, task="speech", text=text, stream=True)
     measured = Usage(estimated=True, characters=len(text))
     found = plan_for(gateway, request, principal, _SPEECH, measured)
-    call = begin(gateway, http, _SPEECH, request, None, principal, plan=found, kind=_Sound)
+    call = begin(gateway, http, request, principal, plan=found, kind=_Sound)
     assert isinstance(call, _Sound)
     call.measured = measured
     return await call.run()

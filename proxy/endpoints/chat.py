@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from adapters.dialects import by_name
 from bandit import task_label
 from proxy.dispatch.call import answer, decide
-from proxy.governance.principal import Principal
+from proxy.endpoints.endpoint_request import EndpointRequest
 from proxy.ingress.reply import Reply, StreamReply, json_reply
-from proxy.ingress.request import Incoming
-from proxy.routing.request import chat_request, read_json
-
-if TYPE_CHECKING:
-    from proxy.gateway import Gateway
-
-_OPENAI_CHAT = by_name("openai_chat")
+from proxy.routing.body import read_json
+from proxy.routing.request import chat_request
 
 
-async def completions(
-    gateway: Gateway, http: Incoming, principal: Principal, _rest: str
-) -> Reply | StreamReply:
+async def completions(asked: EndpointRequest) -> Reply | StreamReply:
     """OpenAI's chat completions."""
+    http = asked.http
     raw, document = await read_json(http)
-    return await answer(gateway, http, _OPENAI_CHAT, chat_request(http, raw, document), None, principal)
+    return await answer(asked.gateway, http, chat_request(http, raw, document), asked.principal)
 
 
-async def explain(gateway: Gateway, http: Incoming, principal: Principal, _rest: str) -> Reply:
+async def explain(asked: EndpointRequest) -> Reply:
     """Every candidate with its estimates and its probability; nothing is called."""
-    raw, document = await read_json(http)
-    request = chat_request(http, raw, document)
-    plan = gateway.router.plan(request, principal, gateway.loop.time())
+    gateway = asked.gateway
+    raw, document = await read_json(asked.http)
+    request = chat_request(asked.http, raw, document)
+    plan = gateway.router.plan(request, asked.principal, gateway.loop.time())
     context, decision = decide(gateway, request, plan, 0.0)
     rows = [
         {

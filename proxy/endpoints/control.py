@@ -11,25 +11,25 @@ from pydantic import ValidationError
 from proxy.arms.prices import stated
 from proxy.arms.registry import ArmExistsError, PriceMissingError
 from proxy.config import ArmConfig, ConfigError, PriceChange, describe
-from proxy.governance.principal import Principal
+from proxy.endpoints.endpoint_request import EndpointRequest
 from proxy.ingress.errors import Refusal, not_found, unprocessable
 from proxy.ingress.reply import Reply, json_reply
-from proxy.ingress.request import Incoming
-from proxy.routing.request import read_json
+from proxy.routing.body import read_json
 
 if TYPE_CHECKING:
     from proxy.gateway import Gateway
 
 
-async def add_arm(gateway: Gateway, http: Incoming, principal: Principal, _rest: str) -> Reply:
+async def add_arm(asked: EndpointRequest) -> Reply:
     """Adds an arm; it takes part in the next decision."""
-    _, document = await read_json(http)
+    gateway = asked.gateway
+    _, document = await read_json(asked.http)
     try:
         config = ArmConfig.model_validate(document)
     except ValidationError as error:
         raise _wrong(error) from None
     try:
-        arm = await gateway.roster.add(config, principal.owner)
+        arm = await gateway.roster.add(config, asked.principal.owner)
     except ArmExistsError:
         raise Refusal(
             409, f"There is an arm {config.name!r} already.", param="name", code="arm_exists"
@@ -40,9 +40,9 @@ async def add_arm(gateway: Gateway, http: Incoming, principal: Principal, _rest:
     return json_reply({"arm": arm.name, "model": arm.model, "provider": arm.provider}, 201)
 
 
-async def remove_arm(gateway: Gateway, _http: Incoming, principal: Principal, rest: str) -> Reply:
+async def remove_arm(asked: EndpointRequest) -> Reply:
     """Takes an arm that was added through the API out of service; calls under way end as they would."""
-    name = unquote(rest)
+    gateway, name = asked.gateway, unquote(asked.rest)
     if name in gateway.roster.configured:
         raise Refusal(
             409,
@@ -51,19 +51,19 @@ async def remove_arm(gateway: Gateway, _http: Incoming, principal: Principal, re
             code="arm_configured",
         )
     try:
-        await gateway.roster.remove(name, principal.owner)
+        await gateway.roster.remove(name, asked.principal.owner)
     except KeyError:
         raise not_found(f"There is no arm {name!r}.", code="arm_not_found", param="arm") from None
     await gateway.peers.follow()
     return json_reply({"arm": name, "removed": True})
 
 
-async def set_price(gateway: Gateway, http: Incoming, principal: Principal, rest: str) -> Reply:
+async def set_price(asked: EndpointRequest) -> Reply:
     """Sets the price of an arm over configuration and catalogue, field by field; the next decision uses it."""
-    name = unquote(rest)
+    gateway, name = asked.gateway, unquote(asked.rest)
     if not await gateway.roster.knows(name):
         raise _unknown(name)
-    _, document = await read_json(http)
+    _, document = await read_json(asked.http)
     try:
         price = PriceChange.model_validate(document)
     except ValidationError as error:
@@ -75,7 +75,7 @@ async def set_price(gateway: Gateway, http: Incoming, principal: Principal, rest
             "`input_usd_per_mtok` is missing, or any other field of a price.", "input_usd_per_mtok"
         )
     try:
-        await gateway.roster.set_price(name, price, principal.owner)
+        await gateway.roster.set_price(name, price, asked.principal.owner)
     except PriceMissingError as error:
         raise unprocessable(
             f"`{error}` is missing: no price of {name!r} is known beside.", str(error)
@@ -84,11 +84,11 @@ async def set_price(gateway: Gateway, http: Incoming, principal: Principal, rest
     return _price(gateway, name)
 
 
-async def undo_price(gateway: Gateway, _http: Incoming, principal: Principal, rest: str) -> Reply:
+async def undo_price(asked: EndpointRequest) -> Reply:
     """Takes back the price that the API set: that of configuration and catalogue holds again."""
-    name = unquote(rest)
+    gateway, name = asked.gateway, unquote(asked.rest)
     try:
-        undone = await gateway.roster.undo_price(name, principal.owner)
+        undone = await gateway.roster.undo_price(name, asked.principal.owner)
     except KeyError:
         raise _unknown(name) from None
     if not undone:

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from adapters.dialects.embeddings import PATH, decode_embedding_request, embeddings_tap
 from adapters.errors import InvalidRequest
 from proxy.dispatch.call import begin
 from proxy.dispatch.passthrough import Passing, plain_request, plan_for
-from proxy.governance.principal import Principal
+from proxy.endpoints.endpoint_request import EndpointRequest
 from proxy.ingress.errors import invalid
 from proxy.ingress.reply import Reply, StreamReply
-from proxy.ingress.request import Incoming
-from proxy.routing.request import name_field, read_json
-
-if TYPE_CHECKING:
-    from proxy.gateway import Gateway
+from proxy.routing.body import name_field, read_json
 
 _EMBEDDINGS = Passing("embeddings", PATH, r"embed|\bbge-|\be5-|\bgte-", embeddings_tap)
 
 
-async def create(gateway: Gateway, http: Incoming, principal: Principal, _rest: str) -> Reply | StreamReply:
+async def create(asked: EndpointRequest) -> Reply | StreamReply:
     """OpenAI's embeddings."""
+    gateway, http, principal = asked.gateway, asked.http, asked.principal
     raw, document = await read_json(http)
     model = name_field(document.get("model"), "model")
     try:
@@ -29,7 +24,7 @@ async def create(gateway: Gateway, http: Incoming, principal: Principal, _rest: 
     except InvalidRequest as error:
         raise invalid(error.message, error.field) from None
     text = "\n".join(item for item in inputs if isinstance(item, str))
-    request = plain_request(http, raw, document, model=model, task="embeddings", text=text)
+    request = plain_request(http, _EMBEDDINGS, raw, document, model=model, task="embeddings", text=text)
     request.input_tokens += sum(len(item) for item in inputs if not isinstance(item, str))
-    found = plan_for(gateway, request, principal, _EMBEDDINGS)
-    return await begin(gateway, http, _EMBEDDINGS, request, None, principal, plan=found).run()
+    plan = plan_for(gateway, request, principal, _EMBEDDINGS)
+    return await begin(gateway, http, request, principal, plan=plan).run()

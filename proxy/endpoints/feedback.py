@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
 from adapters import lenient_json
 from adapters.dialects.shared.lenient import word
+from proxy.endpoints.endpoint_request import EndpointRequest
 from proxy.endpoints.feedback_attribution import credit
-from proxy.governance.principal import Principal
 from proxy.ingress.errors import Refusal, invalid, unprocessable
 from proxy.ingress.reply import Reply, json_reply
 from proxy.ingress.request import Incoming
 from state.records import Feedback
-
-if TYPE_CHECKING:
-    from proxy.gateway import Gateway
 
 _MOST = 1000
 _LONGEST = 4000
@@ -26,8 +23,9 @@ _METRICS = frozenset({"quality"})
 _NAMES = ("id", "generation_id", "session_id")
 
 
-async def post(gateway: Gateway, http: Incoming, principal: Principal, _rest: str) -> Reply:
+async def post(asked: EndpointRequest) -> Reply:
     """200 when all of it counts; 404 for a single unknown id; a list says so item by item."""
+    gateway, http, principal = asked.gateway, asked.http, asked.principal
     document = await _document(http)
     many = isinstance(document, list)
     items: list[Any] = document if isinstance(document, list) else [document]

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from adapters.dialects.shared.lenient import word
 from bandit import task_label
-from proxy.governance.principal import Principal
+from proxy.endpoints.endpoint_request import EndpointRequest
 from proxy.ingress.errors import invalid, not_found
 from proxy.ingress.reply import Reply, json_reply
-from proxy.ingress.request import Incoming
-
-if TYPE_CHECKING:
-    from proxy.gateway import Gateway
 
 
-async def get(gateway: Gateway, http: Incoming, principal: Principal, _rest: str) -> Reply:
+async def get(asked: EndpointRequest) -> Reply:
     """Looks up by the answer's id or the X-Generation-Id."""
-    found = parse_qs(http.raw_path.partition("?")[2]).get("id")
-    if not found:
+    gateway, principal = asked.gateway, asked.principal
+    ids = parse_qs(asked.http.raw_path.partition("?")[2]).get("id")
+    if not ids:
         raise invalid("Name the generation: /v1/generation?id=…", "id")
-    named = word(found[0]) or ""  # as the record was written
+    named = word(ids[0]) or ""  # as the record was written
     await gateway.journal.committed()
     decision = await gateway.store.decision(named, principal.viewer)
     if decision is None and gateway.store.shared:
         await gateway.peers.settled()
         decision = await gateway.store.decision(named, principal.viewer)
     if decision is None:
-        raise not_found(f"No generation has the id {found[0]!r}.", code="generation_not_found", param="id")
+        raise not_found(f"No generation has the id {ids[0]!r}.", code="generation_not_found", param="id")
     feedback = await gateway.store.feedback_of(decision.request_id, principal.viewer)
     arm = gateway.arms.by_name.get(decision.arm)
     return json_reply(

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from proxy.governance.principal import Principal
+from proxy.endpoints.endpoint_request import EndpointRequest
 from proxy.ingress.reply import Reply, json_reply
-from proxy.ingress.request import Incoming
-
-if TYPE_CHECKING:
-    from proxy.gateway import Gateway
 
 
-async def healthz(_gateway: Gateway, _http: Incoming, _principal: Principal, _rest: str) -> Reply:
-    """Needs no key and says nothing but that."""
+async def healthz(_: EndpointRequest) -> Reply:
+    """Answers whoever asks, with nothing but that."""
     return json_reply({"status": "ok"})
 
 
-async def readyz(gateway: Gateway, _http: Incoming, _principal: Principal, _rest: str) -> Reply:
+async def readyz(asked: EndpointRequest) -> Reply:
     """503 while draining, without arms, or while the store can't be relied on or the journal can't be written.
     `load` says how near the limits it is.
     """
-    reasons = []
+    gateway, reasons = asked.gateway, []
     if gateway.draining:
         reasons.append("draining")
     if not len(gateway.arms):

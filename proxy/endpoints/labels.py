@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from proxy.governance.principal import Principal
+from proxy.endpoints.endpoint_request import EndpointRequest
 from proxy.ingress.errors import Refusal, invalid, unprocessable
 from proxy.ingress.reply import Reply, json_reply
 from proxy.ingress.request import Incoming
-from proxy.routing.request import chat_request, read_json
+from proxy.routing.body import read_json
+from proxy.routing.request import chat_request
 from state.records import Label
 
 if TYPE_CHECKING:
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
 _MOST = 1000
 
 
-async def post(gateway: Gateway, http: Incoming, principal: Principal, _rest: str) -> Reply:
+async def post(asked: EndpointRequest) -> Reply:
     """Takes `labels`: chat requests as clients would send them, each with `qualities`, arm → value, and perhaps
     `output_tokens`, arm → count. All of it, or nothing and the field at fault.
     """
+    gateway, http, principal = asked.gateway, asked.http, asked.principal
     raw, document = await read_json(http)
     items = document.get("labels")
     if not isinstance(items, list) or not items:

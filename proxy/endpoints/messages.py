@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from adapters.dialects import by_name
 from proxy.dispatch.call import answer
-from proxy.governance.principal import Principal
+from proxy.endpoints.endpoint_request import EndpointRequest
 from proxy.ingress.reply import JSON, Reply, StreamReply, json_reply
-from proxy.ingress.request import Incoming
-from proxy.routing.decoded_request import decoded_request
-from proxy.routing.request import read_json
-
-if TYPE_CHECKING:
-    from proxy.gateway import Gateway
+from proxy.routing.body import read_json
+from proxy.routing.request import decoded_request
 
 
-async def create(gateway: Gateway, http: Incoming, principal: Principal, _rest: str) -> Reply | StreamReply:
+async def create(asked: EndpointRequest) -> Reply | StreamReply:
     """Anthropic's messages."""
-    raw, document = await read_json(http)
-    dialect = by_name("anthropic_messages")
-    request, canonical = decoded_request(http, raw, document, dialect)
-    return await answer(gateway, http, dialect, request, canonical, principal)
+    raw, document = await read_json(asked.http)
+    request = decoded_request(asked.http, by_name("anthropic_messages"), raw, document)
+    return await answer(asked.gateway, asked.http, request, asked.principal)
 
 
-async def count_tokens(gateway: Gateway, http: Incoming, principal: Principal, _rest: str) -> Reply:
+async def count_tokens(asked: EndpointRequest) -> Reply:
     """An estimate: which model will answer is not decided yet, and each counts differently."""
-    raw, document = await read_json(http)
+    raw, document = await read_json(asked.http)
     document.setdefault("max_tokens", 1)
-    request, _ = decoded_request(http, raw, document, by_name("anthropic_messages"))
-    gateway.router.plan(request, principal, gateway.loop.time())
+    request = decoded_request(asked.http, by_name("anthropic_messages"), raw, document)
+    asked.gateway.router.plan(request, asked.principal, asked.gateway.loop.time())
     return json_reply({"input_tokens": request.input_tokens}, head=JSON + b"X-Meritorder-Estimated: true\r\n")

@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from proxy.governance.principal import Principal
+from proxy.endpoints.endpoint_request import EndpointRequest
 from proxy.ingress.errors import not_found
 from proxy.ingress.reply import Reply, json_reply
-from proxy.ingress.request import Incoming
 
 if TYPE_CHECKING:
     from proxy.arms.arm import Arm
@@ -48,19 +47,18 @@ def _pricing(arm: Arm) -> dict[str, str | None]:
     return {"prompt": f"{arm.price.input:.12g}", "completion": f"{arm.price.output:.12g}"}
 
 
-async def listing(gateway: Gateway, _http: Incoming, _principal: Principal, _rest: str) -> Reply:
-    """All of them."""
-    rows = _rows(gateway)
+async def listing(asked: EndpointRequest) -> Reply:
+    """Returns all of them."""
+    rows = _rows(asked.gateway)
     names = list(rows)
     ends = {"has_more": False, "first_id": names[0], "last_id": names[-1]}
     return json_reply({"object": "list", "data": list(rows.values()), **ends})
 
 
-async def one(gateway: Gateway, _http: Incoming, _principal: Principal, rest: str) -> Reply:
-    """One of them."""
-    row = _rows(gateway).get(unquote(rest))
+async def one(asked: EndpointRequest) -> Reply:
+    """Returns one of them."""
+    name = unquote(asked.rest)
+    row = _rows(asked.gateway).get(name)
     if row is None:
-        raise not_found(
-            f"The model {unquote(rest)!r} does not exist here.", code="model_not_found", param="model"
-        )
+        raise not_found(f"The model {name!r} does not exist here.", code="model_not_found", param="model")
     return json_reply(row)

@@ -8,6 +8,7 @@ import re
 import socket
 
 from proxy.endpoints import DATA, EXACT, FEEDBACK, PREFIXES, Endpoint
+from proxy.endpoints.endpoint_request import EndpointRequest
 from proxy.gateway import Gateway
 from proxy.governance.principal import LOCAL
 from proxy.ingress.accepting import Acceptor
@@ -86,7 +87,7 @@ class Server:
                 self._gateway.shedding.admit_feedback()
             if request.body is None:
                 _check_expectation(request)
-            return await endpoint.handler(self._gateway, request, principal, rest)
+            return await endpoint.handler(EndpointRequest(self._gateway, request, principal, rest))
         except Refusal as refusal:
             return refused(refusal, path)
         except StoreError as error:

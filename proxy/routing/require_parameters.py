@@ -10,12 +10,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from adapters.canonical import Json, Media, Message, Request, Text, ToolResult
-from adapters.dialects import by_name
-from adapters.errors import Inexpressible, InvalidRequest
+from adapters.errors import Inexpressible
 from adapters.history import fitted
 from adapters.portable import portable, shown
 from proxy.arms.arm import Arm
-from proxy.ingress.errors import invalid
 from proxy.routing.request import ClientRequest, travelling
 
 _HINTS = ("user", "metadata", "cache_key", "service_tier", "top_k")
@@ -26,19 +24,14 @@ _OPENAI = frozenset({"openai_chat", "openai_completions", "openai_responses"})
 
 def missing_words(arms: Sequence[Arm], request: ClientRequest) -> list[str | None]:
     """Returns for each arm the first thing that it can't say, None where it can say all. Raises Refusal."""
-    canonical = request.canonical
-    if canonical is None:
-        try:
-            canonical = by_name(request.dialect).decode_request(travelling(request.document))
-        except InvalidRequest as error:
-            raise invalid(error.message, error.field) from None
+    canonical = request.canonical()
     said = {
         name: value
         for name, value in travelling(request.document).items()
         if name != "stream_options" and value is not None
     }
     return [
-        _refused(arm, said) if arm.dialect.name == request.dialect else _untranslated(arm, canonical)
+        _refused(arm, said) if arm.dialect is request.dialect else _untranslated(arm, canonical)
         for arm in arms
     ]
 

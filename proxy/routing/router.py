@@ -119,7 +119,7 @@ class Router:
             arms = large_enough(arms, request.input_tokens, excluded)
         wanted = request.facts.max_tokens
         # Messages demand a limit, so that agents name the most that their vendor's models can write.
-        if wanted is not None and wanted > every.smallest_output and request.dialect != _MESSAGES:
+        if wanted is not None and wanted > every.smallest_output and request.dialect.name != _MESSAGES:
             arms = long_enough(arms, request, wanted, excluded)
         if request.require_parameters and api is None:
             arms = expressing(arms, request, excluded)

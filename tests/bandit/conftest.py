@@ -9,7 +9,7 @@ from bandit import ArmPrior, Bandit, Context, Quote, RequestFacts
 def facts(text: str = "What is 2 + 2?", task: str | None = None, **changes: object) -> RequestFacts:
     fields: dict = {
         "route": "auto", "task": task, "system": "", "text": text, "characters": len(text), "turns": 1,
-        "has_tools": False, "has_images": False, "has_schema": False, "stream": True, "max_tokens": None,
+        "has_tools": False, "has_images": False, "has_schema": False, "max_tokens": None,
     }  # fmt: skip
     return RequestFacts(**(fields | changes))
 

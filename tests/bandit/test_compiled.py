@@ -42,7 +42,7 @@ def story() -> list[list[float]]:
     for n in range(60):
         text = ("Prove the theorem.", "The plaintiff sued.", "def f(x): return 17 * x", "")[n % 4]
         facts = RequestFacts(
-            "auto", "qa" if n % 3 else None, "", text, len(text), 1, False, False, False, False, None
+            "auto", "qa" if n % 3 else None, "", text, len(text), 1, False, False, False, None
         )
         context = bandit.context(facts)
         decision = bandit.decide(

@@ -119,6 +119,5 @@ def request(prompt: str, task: str | None) -> RequestFacts:
         has_tools=False,
         has_images=False,
         has_schema=False,
-        stream=True,
         max_tokens=None,
     )

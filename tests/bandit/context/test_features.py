@@ -20,7 +20,7 @@ from bandit.context.topics import TOPICS
 
 
 def facts(text: str) -> RequestFacts:
-    return RequestFacts("auto", None, "", text, len(text), 1, False, False, False, False, None)
+    return RequestFacts("auto", None, "", text, len(text), 1, False, False, False, None)
 
 
 def topics(text: str) -> dict[str, float]:
@@ -129,7 +129,7 @@ def test_the_wording_counts_half_where_the_kind_of_work_is_known() -> None:
     text = "Find the integral of x^2 between 0 and 3, and the plaintiff's damages.\n"
     facts = RequestFacts(
         route="auto", task=None, system="", text=text, characters=len(text), turns=1, has_tools=True,
-        has_images=False, has_schema=False, stream=True, max_tokens=None,
+        has_images=False, has_schema=False, max_tokens=None,
     )  # fmt: skip
     unknown, known = context_vector(facts, None), context_vector(facts, 3)
     assert np.count_nonzero(unknown[FIRST_TOPIC:]) > 5

@@ -12,7 +12,7 @@ AFTER = "Answer in one short paragraph without names."
 def facts(text: str, *, task: str | None = None, system: str = "") -> RequestFacts:
     return RequestFacts(
         route="auto", task=task, system=system, text=text, characters=len(text), turns=1, has_tools=False,
-        has_images=False, has_schema=False, stream=True, max_tokens=None,
+        has_images=False, has_schema=False, max_tokens=None,
     )  # fmt: skip
 
 

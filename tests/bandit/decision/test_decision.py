@@ -16,7 +16,7 @@ TEXTS = (
 
 
 def facts(text: str, task: str | None) -> RequestFacts:
-    return RequestFacts("auto", task, "", text, len(text), 1, False, False, False, False, None)
+    return RequestFacts("auto", task, "", text, len(text), 1, False, False, False, None)
 
 
 def test_a_single_candidate_is_always_drawn() -> None:

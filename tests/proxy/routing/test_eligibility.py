@@ -6,50 +6,26 @@ from typing import Any
 
 import pytest
 
-from bandit import RequestFacts
+from adapters.dialects import by_name
 from proxy.arms.arm import ArmTable, build
 from proxy.config import ArmConfig, ObjectiveConfig, RouteConfig
 from proxy.governance.principal import LOCAL
 from proxy.ingress.errors import Refusal
 from proxy.routing.cooldowns import Cooldowns
+from proxy.routing.prompt import Prompt
 from proxy.routing.request import ClientRequest
 from proxy.routing.router import Plan, Router
 from proxy.routing.sessions import Sessions
 
 
 def asked(model: str = "auto", **more: Any) -> ClientRequest:
-    facts = {"images": False, "max_tokens": None} | more.pop("facts", {})
-    fields: dict[str, Any] = {
-        "raw": b"",
-        "document": {},
-        "model": model,
-        "stream": False,
-        "wants_usage": False,
-        "input_tokens": 10,
-        "objective": None,
-        "session": None,
-        "models": (),
-        "provider": {},
-        "in_tool_loop": False,
-        "user": None,
-    }
-    return ClientRequest(
-        **fields | more,
-        facts=RequestFacts(
-            route=model,
-            task=None,
-            system="",
-            text="Hi",
-            characters=2,
-            turns=1,
-            has_tools=False,
-            has_images=facts["images"],
-            has_schema=False,
-            stream=False,
-            max_tokens=facts["max_tokens"],
-            has_audio=False,
-        ),
-    )
+    prompt = Prompt(model, "Hi")
+    for name in ("images", "max_tokens", "in_tool_loop"):
+        setattr(prompt, name, more.pop(name, getattr(prompt, name)))
+    request = ClientRequest(by_name("openai_chat"), b"", more.pop("document", {}), prompt)
+    for name, value in more.items():
+        setattr(request, name, value)
+    return request
 
 
 class Routing:
@@ -106,8 +82,8 @@ def test_what_leaves_nobody_out_builds_no_set_of_its_own(routing: Routing) -> No
     ("request_", "names", "excluded"),
     [
         (asked(input_tokens=1500), ("b", "c"), {"a": "context_window"}),
-        (asked(facts={"max_tokens": 150}), ("b", "c"), {"a": "max_output"}),
-        (asked(facts={"images": True}), ("b", "c"), {"a": "lacks:images"}),
+        (asked(max_tokens=150), ("b", "c"), {"a": "max_output"}),
+        (asked(images=1), ("b", "c"), {"a": "lacks:images"}),
         (asked(provider={"ignore": ["other"]}), ("a", "c"), {"b": "provider"}),
         (asked(provider={"only": ["mine"], "ignore": ["c"]}), ("a",), {"b": "provider", "c": "provider"}),
         (

@@ -51,6 +51,7 @@ class ChatStreamTap(ChatWatch):
         "_form",
         "_head",
         "_held",
+        "_joint",
         "_keep_usage",
         "_known",
         "_lead",
@@ -67,7 +68,7 @@ class ChatStreamTap(ChatWatch):
         self._held = bytearray()
         self._fast = False
         self._known = False
-        self._base = self._head = self._tail = self._closing = b"\0"
+        self._base = self._head = self._tail = self._closing = self._joint = b"\0"
         self._lead = b""
         self._end = 2
         self._finish_word = self._usage_word = self._finish_null = self._usage_null = b""
@@ -208,10 +209,17 @@ class ChatStreamTap(ChatWatch):
         """Says whether each of the whole events in `data[at:end]`, which hold no end, usage or error, is one of this
         API by its looks, and counts what they say.
         """
-        blank, last = (b"\r\n\r\n", b"}\r\n\r\n") if _CR in data else (b"\n\n", b"}\n\n")
-        events = data.count(blank, at, end)
-        if data.count(last, at, end) != events or data.count(b'"choices"', at, end) < events:
-            return False
+        # Mostly all begin alike: two quick searches then do for three slow ones.
+        events = data.count(self._joint, at, end) + 1
+        if not (
+            data.startswith(self._base, at)
+            and data.endswith(b"}\n\n", at, end)
+            and data.count(b"\n", at, end) == 2 * events
+        ):
+            blank, last = (b"\r\n\r\n", b"}\r\n\r\n") if _CR in data else (b"\n\n", b"}\n\n")
+            events = data.count(blank, at, end)
+            if data.count(last, at, end) != events or data.count(b'"choices"', at, end) < events:
+                return False
         if not data.startswith(self._head, at):
             self._relearn(data, at)
         self.said += end - at - events * self.frame
@@ -281,6 +289,7 @@ class ChatStreamTap(ChatWatch):
         running = _RUNNING.match(raw, raw.find(b'"finish_reason"'))
         if isinstance(choices, list) and len(choices) == 1 and raw.startswith(b"data:") and delta and running:
             self._base = raw[: delta.end()]
+            self._joint = b"}\n\n" + self._base
             self._end = len(raw) - len(raw.rstrip(b"\r\n")) - raw.endswith(b"\r\n")
             self._tail = self._closing = raw[running.start() :]
             self._lead = b""
@@ -291,7 +300,7 @@ class ChatStreamTap(ChatWatch):
             self._form = Ordinary(self._head, self._closing, self._end, self._lead)
             self._model(raw)
         else:
-            self._base = self._head = self._tail = b"\0"
+            self._base = self._head = self._tail = self._joint = b"\0"
             self._form = None
 
     def _model(self, raw: bytes) -> None:

@@ -9,5 +9,6 @@ which pictures and documents a provider takes; `media` brings them into that for
 from adapters.portable.carry import portable
 from adapters.portable.limits import at_most, body_at_most
 from adapters.portable.media import shown
+from adapters.portable.target import Target, carried
 
-__all__ = ["at_most", "body_at_most", "portable", "shown"]
+__all__ = ["Target", "at_most", "body_at_most", "carried", "portable", "shown"]

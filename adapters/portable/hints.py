@@ -54,7 +54,7 @@ DEMANDS = {
 }
 """Fields without which the answer would be another, and why nobody else can meet them; "" where that is plain."""
 
-_AGENTS = frozenset({"anthropic_messages", "openai_responses"})
+AGENTS = frozenset({"anthropic_messages", "openai_responses"})
 """Dialects whose own clients send new fields with every version, unasked. There what isn't a demand is a hint."""
 
 
@@ -72,7 +72,7 @@ def is_hint(field: str, dialect: str) -> bool:
     """Tells whether a vendor of another dialect may do without a field of `dialect`. Raises Inexpressible for a demand."""
     if field in _COMMON:
         return True
-    if field in DEMANDS or dialect not in _AGENTS:
+    if field in DEMANDS or dialect not in AGENTS:
         why = DEMANDS.get(field)
         raise Inexpressible(f"{field} ({why})" if why else field)
     return True

@@ -13,9 +13,10 @@ from adapters.billing.service_tiers import UNSENT, asking
 from adapters.catalogue import find as find_model
 from adapters.dialect import Dialect
 from adapters.dialects import DIALECTS, by_name
-from adapters.families import chats
+from adapters.families import REASONING, chats
 from adapters.history import Rules, rules_for
 from adapters.model_limits import unfit
+from adapters.portable import Target
 from adapters.providers import PROVIDERS, Provider, provider_named
 from bandit import ArmPrior, FloatArray, IntArray
 from proxy.arms.credentials import Signer, aws_signer, google_signer
@@ -92,6 +93,14 @@ class Arm:
         if self.signer is None:
             return b""
         return self.signer.headers(self.endpoint.base_path + self.path(stream=stream), body, now)
+
+    @property
+    def target(self) -> Target:
+        """What requests are told to."""
+        able = None if self.capabilities is None else REASONING in self.capabilities
+        return Target(
+            self.row.name, self.dialect.name, False if self.row.thinking == "none" else able, self.max_output
+        )
 
     @property
     def quoted(self) -> Price:

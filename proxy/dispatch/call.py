@@ -14,7 +14,7 @@ import bandit
 from adapters.canonical import Event, Request, Start, Usage
 from adapters.errors import ErrorKind, Inexpressible, ProviderError
 from adapters.history import Returned, fits, fitted, signed
-from adapters.portable import at_most, portable, shown
+from adapters.portable import carried, shown
 from bandit import Context
 from proxy.arms.arm import Arm
 from proxy.dispatch.bill import Bill
@@ -245,10 +245,7 @@ class Call:
         outgoing = replace(
             canonical, model=arm.model, include_usage=arm.row.stream_options, dropped=self.dropped
         )
-        if arm.max_output is not None and self.client.name == "anthropic_messages":
-            outgoing = at_most(outgoing, arm.max_output)
-        told = shown(portable(outgoing, arm.dialect.name), arm.row.name, arm.dialect.name)
-        fit = fitted(told, arm.rules, arm.dialect.name)
+        fit = fitted(carried(outgoing, arm.target), arm.rules, arm.dialect.name)
         body = encode(arm.dialect.encode_request(fit.request), arm=arm, dropped=self.dropped)
         return _Outgoing(body, fit.names)
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from adapters.canonical import Json, Media, Message, Request, Text, ToolResult
 from adapters.errors import Inexpressible
 from adapters.history import fitted
-from adapters.portable import portable, shown
+from adapters.portable import carried
 from proxy.arms.arm import Arm
 from proxy.routing.request import ClientRequest, travelling
 
@@ -49,11 +49,7 @@ def _untranslated(arm: Arm, request: Request) -> str | None:
     outgoing = replace(request, model=arm.model, dropped=[])
 
     def body(request: Request) -> Json:
-        fit = fitted(
-            shown(portable(request, arm.dialect.name), arm.row.name, arm.dialect.name),
-            arm.rules,
-            arm.dialect.name,
-        )
+        fit = fitted(carried(request, arm.target), arm.rules, arm.dialect.name)
         return arm.row.adapt(arm.dialect.encode_request(fit.request))
 
     try:

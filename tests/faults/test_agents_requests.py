@@ -210,3 +210,25 @@ async def test_a_document_that_an_arm_cannot_take_goes_to_one_that_can(
     )
     assert status == 400
     assert "application/pdf" in answer["error"]["message"]
+
+
+async def test_how_hard_and_how_fast_an_agent_wants_it_refuses_no_arm(
+    provider: Provider, launch: Launch
+) -> None:
+    """It says so with every request, whatever the model is."""
+    gateway = await launch(
+        _arm(provider, "mistral", provider="mistral"),
+        _arm(provider, "plain", capabilities=["tools"]),
+        _arm(provider, "groq", provider="groq", capabilities=["tools"]),
+    )
+    adaptive = {**HELLO, "thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}
+    reasoning = {"input": "Hello.", "reasoning": {"effort": "high"}, "service_tier": "priority"}
+    for arm in ("mistral", "plain", "groq"):
+        status, answer, headers = await gateway.post("/v1/messages", {**adaptive, "model": arm})
+        assert status == 200, answer
+        assert headers["X-Meritorder-Dropped"] == "thinking"
+        status, answer, headers = await gateway.post("/v1/responses", {**reasoning, "model": arm})
+        assert status == 200, answer
+        assert headers["X-Meritorder-Dropped"] == "thinking, service_tier"
+    chat = {"model": "mistral", "messages": HELLO["messages"], "reasoning_effort": "high"}
+    assert (await gateway.post("/v1/chat/completions", chat))[0] == 400

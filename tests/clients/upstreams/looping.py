@@ -17,6 +17,9 @@ from adapters.dialects.shared.free_text import FIELD
 from tests.proxy.provider import Exchange
 
 Json = dict[str, Any]
+Call = tuple[str, Any]
+"""A tool's name, and its arguments; a text where the tool takes free text."""
+
 STEPS = 3
 DONE = "All of it is written down."
 THOUGHT = "One step after the other."
@@ -88,7 +91,10 @@ class Looping:
         if step >= STEPS:
             await _stream(exchange, _WRITE[dialect](DONE, None, step))
         else:
-            await _stream(exchange, _WRITE[dialect](None, self._call(tools, step), step))
+            name, arguments = self._call(tools, step)
+            custom = any(tool.get("type") == "custom" and tool.get("name") == name for tool in body["tools"])
+            call = (name, arguments[FIELD] if custom else arguments)
+            await _stream(exchange, _WRITE[dialect](None, call, step))
 
 
 async def _stream(exchange: Exchange, events: Iterable[bytes]) -> None:
@@ -169,7 +175,7 @@ def _halves(text: str) -> list[str]:
     return [text[:half], text[half:]]
 
 
-def _write_chat(text: str | None, call: tuple[str, Json] | None, step: int) -> Iterable[bytes]:
+def _write_chat(text: str | None, call: Call | None, step: int) -> Iterable[bytes]:
     def chunk(delta: Json, finish: str | None = None) -> bytes:
         choice = {"index": 0, "delta": delta, "finish_reason": finish}
         return _data(
@@ -206,7 +212,7 @@ def _write_chat(text: str | None, call: tuple[str, Json] | None, step: int) -> I
     yield b"data: [DONE]\n\n"
 
 
-def _write_anthropic(text: str | None, call: tuple[str, Json] | None, step: int) -> Iterable[bytes]:
+def _write_anthropic(text: str | None, call: Call | None, step: int) -> Iterable[bytes]:
     usage = {"input_tokens": 9, "output_tokens": 1}
     head = {
         "id": f"msg_{step}",
@@ -253,7 +259,7 @@ def _write_anthropic(text: str | None, call: tuple[str, Json] | None, step: int)
     yield _event({"type": "message_stop"})
 
 
-def _write_gemini(text: str | None, call: tuple[str, Json] | None, step: int) -> Iterable[bytes]:
+def _write_gemini(text: str | None, call: Call | None, step: int) -> Iterable[bytes]:
     parts: list[Json] = [{"text": THOUGHT, "thought": True}]
     if text:
         parts.append({"text": text})
@@ -273,7 +279,7 @@ def _write_gemini(text: str | None, call: tuple[str, Json] | None, step: int) ->
     )
 
 
-def _write_responses(text: str | None, call: tuple[str, Json] | None, step: int) -> Iterable[bytes]:
+def _write_responses(text: str | None, call: Call | None, step: int) -> Iterable[bytes]:
     response: Json = {
         "id": f"resp_{step}",
         "object": "response",
@@ -310,8 +316,8 @@ def _write_responses(text: str | None, call: tuple[str, Json] | None, step: int)
             "name": call[0],
             "status": "completed",
         }
-        if call[1].keys() == {FIELD}:
-            item |= {"type": "custom_tool_call", "id": f"ctc_{step}", "input": call[1][FIELD]}
+        if isinstance(call[1], str):
+            item |= {"type": "custom_tool_call", "id": f"ctc_{step}", "input": call[1]}
         else:
             item["arguments"] = orjson.dumps(call[1]).decode()
         items.append(item)

@@ -359,13 +359,12 @@ class Bandit:
         self._bias.judged(arm, kind_of(x), value, weight, -1.0)
         self._quality.retract(arm, x, value, at=at, weight=weight)
 
-    def feedback_weight(self, arm: int, x: FloatArray, value: float, *, source: str, now: float) -> float:
+    def feedback_weight(self, value: float, *, source: str) -> float:
         """Returns the weight to observe a feedback with: it corrects for who bothers to give any. Reads only.
 
         Feedback of source "audit" was asked for at random and needs no correction; of source "complaint" it is expected that
         those speak who are disappointed.
         """
-        del arm, x, now
         return 1.0 if source == "audit" else self._bias.weight(value, complaint=source == "complaint")
 
     def feedback_count(self, arm: int, task: str | None = None) -> int:

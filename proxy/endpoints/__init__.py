@@ -12,7 +12,6 @@ from proxy.endpoints import (
     completions,
     control,
     embeddings,
-    feedback,
     generation,
     health,
     labels,
@@ -21,6 +20,7 @@ from proxy.endpoints import (
     responses,
 )
 from proxy.endpoints.endpoint_request import EndpointRequest
+from proxy.endpoints.feedback import endpoint as feedback
 from proxy.governance.principal import ALL_SCOPES, Scope
 from proxy.ingress.reply import Reply, StreamReply
 

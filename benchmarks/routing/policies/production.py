@@ -80,7 +80,7 @@ class Production:
     def feedback(self, number: int, quality: float, now: float, share: float = 1.0) -> None:
         arm, x = self._decided.pop(number)
         source = "complaint" if self.biased else "user"
-        weight = self.bandit.feedback_weight(arm, x, quality, source=source, now=now)
+        weight = self.bandit.feedback_weight(quality, source=source)
         self.bandit.observe_quality(arm, x, quality, at=now, weight=weight * share)
         self.bandit.settle()
 

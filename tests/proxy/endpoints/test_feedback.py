@@ -336,6 +336,35 @@ async def test_a_sessions_value_is_one_observation_shared_by_its_answers(gateway
     assert await counts(gateway) == (4, pytest.approx(1.0, rel=1e-3))
 
 
+async def test_weight_is_fixed_by_value_and_source_without_reading_the_decision(
+    gateway: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [(await gateway.chat(session_id="s"))[1]["id"] for _ in range(8)]
+    await judge(
+        gateway, [{"id": name, "value": n % 2, "source": "complaint"} for n, name in enumerate(ids[:4])]
+    )
+    await counts(gateway)
+    bandit = gateway.gateway.learner.bandit
+    expected = [bandit.feedback_weight(value, source="complaint") for value in (0.0, 1.0)]
+    assert expected[0] < 0.9 < 1.1 < expected[1]
+
+    async def unread(*_args: object) -> Any:
+        raise AssertionError("nobody needs the decision")
+
+    store = gateway.gateway.store
+    monkeypatch.setattr(store, "decision", unread)
+    await judge(gateway, {"id": ids[4], "value": 0, "source": "complaint"})
+    await judge(gateway, {"id": ids[5], "value": 0, "source": "audit"})
+    await judge(gateway, {"id": ids[6], "value": 0})
+    [row] = [f for name in ids[4:5] for f in await store.feedback_of(name)]
+    assert row.weight == expected[0]
+    assert [(await store.feedback_of(name))[0].weight for name in ids[5:7]] == [1.0, 1.0]
+    weight = bandit.feedback_weight(1.0, source="complaint")
+    assert (await judge(gateway, {"session_id": "s", "value": 1, "source": "complaint"}))["answers"] == 1
+    [row] = await store.feedback_of(ids[7])
+    assert (row.weight, row.source) == (weight, "episode/complaint")
+
+
 async def test_an_answers_own_verdict_outlasts_its_sessions(gateway: Running) -> None:
     answers = [(await gateway.chat(session_id="s"))[1]["id"] for _ in range(3)]
     await judge(gateway, {"id": answers[1], "value": 0})

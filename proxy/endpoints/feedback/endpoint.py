@@ -10,7 +10,7 @@ import orjson
 from adapters import lenient_json
 from adapters.dialects.shared.lenient import word
 from proxy.endpoints.endpoint_request import EndpointRequest
-from proxy.endpoints.feedback_attribution import credit
+from proxy.endpoints.feedback.attribution import attribute
 from proxy.ingress.errors import Refusal, invalid, unprocessable
 from proxy.ingress.reply import Reply, json_reply
 from proxy.ingress.request import Incoming
@@ -48,7 +48,7 @@ async def post(asked: EndpointRequest) -> Reply:
         row.by = principal.viewer
         feedback.append(row)
         sessions.append(row.id if of_session else None)
-    outcomes = await credit(gateway, principal, feedback, sessions)
+    outcomes = await attribute(gateway, principal, feedback, sessions)
     rows: list[dict[str, object]] = []
     for row, session, outcome in zip(feedback, sessions, outcomes, strict=True):
         named: dict[str, object] = {"id": row.id} if session is None else {"session_id": session}

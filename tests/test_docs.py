@@ -32,9 +32,6 @@ ELSEWHERE = {
     "set_default_openai_client", "is_chat_model", "is_function_calling_model",  # clients'
 }  # fmt: skip
 
-ANNOUNCED = {"CONTRIBUTING.md"}
-"""Pages that the README promises before they are written."""
-
 
 def spans(text: str) -> list[str]:
     """Returns what stands in backticks within lines."""
@@ -177,7 +174,7 @@ def test_every_file_link_and_header_that_is_named_exists(page: str) -> None:
     text = PAGES[page]
     folder = ROOT if page == "README.md" else ROOT / "docs"
     for link in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
-        if not link.startswith("http") and link not in ANNOUNCED:
+        if not link.startswith("http"):
             assert (folder / link).exists(), link
     for span in spans(text):
         if re.fullmatch(r"(?:adapters|bandit|proxy|state|benchmarks|docs|tests)/[\w./-]+", span):

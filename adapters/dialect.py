@@ -68,8 +68,16 @@ class Tap(Protocol):
     finish: str | None
     content: bool  # has the first piece of content (text, reasoning, tool call) passed?
     done: bool  # has the dialect's end marker passed? What follows it is no part of the answer
-    said: int  # bytes of content that came by, about
-    frame: int  # bytes of an ordinary event that are no content
+
+    @property
+    def said(self) -> int:
+        """How many bytes of content came by, about; also asked for while `feed` reads the counts."""
+        ...
+
+    @property
+    def frame(self) -> int:
+        """How many bytes of an ordinary event are no content."""
+        ...
 
     @property
     def held(self) -> bool:

@@ -42,8 +42,6 @@ class SealTap:
         self.finish: str | None = None
         self.content = False
         self.done = False
-        self.said = 0
-        self.frame = 0
 
     @property
     def held(self) -> bool:
@@ -52,6 +50,15 @@ class SealTap:
     @property
     def ended(self) -> int:
         return self._tap.ended
+
+    @property
+    def said(self) -> int:
+        # The bill asks for it while the inner tap reads the counts.
+        return self._tap.said
+
+    @property
+    def frame(self) -> int:
+        return self._tap.frame
 
     @property
     def ordinary(self) -> Ordinary | None:
@@ -72,7 +79,7 @@ class SealTap:
     def _look(self) -> None:
         tap = self._tap
         self.id, self.model, self.usage, self.finish = tap.id, tap.model, tap.usage, tap.finish
-        self.content, self.done, self.said, self.frame = tap.content, tap.done, tap.said, tap.frame
+        self.content, self.done = tap.content, tap.done
 
     def _signed(self, out: bytes) -> bytes:
         if not any(mark in out for mark in _MARKS):

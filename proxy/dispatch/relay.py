@@ -69,9 +69,13 @@ class Pipe(Protocol):
     usage: Usage | None
     finish: str | None
     content: bool
-    said: int
-    frame: int
     done: bool
+
+    @property
+    def said(self) -> int: ...
+
+    @property
+    def frame(self) -> int: ...
 
     @property
     def held(self) -> bool: ...

@@ -112,6 +112,12 @@ class _Watcher:
     def ended(self) -> int:
         return len(self._ended)
 
+    def _with_counts(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Returns the last events with a report, to be estimated, where the provider counted nothing."""
+        if self.usage is not None or any(isinstance(event, UsageReport) for event in events):
+            return events
+        return [*events, UsageReport(Usage())]
+
     def watch(self, events: Sequence[Event]) -> None:
         for event in events:
             if isinstance(event, _SPOKEN):
@@ -165,7 +171,7 @@ class StreamTranslator(_Watcher):
         except ProviderError as error:
             self._halves.tell(error)
             raise
-        return self._encode(events) + self._encode(self._halves.rest()) + self._encoder.close()
+        return self._encode(self._with_counts(events)) + self._encode(self._halves.rest()) + self._encoder.close()
 
     def _encode(self, events: Sequence[Event]) -> bytes:
         if self._halves.seen:
@@ -197,7 +203,7 @@ class BodyTranslator(_Watcher):
         return b""
 
     def close(self) -> bytes:
-        events = self._source.decode_answer(b"".join(self._pieces))
+        events = self._with_counts(self._source.decode_answer(b"".join(self._pieces)))
         self.watch(events)
         return self._encode(events)
 

@@ -23,7 +23,8 @@ def _row(provider: str, model: str, source: str, **fields: float) -> Addition:
     return Addition(provider, re.compile(model), fields, source)
 
 
-_OPENAI = "https://platform.openai.com/docs/pricing, read 2026-05"
+_CONTAINERS = "OpenAI's pricing page of 2025, $0.03 a container; not read since"
+_TUNED = "LiteLLM's model_prices_and_context_window.json, which quotes OpenAI's page; read 2026-12"
 _OPENAI_AUDIO = (
     "https://openrouter.ai/openai/gpt-4o-audio-preview, read 2026-03: $40 and $80 per million audio tokens"
 )
@@ -32,14 +33,14 @@ ADDITIONS: Final = (
     # The list has their text alone.
     _row("openai", r"^gpt-4o-audio-preview", _OPENAI_AUDIO, input_audio_mtok=40.0, output_audio_mtok=80.0),
     # A container of code interpreter costs three cents, whatever runs in it.
-    _row("openai", r"^(?:gpt-|o\d|chatgpt-|ft:)", _OPENAI, code_executions_kcount=30.0),
+    _row("openai", r"^(?:gpt-|o\d|chatgpt-|ft:)", _CONTAINERS, code_executions_kcount=30.0),
     # Fine-tuned models of a generation that the list has only as base models.
-    _row("openai", r"^ft:gpt-4\.1-mini", _OPENAI, input_mtok=0.8, cache_read_mtok=0.2, output_mtok=3.2),
-    _row("openai", r"^ft:gpt-4\.1-nano", _OPENAI, input_mtok=0.2, cache_read_mtok=0.05, output_mtok=0.8),
+    _row("openai", r"^ft:gpt-4\.1-mini", _TUNED, input_mtok=0.8, cache_read_mtok=0.2, output_mtok=3.2),
+    _row("openai", r"^ft:gpt-4\.1-nano", _TUNED, input_mtok=0.2, cache_read_mtok=0.05, output_mtok=0.8),
     _row(
         "openai",
         r"^ft:gpt-4\.1(?!-)|^ft:gpt-4\.1-20",
-        _OPENAI,
+        _TUNED,
         input_mtok=3.0,
         cache_read_mtok=0.75,
         output_mtok=12.0,
@@ -62,11 +63,13 @@ TIER_FACTORS: Final[Mapping[str, Mapping[str, float]]] = {
     "google": {"flex": 0.5, "priority": 1.8},
 }
 """How much of the usual price tokens cost in a service tier, where the list of a model has no price for it.
-https://blog.google/innovation-and-ai/technology/developers-tools/introducing-flex-and-priority-inference/, 2026-04"""
+Google's announcement of the tiers of 2026-04; "Flex PayGo offers a 50% discount compared to Standard PayGo":
+https://docs.cloud.google.com/vertex-ai/generative-ai/docs/flex-paygo, read 2026-12"""
 
 GEOGRAPHY: Final[Mapping[str, Mapping[str, float]]] = {"anthropic": {"us": 1.1}}
-"""What inference within one country costs: "1.1x multiplier on all token pricing categories" for `inference_geo: "us"`.
-https://platform.claude.com/docs/en/about-claude/pricing#data-residency-pricing"""
+"""What tokens cost where inference stays within one country: "US data centers. A 1.1x pricing multiplier applies."
+https://docs.aws.amazon.com/claude-platform/latest/userguide/data-residency.html, and
+https://platform.claude.com/docs/en/manage-claude/data-residency; read 2026-12"""
 
 CACHE_WRITE_1H: Final = 2.0
 """Times the input price, for Anthropic's models wherever they are served; some lists hold that of shorter ones alone.

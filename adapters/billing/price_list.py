@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -11,7 +12,7 @@ from genai_prices.data_snapshot import find_provider_by_id, get_snapshot
 from genai_prices.types import ModelInfo, ModelPrice, TieredPrices, TimeOfDateConstraint
 
 from adapters.billing.price_additions import CACHE_WRITE_1H, GEOGRAPHY, TIER_FACTORS, additions_for
-from adapters.billing.pricing import Price
+from adapters.billing.pricing import GROUNDED_PROMPT, WEB_SEARCH, Price
 from adapters.model_names import FREE_SUFFIX, spellings
 
 _TOKENS: Final[Mapping[str, str]] = {
@@ -34,7 +35,7 @@ _TOKENS: Final[Mapping[str, str]] = {
 """A list's USD per million tokens → the name of a rate."""
 
 FEES: Final[Mapping[str, str]] = {
-    "web_searches_kcount": "web_search",
+    "web_searches_kcount": WEB_SEARCH,
     "social_searches_kcount": "social_search",
     "storage_searches_kcount": "file_search",
     "code_executions_kcount": "code_execution",
@@ -52,6 +53,10 @@ _BILLED: Final = frozenset(
 
 LEAST_SECONDS: Final = 10.0
 """Groq bills no less of a recording: https://groq.com/pricing, "minimum of 10s per request"."""
+
+_BILLED_BY_PROMPT: Final = re.compile(r"gemini-[12]\b")
+"""Google bills older models by the prompt that was grounded ($35 per 1,000), newer ones by the search ($14 per 1,000
+"search queries"): https://ai.google.dev/gemini-api/docs/pricing, read 2026-10."""
 
 _TIERS: Final = (
     ({"processing": "batch"}, "batch"),
@@ -121,6 +126,7 @@ def _price(provider: str, model: str, minute: int) -> Price | None:
         return price_from(added) if "input_mtok" in added else None
     at = datetime.fromtimestamp(minute * 60, UTC)
     claude = "claude" in found.id
+    by_prompt = GROUNDED_PROMPT if provider == "google" and _BILLED_BY_PROMPT.match(found.id) else ""
     least = LEAST_SECONDS if provider == "groq" else 0.0
     usual = {**added, **_fields(found.get_prices(at))}
     tiers: dict[str, Price] = {}
@@ -130,16 +136,17 @@ def _price(provider: str, model: str, minute: int) -> Price | None:
             fields = {**added, **_fields(found.get_prices(at, context))}
             if fields == usual or name in tiers:
                 continue
-            price = price_from(fields, claude=claude, least_seconds=least)
+            price = price_from(fields, claude=claude, by_prompt=by_prompt, least_seconds=least)
             if price is not None:
                 tiers[name] = price
         for name, factor in TIER_FACTORS.get(provider, {}).items():
-            price = price_from(usual, factor=factor, claude=claude)
+            price = price_from(usual, factor=factor, claude=claude, by_prompt=by_prompt)
             if price is not None:
                 tiers.setdefault(name, price)
     return price_from(
         usual,
         claude=claude,
+        by_prompt=by_prompt,
         tiers=tiers,
         geography=GEOGRAPHY.get(provider),
         least_seconds=least,
@@ -160,12 +167,14 @@ def price_from(
     *,
     factor: float = 1.0,
     claude: bool = False,
+    by_prompt: str = "",
     tiers: Mapping[str, Price] | None = None,
     geography: Mapping[str, float] | None = None,
     least_seconds: float = 0.0,
 ) -> Price | None:
     """Converts fields of a genai-prices price, the tokens' times `factor`; None for models that are billed by nothing
-    that passes through here. Of `claude` the price of lasting cache writes is known where a list lacks it.
+    that passes through here. Of `claude` the price of lasting cache writes is known where a list lacks it; `by_prompt` is what
+    searches are called that are billed once a prompt.
     """
     hour = fields.get("input_audio_hours", fields.get("audio_hours"))
     if not fields.keys() & _BILLED and hour is None:
@@ -180,7 +189,11 @@ def price_from(
         steps=[(start, _rates_at(fields, start + 1, factor, claude)) for start in starts],
         second=0.0 if hour is None else float(hour) / 3600,
         character=float(fields.get("input_mchars", 0)) / 1e6,
-        fees={name: float(fields[key]) / 1000 for key, name in FEES.items() if key in fields},
+        fees={
+            by_prompt if name == WEB_SEARCH and by_prompt else name: float(fields[key]) / 1000
+            for key, name in FEES.items()
+            if key in fields
+        },
         tiers=tiers,
         geography=geography,
         least_seconds=least_seconds,

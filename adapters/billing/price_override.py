@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from adapters.billing.pricing import Price
+from adapters.billing.pricing import GROUNDED_PROMPT, WEB_SEARCH, Price
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,18 @@ def _rated(price: Price, stated: Stated, listed: Price, tiers: Mapping[str, Pric
         steps=steps,
         second=price.second if stated.second is None else stated.second,
         character=price.character if stated.character is None else stated.character,
-        fees={**price.fees, **stated.fees},
+        fees=_fees(price.fees, stated.fees),
         tiers=tiers,
         geography=listed.geography if tiers is not None else None,
         least_seconds=price.least_seconds,
     )
+
+
+def _fees(listed: Mapping[str, float], stated: Mapping[str, float]) -> dict[str, float]:
+    # Searches have another name where they are billed by the prompt.
+    by_prompt = GROUNDED_PROMPT in listed
+    own = {GROUNDED_PROMPT if by_prompt and name == WEB_SEARCH else name: fee for name, fee in stated.items()}
+    return {**listed, **own}
 
 
 def _changed(

@@ -49,6 +49,10 @@ FOLLOWS: Final[Mapping[str, str]] = {
 """A kind of token that a list has no price for → the kind whose price it has. In an order that resolves them."""
 
 
+WEB_SEARCH: Final = "web_search"
+GROUNDED_PROMPT: Final = "grounded_prompt"
+"""Names of fees: by the search, or once for a prompt whatever was searched."""
+
 USUAL_TIER: Final = "default"
 """What an answer calls the service tier of the list's own price."""
 

@@ -16,6 +16,7 @@ from genai_prices.types import Usage as ListedUsage
 
 from adapters.billing.price_additions import CACHE_WRITE_1H, additions_for
 from adapters.billing.price_list import FEES, price_of
+from adapters.billing.pricing import GROUNDED_PROMPT, WEB_SEARCH
 from adapters.canonical import Usage
 
 # What one unit of a list's price counts: (the list's name of the number, ours, a number to try).
@@ -153,9 +154,14 @@ def _reason(
         if key not in fields and key in FEES:
             extra += value / 1000 * (ours.get("uses") or {}).get(FEES[key], 0)
     if extra and abs(got - right - extra) < 1e-9:
-        return "fees that the list lacks (adapters/price_additions.py)"
+        return "fees that the list lacks (adapters/billing/price_additions.py)"
     writes = ours.get("cache_write_1h") or 0
-    if "claude" in model.id and writes and "cache_write_1h_mtok" not in fields:
+    if (
+        "claude" in model.id
+        and writes
+        and "cache_write_mtok" in fields
+        and "cache_write_1h_mtok" not in fields
+    ):
         base = _at(fields["input_mtok"], ours["input"]) * CACHE_WRITE_1H - _at(
             fields["cache_write_mtok"], ours["input"]
         )
@@ -170,7 +176,7 @@ def _reason(
         if key in added and key not in fields
     )
     if sound and abs(got - right - sound) < 1e-9:
-        return "sound that the list lacks (adapters/price_additions.py)"
+        return "sound that the list lacks (adapters/billing/price_additions.py)"
     return None
 
 
@@ -218,7 +224,10 @@ def _cases(fields: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any], dic
 
 
 def _used(key: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    listed, ours = {_USES[key]: 3, "input_tokens": 1_000, "output_tokens": 50}, {"uses": {FEES[key]: 3}}
+    uses = {FEES[key]: 3}
+    if FEES[key] == WEB_SEARCH:  # some are billed by the prompt, of which there are as many here
+        uses[GROUNDED_PROMPT] = 3
+    listed, ours = {_USES[key]: 3, "input_tokens": 1_000, "output_tokens": 50}, {"uses": uses}
     return listed, {**ours, "input": 1_000, "output": 50}
 
 

@@ -171,7 +171,11 @@ class StreamTranslator(_Watcher):
         except ProviderError as error:
             self._halves.tell(error)
             raise
-        return self._encode(self._with_counts(events)) + self._encode(self._halves.rest()) + self._encoder.close()
+        return (
+            self._encode(self._with_counts(events))
+            + self._encode(self._halves.rest())
+            + self._encoder.close()
+        )
 
     def _encode(self, events: Sequence[Event]) -> bytes:
         if self._halves.seen:

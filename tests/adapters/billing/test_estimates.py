@@ -17,10 +17,14 @@ from adapters.dialects import by_name
 from benchmarks.cassettes.recordings import exchanges
 
 CASSETTES = Path(__file__).parents[1] / "cassettes"
-FOX = "The quick brown fox jumps over the lazy dog. " * 100  # 10 tokens a sentence in every vocabulary of these
+FOX = (
+    "The quick brown fox jumps over the lazy dog. " * 100
+)  # 10 tokens a sentence in every vocabulary of these
 
 
-@pytest.mark.parametrize("model", ["gpt-5", "gpt-4o-mini", "claude-sonnet-4-5", "gemini-2.5-flash", "mistral-large", "m"])
+@pytest.mark.parametrize(
+    "model", ["gpt-5", "gpt-4o-mini", "claude-sonnet-4-5", "gemini-2.5-flash", "mistral-large", "m"]
+)
 def test_english_prose(model: str) -> None:
     assert 900 <= len(FOX) / bytes_per_token(model) <= 1150
 
@@ -40,7 +44,11 @@ def test_newer_tokenisers_of_anthropic_cut_finer() -> None:
         {"instructions": FOX, "input": []},
         {"contents": [{"role": "user", "parts": [{"text": FOX}]}]},
         {"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": FOX}}]}]},
-        {"messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": FOX}]}]},
+        {
+            "messages": [
+                {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": FOX}]}
+            ]
+        },
         {"messages": [], "tools": [{"type": "function", "function": {"name": "f", "description": FOX}}]},
     ],
 )
@@ -69,7 +77,10 @@ def test_media_count_by_what_they_are_and_not_by_their_letters(part: dict[str, A
 def test_recorded_answers_are_estimated_within_a_seventh_in_sum() -> None:
     right = estimated = 0
     for exchange in exchanges(CASSETTES):
-        if exchange.dialect not in ("openai_chat", "anthropic_messages", "gemini", "cohere") or exchange.status != 200:
+        if (
+            exchange.dialect not in ("openai_chat", "anthropic_messages", "gemini", "cohere")
+            or exchange.status != 200
+        ):
             continue
         dialect = by_name(exchange.dialect)
         if exchange.stream:

@@ -41,6 +41,7 @@ _ARMS: Mapping[str, Mapping[str, Any]] = {
     "gpt": {"provider": "openai", "model": "gpt-5"},
     "answers": {"provider": "openai", "model": "gpt-5", "dialect": "openai_responses"},
     "opus": {"provider": "anthropic", "model": "claude-opus-4-8"},
+    "sonnet": {"provider": "anthropic", "model": "claude-sonnet-4-5"},
     "flash": {"provider": "google", "model": "gemini-2.5-flash"},
     "grok": {"provider": "xai", "model": "grok-4"},
     "router": {"provider": "openrouter", "model": "anthropic/claude-sonnet-4.5"},
@@ -63,7 +64,7 @@ _ARMS: Mapping[str, Mapping[str, Any]] = {
     "flex": {"provider": "openai", "model": "gpt-5", "service_tier": "flex"},
 }
 _FAMILY = {
-    "opus": "anthropic_messages",
+    "sonnet": "anthropic_messages",
     "router": "anthropic_messages",
     "flash": "gemini",
     "command": "cohere",
@@ -167,7 +168,8 @@ class Script:
         client = draw.choice(["chat", "messages", "responses"])
         stream = arm not in _STREAMLESS and draw.random() < 0.6
         kind = draw.choices(["counted", "missing", "cancelled"], [0.8, 0.14, 0.06])[0]
-        if kind == "cancelled" and not stream:
+        # No texts were recorded with the tokeniser of Opus 4.8.
+        if (kind == "cancelled" and not stream) or arm == "opus":
             kind = "counted"
         if kind == "counted":
             return Turn(
@@ -186,7 +188,7 @@ class Script:
         cached = draw.randint(0, given) if arm != "command" and draw.random() < 0.5 else 0
         rest = given - cached
         more: dict[str, Any] = {}
-        if arm in ("opus", "converse"):
+        if arm in ("opus", "sonnet", "converse"):
             brief = draw.randint(0, rest // 2)
             more = {
                 "write_5m": brief,
@@ -196,7 +198,7 @@ class Script:
             more["reasoning"] = draw.randint(0, made)
         if arm == "flash" and draw.random() < 0.3:
             more["heard"] = draw.randint(0, rest)
-        if arm in ("answers", "opus", "flash") and draw.random() < 0.4:
+        if arm in ("answers", "opus", "sonnet", "flash") and draw.random() < 0.4:
             more["searches"] = draw.randint(1, 4)
         if arm == "answers":
             more |= {"files": draw.choice([0, 0, 2]), "containers": draw.choice([0, 0, 1])}

@@ -90,6 +90,7 @@ PRICES = {
         in_us=1.1,
         tiers={"batch": 0.5},
     ),
+    "sonnet": Listed(ANTHROPIC, "2026-11", 3.0, 15.0, 0.3, 3.75, 6.0, search=0.01),
     "flash": Listed(
         GOOGLE, "2026-10", 0.3, 2.5, 0.03, heard=1.0, search=0.035, per_prompt=True, tiers={"flex": 0.5}
     ),

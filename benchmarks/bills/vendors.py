@@ -345,9 +345,15 @@ def bedrock_body(turn: Turn) -> bytes:
 
 WHOLE = {
     "opus": anthropic_body,
+    "sonnet": anthropic_body,
     "answers": responses_body,
     "flash": gemini_body,
     "command": cohere_body,
     "converse": bedrock_body,
 }
-STREAMED = {"opus": anthropic_stream, "answers": responses_stream, "flash": gemini_stream}
+STREAMED = {
+    "opus": anthropic_stream,
+    "sonnet": anthropic_stream,
+    "answers": responses_stream,
+    "flash": gemini_stream,
+}

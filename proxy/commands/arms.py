@@ -99,11 +99,15 @@ def _cells(row: dict[str, Any], *, wide: bool, by_task: bool) -> list[str]:
     name = escape(row["arm"]) + (
         f" [red]{state['state']} {state['seconds_left']:.0f} s[/red]" if state else ""
     )
+    if row.get("removed"):
+        name += " [dim]removed[/dim]"
     cells = {
         "requests": str(row["requests"]),
         "errors": str(row["errors"]),
-        "quality 95 %": f"{quality['mean']:.2f} ({quality['low']:.2f}-{quality['high']:.2f})",
-        "n eff": f"{quality['effective_samples']:.0f}",
+        "quality 95 %": "-"
+        if quality["mean"] is None
+        else f"{quality['mean']:.2f} ({quality['low']:.2f}-{quality['high']:.2f})",
+        "n eff": _or_dash(quality["effective_samples"], "{:.0f}"),
         "feedback": str(row["feedback"]),
         "$/request": _or_dash(row["cost"]["mean_usd"], "{:.6f}"),
         "$ in/out per M": f"{price['input_usd_per_mtok']:g}/{price['output_usd_per_mtok']:g}"

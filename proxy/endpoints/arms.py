@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 from proxy.endpoints.endpoint_request import EndpointRequest
 from proxy.ingress.errors import invalid
 from proxy.ingress.reply import Reply, json_reply
-from proxy.learning.statistics import Shares
+from proxy.learning.statistics import Cell, Shares
 from proxy.learning.windows import moment
 from state.interface import StoreError
 
@@ -49,6 +49,13 @@ async def listing(asked: EndpointRequest) -> Reply:
         else:
             rows.append(_row(gateway, arm, None, shares, now))
         await asyncio.sleep(0)  # many arms are many milliseconds; traffic goes first
+    rows += [
+        _gone(gateway, name, task, shares)
+        for name in statistics.arms()
+        if name not in gateway.arms.by_name
+        for task in (tasks if by == "task" else (None,))
+        if task is None or statistics.seen(name, task)
+    ]
     return json_reply(
         {
             "object": "list",
@@ -61,6 +68,42 @@ async def listing(asked: EndpointRequest) -> Reply:
             "at": moment(gateway.clock.now()),
         }
     )
+
+
+def _gone(gateway: Gateway, name: str, task: str | None, shares: Shares) -> dict[str, object]:
+    """Returns what an arm did that is in service no more: it stays in the totals."""
+    cell = gateway.learner.statistics.total(name, task)
+    nothing: dict[str, object] = dict.fromkeys(("mean", "low", "high", "effective_samples"))
+    return {
+        "arm": name,
+        **({} if task is None else {"task": task}),
+        "removed": True,
+        "model": None,
+        "provider": None,
+        "share": shares.of(name, task),
+        "requests": cell.requests,
+        "errors": cell.errors,
+        "failed_attempts": gateway.learner.statistics.failed_attempts.get(name, 0),
+        "cooldown": None,
+        "quality": nothing,
+        "feedback": cell.feedback,
+        "changes_detected": 0,
+        "cost": _cost(cell),
+        "price": {
+            "input_usd_per_mtok": None,
+            "output_usd_per_mtok": None,
+            "known": False,
+            "source": "unknown",
+            "until": None,
+        },
+        "ttft_s": {"p50": None, "p95": None},
+        "tokens_per_second": cell.decode_tokens / cell.decode_s if cell.decode_s > 0.0 else None,
+        "mean_propensity": cell.propensity / cell.requests if cell.requests else None,
+    }
+
+
+def _cost(cell: Cell) -> dict[str, float | None]:
+    return {"mean_usd": cell.cost_usd / cell.costed if cell.costed else None, "total_usd": cell.cost_usd}
 
 
 def _row(gateway: Gateway, arm: Arm, task: str | None, shares: Shares, now: float) -> dict[str, object]:
@@ -87,10 +130,7 @@ def _row(gateway: Gateway, arm: Arm, task: str | None, shares: Shares, now: floa
         },
         "feedback": cell.feedback,
         "changes_detected": bandit.reopened(arm.index),
-        "cost": {
-            "mean_usd": cell.cost_usd / cell.costed if cell.costed else None,
-            "total_usd": cell.cost_usd,
-        },
+        "cost": _cost(cell),
         "price": {
             "input_usd_per_mtok": arm.price.input * 1e6 if arm.priced else None,
             "output_usd_per_mtok": arm.price.output * 1e6 if arm.priced else None,

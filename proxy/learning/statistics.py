@@ -158,6 +158,10 @@ class Statistics:
             total.add(cell)
         return total
 
+    def arms(self) -> list[str]:
+        """Returns the names of all arms that ever served a request, in service or not."""
+        return list(self._cells)
+
     def seen(self, arm: str, task: str) -> bool:
         """Says whether the arm ever served the task."""
         return task in self._cells.get(arm, {})

@@ -115,6 +115,29 @@ def same_arm(arms: Sequence[Arm], name: str, excluded: Excluded) -> list[Arm]:
     return _kept(arms, [None if arm.name == name else "tool_loop" for arm in arms], excluded)
 
 
+def cheapest(arms: Sequence[Arm], excluded: Excluded) -> list[Arm]:
+    """Keeps the arms of the lowest price, weighing three tokens of the prompt for one of the answer; one that nobody
+    knows is none. All are kept where no price is known.
+    """
+    prices = [3 * arm.quoted.input + arm.quoted.output if arm.priced else None for arm in arms]
+    least = min((price for price in prices if price is not None), default=None)
+    return _kept(arms, [None if price == least else "not_cheapest" for price in prices], excluded)
+
+
+def by_price(wishes: Mapping[str, object]) -> bool:
+    """Says whether OpenRouter's `provider.sort` asks for the cheapest. Raises Refusal for what it can't ask for here."""
+    sort = wishes.get("sort")
+    if sort is None:
+        return False
+    word = sort.get("by") if isinstance(sort, dict) else sort
+    if word != "price":
+        raise invalid(
+            '`provider.sort` can only be "price"; for the fastest end the model\'s name in :nitro.',
+            "provider.sort",
+        )
+    return True
+
+
 def payable(arms: Sequence[Arm], model: str, excluded: Excluded) -> list[Arm]:
     """Keeps the arms that a limit in dollars can hold for. Raises Refusal where there is none behind `model`."""
     reasons = [None if arm.priced else "unpriced" for arm in arms]

@@ -16,7 +16,9 @@ from proxy.routing.cooldowns import Cooldowns
 from proxy.routing.eligibility import (
     Excluded,
     able,
+    by_price,
     chatting,
+    cheapest,
     expressing,
     large_enough,
     long_enough,
@@ -53,7 +55,7 @@ class OtherApi(Protocol):
 @dataclass(slots=True, init=False)
 class Plan:
     """What may be drawn for a request, and for what. `excluded` holds why other arms behind the name are no candidates,
-    `rest` those that take over when the only candidate, which a loop of tools began at, can't go on.
+    `rest` those that take over when the only candidate, which a loop of tools began at, or the cheapest, can't go on.
     """
 
     route: str
@@ -131,10 +133,15 @@ class Router:
         if objective.max_usd_per_request is not None and every.unpriced:
             arms = payable(arms, model, excluded)
         rest: Sequence[Arm] = ()
+        if request.provider and by_price(request.provider):
+            every_price = arms
+            arms = cheapest(arms, excluded)
+            rest = [arm for arm in every_price if arm not in arms]
         if request.in_tool_loop and request.session is not None:
             last = self._sessions.last(principal.sessions, request.session)
             if last is not None and any(arm.name == last.arm for arm in arms):
-                arms, rest = same_arm(arms, last.arm, excluded), [arm for arm in arms if arm.name != last.arm]
+                rest = [*(arm for arm in arms if arm.name != last.arm), *rest]
+                arms = same_arm(arms, last.arm, excluded)
         candidates = every if not excluded else CandidateSet(arms)
         return Plan(
             behind.route,
@@ -146,7 +153,7 @@ class Router:
         )
 
     def elsewhere(self, plan: Plan, request: ClientRequest, principal: Principal, now: float) -> Plan | None:
-        """Returns the plan without the arm that a loop of tools began at; None where there is no other."""
+        """Returns the plan without the arm that a loop of tools began at, or the cheapest; None where there is no other."""
         if not plan.rest:
             return None
         rest = CandidateSet(plan.rest)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from proxy.config import ConfigError
-from tests.proxy.provider import Provider, polite
+from tests.proxy.provider import Exchange, Provider, polite
 from tests.proxy.running import Launch, Running
 
 UNKNOWN = {"input_usd_per_mtok": None, "output_usd_per_mtok": None}
@@ -190,3 +190,36 @@ async def test_a_deployment_is_priced_by_the_model_that_it_is(launch: Launch, pr
     by_name = gateway.gateway.arms.by_name
     assert by_name["a"].price.input == pytest.approx(2.5e-6)
     assert by_name["b"].price.input == pytest.approx(1.25e-6)
+
+
+async def test_sorted_by_price_the_cheapest_is_asked_and_others_where_it_fails(
+    launch: Launch, provider: Provider
+) -> None:
+    async def failing(exchange: Exchange) -> None:
+        await exchange.answer({"error": {"message": "no"}}, 503)
+
+    provider.scripts |= {"a": polite, "b": polite}
+    cheap = provider.arm("a", quality=0.1, input_usd_per_mtok=0.1, output_usd_per_mtok=0.1)
+    gateway = await launch(cheap, provider.arm("b", quality=0.9))
+    assert set(await candidates(gateway, provider={"sort": "price"})) == {"p/a"}
+    provider.scripts["a"] = failing
+    status, _, headers = await gateway.chat(provider={"sort": "price"})
+    assert (status, headers["X-Meritorder-Arm"]) == (200, "p/b")
+    status, error, _ = await gateway.chat(provider={"sort": "throughput"})
+    assert (status, error["error"]["param"]) == (400, "provider.sort")
+
+
+async def test_what_a_removed_arm_spent_stays_in_the_totals(launch: Launch, provider: Provider) -> None:
+    provider.scripts |= {"a": polite, "b": polite}
+    gateway = await launch(provider.arm("a"))
+    added = {k: v for k, v in provider.arm("b", input_usd_per_mtok=100.0).items() if k != "api_key"}
+    assert (await gateway.post("/v1/arms", added))[0] == 201
+    for arm in ("p/a", "p/b"):
+        await gateway.chat(model=arm)
+    async with gateway.session.delete(f"{gateway.url}/v1/arms/p%2Fb") as answer:
+        assert answer.status == 200
+    _, listing = await gateway.get("/v1/arms")
+    rows = {row["arm"]: row for row in listing["data"]}
+    assert rows["p/b"]["removed"] is True
+    assert rows["p/b"]["cost"]["total_usd"] == pytest.approx(10 * 100e-6 + 5 * 2e-6)
+    assert sum(row["requests"] for row in rows.values()) == listing["requests"] == 2

@@ -22,6 +22,8 @@ UNSENT: Final = frozenset({"batch", "provisioned"})
 
 def tier_of(value: object) -> str | None:
     """Returns the word for what an answer calls its tier: "default" for the usual one, None for none."""
+    if value == USUAL_TIER:
+        return USUAL_TIER
     if not isinstance(value, str) or not value:
         return None
     word = value.lower().removeprefix("service_tier_").removeprefix("traffic_type_")

@@ -20,6 +20,8 @@ _USUAL = frozenset(
 )
 """Members of OpenAI's own object. What others add is looked for where there are more."""
 
+_USUAL_OF_PROMPTS = frozenset(("cached_tokens", "audio_tokens"))
+
 
 def details(raw: Json, *names: str) -> dict[str, Any]:
     """Returns the first of the named objects that is there, else an empty one."""
@@ -35,24 +37,19 @@ def decode_usage(raw: Json, tier: object = None) -> Usage:
     prompt = details(raw, "prompt_tokens_details", "input_tokens_details")
     completion = details(raw, "completion_tokens_details", "output_tokens_details")
     usage = Usage(
-        input=_counted(raw, "prompt_tokens", "input_tokens"),
-        output=_counted(raw, "completion_tokens", "output_tokens"),
+        input=_either(raw, "prompt_tokens", "input_tokens"),
+        output=_either(raw, "completion_tokens", "output_tokens"),
     )
     if prompt:
-        usage.cached = _counted(prompt, "cached_tokens", "cache_read_input_tokens")
-        usage.cache_write = _counted(
-            prompt, "cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens"
-        )
+        usage.cached = count(prompt.get("cached_tokens"))
         usage.input_audio = count(prompt.get("audio_tokens"))
-        usage.input_image = count(prompt.get("image_tokens"))
-        read = prompt.get("cached_tokens_details")
-        if isinstance(read, dict):
-            usage.cached_audio = count(read.get("audio_tokens"))
-            usage.cached_image = count(read.get("image_tokens"))
+        if not prompt.keys() <= _USUAL_OF_PROMPTS:
+            _more_of_prompt(prompt, usage)
     if completion:
         usage.reasoning = count(completion.get("reasoning_tokens"))
         usage.output_audio = count(completion.get("audio_tokens"))
-        usage.output_image = count(completion.get("image_tokens"))
+        if "image_tokens" in completion:
+            usage.output_image = count(completion["image_tokens"])
     if not raw.keys() <= _USUAL:
         _extraordinary(raw, usage)
     if tier is not None:
@@ -60,6 +57,24 @@ def decode_usage(raw: Json, tier: object = None) -> Usage:
     if usage.reasoning:
         _with_reasoning(raw, usage, usage.reasoning)
     return usage
+
+
+def _more_of_prompt(prompt: Json, usage: Usage) -> None:
+    if usage.cached is None:
+        usage.cached = count(prompt.get("cache_read_input_tokens"))
+    usage.cache_write = _counted(
+        prompt, "cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens"
+    )
+    usage.input_image = count(prompt.get("image_tokens"))
+    read = prompt.get("cached_tokens_details")
+    if isinstance(read, dict):
+        usage.cached_audio = count(read.get("audio_tokens"))
+        usage.cached_image = count(read.get("image_tokens"))
+
+
+def _either(raw: Json, name: str, other: str) -> int | None:
+    number = count(raw.get(name))
+    return count(raw.get(other)) if number is None else number
 
 
 def usage_elsewhere(event: Json) -> Json | None:

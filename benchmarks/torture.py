@@ -254,7 +254,7 @@ def problems(database: Path) -> list[str]:
     if done.returncode:
         return done.stderr.splitlines()
     with closing(sqlite3.connect(database)) as connection:
-        tables = ("decisions", "feedback", "arms", "labels")
+        tables = ("decisions", "feedback", "arms", "labels", "prices")
         union = " UNION ALL ".join(f"SELECT seq FROM {table}" for table in tables)
         rows, first, last = connection.execute(
             f"SELECT count(*), min(seq), max(seq) FROM ({union})"

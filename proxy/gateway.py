@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 
 from proxy.arms.arm import ArmTable
 from proxy.arms.credentials import mask_of
-from proxy.arms.registry import Roster
+from proxy.arms.registry import Registry
 from proxy.config import ArmConfig, Config, ConfigError
 from proxy.dispatch.services import Services
 from proxy.governance.principal import Principal
@@ -55,8 +55,8 @@ class Gateway(Services):
         except ValueError as error:
             raise ConfigError(f"server.allowed_addresses: {error}") from None
         self.mask = mask_of(config, environment)
-        self.roster = Roster(self.arms, store, environment, addresses, self.mask)
-        self.learner = self.roster.learner = Learner(self.roster.prior_of)
+        self.registry = Registry(self.arms, store, environment, addresses, self.mask)
+        self.learner = self.registry.learner = Learner(self.registry.prior_of)
         self.journal = Journal(
             store,
             self.learner,
@@ -64,7 +64,7 @@ class Gateway(Services):
             most=config.server.max_journal_backlog,
         )
         self.watch = Watch(store)
-        self.peers = Peers(store, self.journal.committed, self._follow, self._under_way)
+        self.peers = Peers(store, self.journal.committed, self.journal.flush, self._under_way)
         limits = config.timeouts
         for warning in limits.doubts():
             log.warning("timeouts: %s", warning)
@@ -104,12 +104,12 @@ class Gateway(Services):
 
     async def _start(self) -> None:
         self.admission = await _admission(self.config, self.store)
-        await self.roster.load(self.config)
+        await self.registry.load(self.config)
         self.journal.start(self.tasks)
         self.tasks.start(self._tick(), name="keep-alive")
         self.watch.start(self.tasks)
         await self.peers.start(self.tasks)
-        self.tasks.start(self.roster.follow(shared=self.store.shared), name="prices")
+        self.tasks.start(self.registry.keep_today(), name="prices")
 
     async def close(self) -> None:
         """Ends what is under way, then commits what is left."""
@@ -118,10 +118,6 @@ class Gateway(Services):
         await self.peers.close()
         await self.tasks.close()
         await self.store.close()
-
-    async def _follow(self) -> None:
-        await self.journal.flush()
-        await self.roster.refresh()
 
     def _under_way(self, ids: Collection[str]) -> list[UnderWay]:
         """Returns those of some ids, ours or the upstream's, whose answers haven't ended, and whose they are."""

@@ -12,6 +12,7 @@ from state.records import (
     EVERYBODY,
     NOBODY,
     ArmChange,
+    ArmPrice,
     Decision,
     Event,
     Feedback,
@@ -77,6 +78,19 @@ class Store(Protocol):
         """Returns the arms that were added and not taken out since, in the order of their coming."""
         ...
 
+    async def change_price(self, change: ArmPrice) -> bool:
+        """Commits a price that was set or taken back and sets its `seq`, in the same order as everything else.
+
+        False, and nothing is written, if there is none to be taken back.
+        """
+        ...
+
+    async def prices(self) -> list[ArmPrice]:
+        """Returns the prices that were set and not taken back since, in the order of their coming. An arm that goes takes
+        its price along.
+        """
+        ...
+
     async def tail(self, after: int, limit: int = 1000) -> list[Event]:
         """Returns committed rows with seq > `after` in order, feedback complete as after `append`."""
         ...
@@ -114,7 +128,7 @@ class Store(Protocol):
         ...
 
     async def set_value(self, name: str, value: object, by: Owner = NOBODY, *, lasting: bool = True) -> None:
-        """Small durable settings changed at run time (prices), JSON-able, by name. Not `lasting`: a power cut may take it."""
+        """Keeps a small value, JSON-able, by name. Not `lasting`: a power cut may take it."""
         ...
 
     async def values(self, prefix: str) -> dict[str, object]: ...

@@ -1,6 +1,7 @@
 """Rows of the journal. Arrays are numpy; what they mean is not this room's business.
 
-The journal is one totally ordered sequence of decisions, feedback, labels and arms that came or went at run time.
+The journal is one totally ordered sequence of decisions, feedback, labels, and arms that came, went or got another
+price at run time.
 Whoever learns is a fold over it: a worker applies rows in the order of `seq`, its own and other workers' alike,
 after they are committed.
 """
@@ -227,6 +228,24 @@ class ArmChange:
 
 
 @dataclass(slots=True)
+class ArmPrice:
+    """A price that was set for an arm at run time or, with `price` None, taken back.
+
+    price       what is stated of it, as it was asked for
+    configured  what configuration stated of it then; None where an earlier version kept nothing of that
+    at          epoch seconds
+    by          whose doing it is
+    """
+
+    name: str
+    at: float
+    price: dict[str, object] | None
+    configured: dict[str, object] | None = None
+    seq: int = 0
+    by: Owner = NOBODY
+
+
+@dataclass(slots=True)
 class Label:
     """A query that was judged before traffic, for several arms at once.
 
@@ -249,4 +268,4 @@ class Label:
     by: Owner = NOBODY
 
 
-Event = Decision | Feedback | ArmChange | Label
+Event = Decision | Feedback | ArmChange | ArmPrice | Label

@@ -1,7 +1,7 @@
-"""Who is on duty: the arms of the configuration, those that come and go at run time, and what they cost today.
+"""Which arms are in service: those of the configuration, those that come and go at run time, and what they cost today.
 
-Arms that come or go are rows of the journal. The learner meets each at its place among the decisions, so that
-all workers, and a restart, believe the same; it tells the roster, which takes the arm into service.
+Arms that come or go, and prices that are set, are rows of the journal. The learner reaches each at its place among the
+decisions, so that all workers, and a restart, believe the same; then it calls the registry, which acts on it.
 """
 
 from __future__ import annotations
@@ -18,28 +18,17 @@ from pydantic import ValidationError
 
 from bandit import ArmPrior
 from proxy.arms.added_arms import KeyRules, doubted, weak_prior
+from proxy.arms.api_prices import API, ApiPrices, layer_of
 from proxy.arms.arm import Arm, ArmTable, build, configured
-from proxy.arms.prices import Layer, lacking, stated
+from proxy.arms.prices import lacking
 from proxy.config import ArmConfig, Config, ConfigError, PriceChange, PriceConfig, describe, secret
 from proxy.learning.learner import Learner
 from proxy.masking import Mask
 from proxy.upstream import Addresses
-from state.interface import Store, StoreError
-from state.records import NOBODY, ArmChange, Owner
+from state.interface import Store
+from state.records import NOBODY, ArmChange, ArmPrice, Owner
 
 log = logging.getLogger("meritorder.registry")
-
-_PRICE = "price/"
-"""Prefix of the durable values that are prices set through the API."""
-
-_SET_AT, _FILE = "set_at", "file"
-"""In such a value, beside the price: when it was set, and what configuration stated then."""
-
-_API = "PUT /v1/prices"
-
-_POLL_S = 0.5
-"""How often prices that other workers were told are looked for."""
-
 
 _CATALOGUE_S = 60.0
 """How often the catalogue is asked for today's prices: some depend on the time of day, by the minute."""
@@ -53,7 +42,7 @@ class ArmExistsError(Exception):
     """An arm of this name is there already."""
 
 
-class Roster:
+class Registry:
     """Keeps `table` as configuration and journal say. `learner` is set before `load`."""
 
     learner: Learner
@@ -74,12 +63,12 @@ class Roster:
         self._keys = KeyRules((), (), environment)
         self._configured: dict[str, ArmConfig] = {}
         self._added: dict[str, ArmConfig] = {}
-        self._prices: dict[str, object] = {}
+        self._prices = ApiPrices()
         self._of_providers: Mapping[str, PriceConfig] = {}
         self._refuses_unpriced = False
 
     async def load(self, config: Config) -> None:
-        """Learns the journal and takes all arms into service. Raises ConfigError, StoreError."""
+        """Learns the journal and puts all arms into service. Raises ConfigError, StoreError."""
         self._of_providers = config.prices
         self._refuses_unpriced = config.price_missing == "refuse"
         try:
@@ -90,15 +79,18 @@ class Roster:
             if (known := _parsed(change)) is not None:
                 self._added[change.name] = known
         await self.learner.load(self._store, self.configured)
+        # What another worker adds or sets at this moment comes when its row is learnt.
+        for price in await self._store.prices():
+            if price.seq <= self.learner.seq:
+                self._prices.apply(price)
         for arm in self._configured.values():
             self._install(arm)
         for change in await self._store.arms():
-            # One that another worker adds at this moment comes when its row is learnt.
             if change.seq <= self.learner.seq:
                 self._changed(change)
         self.learner.arm_changed = self._changed
-        await self.refresh()
-        self._say_prices()
+        self.learner.price_changed = self._price_changed
+        self._log_prices()
 
     def _checked(self, config: Config) -> dict[str, ArmConfig]:
         """Returns the configured arms by name. Raises ConfigError where one of them could never answer."""
@@ -198,9 +190,6 @@ class Roster:
         if not await self._store.change_arm(change):
             raise KeyError(name)
         await self.learner.catch_up(self._store, until=change.seq)
-        if self._prices.get(_PRICE + name) is not None:
-            # An arm that comes later under this name has its own price.
-            await self._keep_price(name, None, by)
 
     async def knows(self, name: str) -> bool:
         """Returns whether there is this arm; another gateway may have added it a moment ago. Raises StoreError."""
@@ -214,37 +203,34 @@ class Roster:
         """
         if not await self.knows(name):
             raise KeyError(name)
-        arm = self._table.by_name[name]
-        changed = arm.tariff.under(_layer(price)).at(time.time())
-        if not changed.known:
-            raise PriceMissingError(lacking([_layer(price)]) or "input_usd_per_mtok")
-        value = price.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-        await self._keep_price(name, {**value, _SET_AT: time.time(), _FILE: self._file_price(name)}, by)
-        self._reprice(name)
+        now, layer = time.time(), layer_of(price)
+        if not self._table.by_name[name].tariff.under(layer).at(now).known:
+            raise PriceMissingError(lacking([layer]) or "input_usd_per_mtok")
+        change = ArmPrice(
+            name=name,
+            at=now,
+            price=price.model_dump(mode="json", exclude_none=True, exclude_defaults=True),
+            configured=self._configured_price(name),
+            by=by,
+        )
+        await self._store.change_price(change)
+        await self.learner.catch_up(self._store, until=change.seq)
 
     async def undo_price(self, name: str, by: Owner = NOBODY) -> bool:
-        """Takes back what `set_price` set, durably; False where nothing was. Raises KeyError, StoreError."""
+        """Undoes `set_price`, durably; False where nothing was. Raises KeyError, StoreError."""
         if not await self.knows(name):
             raise KeyError(name)
-        await self.refresh()
-        if self._prices.get(_PRICE + name) is None:
+        change = ArmPrice(name=name, at=time.time(), price=None, by=by)
+        if not await self._store.change_price(change):
             return False
-        await self._keep_price(name, None, by)
-        self._reprice(name)
+        await self.learner.catch_up(self._store, until=change.seq)
         return True
 
-    async def follow(self, *, shared: bool) -> None:
-        """Keeps prices today's, until cancelled; where the store is `shared`, also what other workers and gateways were
-        told.
-        """
+    async def keep_today(self) -> None:
+        """Keeps prices today's, until cancelled."""
         asked_at = time.time()
         while True:
-            await asyncio.sleep(_POLL_S if shared else _CATALOGUE_S / 4)
-            try:
-                if shared:
-                    await self.refresh()
-            except StoreError as error:
-                log.warning("other workers' prices can't be read: %s", error)
+            await asyncio.sleep(_CATALOGUE_S / 4)
             now = time.time()
             if now // _CATALOGUE_S != asked_at // _CATALOGUE_S:
                 asked_at = now
@@ -255,22 +241,13 @@ class Roster:
         for arm in self._table:
             self._reprice(arm.name)
 
-    async def refresh(self) -> None:
-        """Takes over the prices that the store holds. Raises StoreError."""
-        prices = await self._store.values(_PRICE)
-        changed = [name for name, value in prices.items() if value != self._prices.get(name)]
-        self._prices = prices
-        for name in changed:
-            self._reprice(name.removeprefix(_PRICE))
-
-    async def _keep_price(self, name: str, value: object, by: Owner) -> None:
-        await self._store.set_value(_PRICE + name, value, by)
-        self._prices[_PRICE + name] = value
-
     def _changed(self, change: ArmChange) -> None:
-        """Takes an arm that came into service, and one that went out of it."""
+        """Puts an arm into service, or out of it, as a row of the journal says."""
         name = change.name
+        if change.config is None:
+            self._prices.forget(name)
         if name in self._configured:
+            self._reprice(name)
             return
         if change.config is None:
             self._added.pop(name, None)
@@ -285,6 +262,11 @@ class Roster:
         except ConfigError as error:
             # Whoever can't serve it says so and goes on: no row of the journal may keep a gateway from starting.
             log.warning("an arm that was added can't be served here: %s", error)
+
+    def _price_changed(self, change: ArmPrice) -> None:
+        """Acts on a price that was set or taken back."""
+        self._prices.apply(change)
+        self._reprice(change.name)
 
     def _install(self, config: ArmConfig, *, added: bool = False) -> None:
         arm = self._built(config, added=added)
@@ -302,31 +284,16 @@ class Roster:
         if arm is None:
             return
         tariff, now = arm.tariff, time.time()
-        change = self._change_of(name)
-        if change is not None:
-            tariff = tariff.under(_layer(change))
-        if (
-            arm.price_source == _API
-            and change is not None
-            and change.until is not None
-            and change.until <= now
-        ):
-            log.warning("the price of %s that the API set has ended; it is the configuration's again", name)
-        vouched = change is not None and (change.until is None or change.until > now)
-        self._table.reprice(name, tariff.at(now), vouched=vouched)
+        price = self._prices.of(name)
+        if price is not None:
+            tariff = tariff.under(price.layer)
+            if arm.price_source == API and not price.holds(now):
+                log.warning(
+                    "the price of %s that the API set has ended; it is the configuration's again", name
+                )
+        self._table.reprice(name, tariff.at(now), vouched=price is not None and price.holds(now))
 
-    def _change_of(self, name: str) -> PriceChange | None:
-        """Returns what the API set as an arm's price."""
-        value = self._prices.get(_PRICE + name)
-        if not isinstance(value, dict):
-            return None
-        try:
-            return PriceChange.model_validate({k: v for k, v in value.items() if k not in (_SET_AT, _FILE)})
-        except ValidationError as error:
-            log.warning("the price of %s that the database holds can't be used: %s", name, describe(error))
-            return None
-
-    def _file_price(self, name: str) -> dict[str, object]:
+    def _configured_price(self, name: str) -> dict[str, object]:
         """Returns what configuration states of an arm's price."""
         config = self._configured.get(name)
         if config is None:
@@ -334,34 +301,29 @@ class Roster:
         fields = {*PriceConfig.model_fields, "price_until", "service_tier"}
         return config.model_dump(mode="json", include=fields, exclude_defaults=True)
 
-    def _say_prices(self) -> None:
-        """Tells the operator which prices aren't known, and which the API set over an edited file."""
+    def _log_prices(self) -> None:
+        """Logs which prices aren't known, and which the API set over a file that was edited since."""
         for arm in self._table:
             if not arm.priced:
                 log.warning(
                     "%s; until then it is drawn only where a request names it, or by a route with unpriced = true",
                     _unpriced(arm),
                 )
-            value = self._prices.get(_PRICE + arm.name)
-            if arm.price_source != _API or not isinstance(value, dict) or arm.name not in self._configured:
+            price = self._prices.of(arm.name)
+            if price is None or arm.price_source != API or arm.name not in self._configured:
                 continue
-            stands = self._file_price(arm.name)
-            if value.get(_FILE, stands and None) != stands:
+            if price.contradicts(self._configured_price(arm.name)):
                 log.warning(
                     "the price of %s is the one that PUT /v1/prices set%s, not that of the configuration, which has been "
                     "edited since: DELETE /v1/prices/%s brings the configuration's back",
                     arm.name,
-                    _day(value.get(_SET_AT)),
+                    _day(price.set_at),
                     quote(arm.name, safe=""),
                 )
 
 
-def _layer(change: PriceChange) -> Layer:
-    return Layer(_API, stated(change), change.until)
-
-
-def _day(at: object) -> str:
-    return f" on {time.strftime('%Y-%m-%d', time.gmtime(at))}" if isinstance(at, float) else ""
+def _day(at: float) -> str:
+    return f" on {time.strftime('%Y-%m-%d', time.gmtime(at))}" if at else ""
 
 
 def _unpriced(arm: Arm) -> str:

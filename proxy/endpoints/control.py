@@ -29,7 +29,7 @@ async def add_arm(asked: EndpointRequest) -> Reply:
     except ValidationError as error:
         raise _wrong(error) from None
     try:
-        arm = await gateway.roster.add(config, asked.principal.owner)
+        arm = await gateway.registry.add(config, asked.principal.owner)
     except ArmExistsError:
         raise Refusal(
             409, f"There is an arm {config.name!r} already.", param="name", code="arm_exists"
@@ -43,7 +43,7 @@ async def add_arm(asked: EndpointRequest) -> Reply:
 async def remove_arm(asked: EndpointRequest) -> Reply:
     """Takes an arm that was added through the API out of service; calls under way end as they would."""
     gateway, name = asked.gateway, unquote(asked.rest)
-    if name in gateway.roster.configured:
+    if name in gateway.registry.configured:
         raise Refusal(
             409,
             f"The arm {name!r} comes from the configuration or from a provider's key: take it out there.",
@@ -51,7 +51,7 @@ async def remove_arm(asked: EndpointRequest) -> Reply:
             code="arm_configured",
         )
     try:
-        await gateway.roster.remove(name, asked.principal.owner)
+        await gateway.registry.remove(name, asked.principal.owner)
     except KeyError:
         raise not_found(f"There is no arm {name!r}.", code="arm_not_found", param="arm") from None
     await gateway.peers.follow()
@@ -61,7 +61,7 @@ async def remove_arm(asked: EndpointRequest) -> Reply:
 async def set_price(asked: EndpointRequest) -> Reply:
     """Sets the price of an arm over configuration and catalogue, field by field; the next decision uses it."""
     gateway, name = asked.gateway, unquote(asked.rest)
-    if not await gateway.roster.knows(name):
+    if not await gateway.registry.knows(name):
         raise _unknown(name)
     _, document = await read_json(asked.http)
     try:
@@ -75,7 +75,7 @@ async def set_price(asked: EndpointRequest) -> Reply:
             "`input_usd_per_mtok` is missing, or any other field of a price.", "input_usd_per_mtok"
         )
     try:
-        await gateway.roster.set_price(name, price, asked.principal.owner)
+        await gateway.registry.set_price(name, price, asked.principal.owner)
     except PriceMissingError as error:
         raise unprocessable(
             f"`{error}` is missing: no price of {name!r} is known beside.", str(error)
@@ -88,7 +88,7 @@ async def undo_price(asked: EndpointRequest) -> Reply:
     """Takes back the price that the API set: that of configuration and catalogue holds again."""
     gateway, name = asked.gateway, unquote(asked.rest)
     try:
-        undone = await gateway.roster.undo_price(name, asked.principal.owner)
+        undone = await gateway.registry.undo_price(name, asked.principal.owner)
     except KeyError:
         raise _unknown(name) from None
     if not undone:

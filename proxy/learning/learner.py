@@ -17,7 +17,7 @@ from proxy.learning.statistics import NO_VERDICT, OURS, Statistics, duration
 from proxy.learning.timeline import Timeline
 from state.background import in_background
 from state.interface import Store
-from state.records import ArmChange, Decision, Event, Feedback, Label
+from state.records import ArmChange, ArmPrice, Decision, Event, Feedback, Label
 
 log = logging.getLogger("meritorder.learner")
 
@@ -33,7 +33,9 @@ Arrays = dict[str, npt.NDArray[np.float64]]
 
 
 class Learner:
-    """Bandit and statistics as of journal row `seq`. `arm_changed` hears of arms that come and go."""
+    """Bandit and statistics as of journal row `seq`. `arm_changed` is called for arms that come and go, `price_changed`
+    for prices that are set and taken back.
+    """
 
     def __init__(self, prior_of: Callable[[str], ArmPrior | None]) -> None:
         self._prior_of = prior_of
@@ -43,6 +45,7 @@ class Learner:
         self.seq = 0
         self._pace = Pace()
         self.arm_changed: Callable[[ArmChange], None] | None = None
+        self.price_changed: Callable[[ArmPrice], None] | None = None
         self._learning = asyncio.Lock()  # held while rows are applied, and while what was learnt is copied
 
     def add_arms(self, names: Sequence[str]) -> None:
@@ -84,8 +87,10 @@ class Learner:
                 self._judged(event)
             elif isinstance(event, Label):
                 self._labelled(event)
-            else:
+            elif isinstance(event, ArmChange):
                 self._changed(event)
+            elif self.price_changed is not None:
+                self.price_changed(event)
         except Exception:  # one row that can't be learnt from must not end all learning
             log.exception("row %d of the journal can't be learnt from; it is passed over", event.seq)
         self.seq = event.seq

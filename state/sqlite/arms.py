@@ -6,13 +6,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Any
-
-import orjson
 
 from state.records import ArmChange
 from state.sqlite.owners import Numbers
-from state.sqlite.rows import dumps, text
+from state.sqlite.rows import dumps_or_null, parsed_or_none, text
 
 _COLUMNS = "seq, name, at, config, prior"
 
@@ -35,8 +32,8 @@ def append(connection: sqlite3.Connection, numbers: Numbers, change: ArmChange) 
             seq,
             name,
             change.at,
-            _packed(change.config),
-            _packed(change.prior),
+            dumps_or_null(change.config),
+            dumps_or_null(change.prior),
             numbers.of(connection, *change.by),
         ),
     )
@@ -49,19 +46,8 @@ def changes_where(
 ) -> list[ArmChange]:
     """Returns the changes that `clause` (everything from WHERE on) selects."""
     return [
-        ArmChange(name=name, at=at, config=_unpacked(config), prior=_unpacked(prior), seq=seq)
+        ArmChange(name=name, at=at, config=parsed_or_none(config), prior=parsed_or_none(prior), seq=seq)
         for seq, name, at, config, prior in connection.execute(
             f"SELECT {_COLUMNS} FROM arms {clause}", parameters
         )
     ]
-
-
-def _packed(value: dict[str, object] | None) -> str | None:
-    return None if value is None else dumps(value)
-
-
-def _unpacked(value: str | None) -> dict[str, Any] | None:
-    if value is None:
-        return None
-    parsed: dict[str, Any] = orjson.loads(value)
-    return parsed

@@ -114,7 +114,7 @@ def _problems(connection: sqlite3.Connection, *, quick: bool) -> list[str]:
     rows = [
         f"(SELECT ifnull(max(seq), 0) FROM {name})"
         for (name,) in connection.execute(
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('decisions', 'feedback', 'arms', 'labels')"
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('decisions', 'feedback', 'arms', 'labels', 'prices')"
         )
     ]
     (beyond,) = connection.execute(f"SELECT max({', '.join(rows)}, 0) >= next FROM sequence").fetchone()

@@ -12,7 +12,7 @@ from dataclasses import replace
 from operator import attrgetter
 
 from state.records import EVERYBODY, Decision, Event, Feedback, FeedbackResult, Viewer
-from state.sqlite import arms, labels, owners
+from state.sqlite import arms, labels, owners, prices
 from state.sqlite.migrations import BLOCK_BITS
 from state.sqlite.owners import Names, Numbers
 from state.sqlite.rows import (
@@ -243,6 +243,7 @@ def tail(connection: sqlite3.Connection, texts: Texts, names: Names, after: int,
     found += decisions_where(connection, texts, names, "WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
     found += feedback_where(connection, "WHERE f.seq > ? ORDER BY f.seq LIMIT ?", (after, limit))
     found += arms.changes_where(connection, "WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
+    found += prices.changes_where(connection, "WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
     found += labels.labels_where(connection, "WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
     found.sort(key=attrgetter("seq"))
     return found[:limit]

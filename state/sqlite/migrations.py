@@ -147,6 +147,28 @@ MIGRATIONS: tuple[Migration, ...] = (
             ),
         ),
     ),
+    Migration(
+        "0006 prices in the journal",
+        (
+            # No price: it was taken back. `configured` is what the configuration stated when it was set.
+            (
+                "CREATE TABLE prices (seq INTEGER PRIMARY KEY, name TEXT NOT NULL, at REAL NOT NULL, price TEXT,"
+                " configured TEXT, principal INTEGER)"
+            ),
+            "CREATE INDEX prices_name ON prices (name, seq)",
+            # Prices used to be values, without a place among the rows: they get the next ones.
+            (
+                "INSERT INTO prices SELECT (SELECT next FROM sequence) - 1 + row_number() OVER (ORDER BY name),"
+                " substr(name, 7), CASE WHEN json_type(value, '$.set_at') IN ('real', 'integer')"
+                " THEN json_extract(value, '$.set_at') ELSE 0.0 END, json_remove(value, '$.set_at', '$.file'),"
+                " CASE WHEN json_type(value, '$.file') = 'object' THEN json_extract(value, '$.file') END, principal"
+                " FROM \"values\" WHERE substr(name, 1, 6) = 'price/' AND"
+                " CASE WHEN json_valid(value) THEN json_type(value) = 'object' END"
+            ),
+            "UPDATE sequence SET next = next + (SELECT count(*) FROM prices)",
+            "DELETE FROM \"values\" WHERE substr(name, 1, 6) = 'price/'",
+        ),
+    ),
 )
 
 

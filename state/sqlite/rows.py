@@ -34,6 +34,19 @@ def hash_of(id: str) -> int:
     return zlib.crc32(id.encode("utf-8", "replace"))
 
 
+def dumps_or_null(value: dict[str, object] | None) -> str | None:
+    """Returns JSON of an object, NULL of none."""
+    return None if value is None else dumps(value)
+
+
+def parsed_or_none(value: str | None) -> dict[str, Any] | None:
+    """Returns what `dumps_or_null` wrote."""
+    if value is None:
+        return None
+    parsed: dict[str, Any] = orjson.loads(value)
+    return parsed
+
+
 def dumps(value: object) -> str:
     """Returns JSON of anything: what JSON doesn't know becomes its text."""
     try:

@@ -21,6 +21,7 @@ from state.records import (
     EVERYBODY,
     NOBODY,
     ArmChange,
+    ArmPrice,
     Decision,
     Event,
     Feedback,
@@ -31,7 +32,7 @@ from state.records import (
     Viewer,
 )
 from state.snapshots import Snapshot
-from state.sqlite import arms, housekeeping, journal, keys, labels
+from state.sqlite import arms, housekeeping, journal, keys, labels, prices
 from state.sqlite.connection import Connection, read, write
 from state.sqlite.files import Files, damaged
 from state.sqlite.migrations import BLOCK_BITS, check_newest
@@ -137,6 +138,16 @@ class SqliteStore:
 
     async def arms(self) -> list[ArmChange]:
         return await self._read(partial(arms.changes_where, clause=arms.NEWEST_OF_EACH))
+
+    async def change_price(self, change: ArmPrice) -> bool:
+        seq = await self._write(partial(prices.append, numbers=self._numbers, change=change), durable=True)
+        if seq is None:
+            return False
+        change.seq = seq
+        return True
+
+    async def prices(self) -> list[ArmPrice]:
+        return await self._read(partial(prices.changes_where, clause=f"{prices.IN_FORCE} ORDER BY seq"))
 
     async def tail(self, after: int, limit: int = 1000) -> list[Event]:
         return await self._read(

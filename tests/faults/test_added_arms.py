@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+from state.records import ArmPrice
 from tests.proxy.provider import Provider, polite
 from tests.proxy.running import Launch
 
@@ -121,7 +122,7 @@ async def test_a_price_out_of_bounds_in_the_database_is_said_and_left_out(
     first = await launch(provider.arm("good"), server=server)
     assert (await first.post("/v1/arms", arm(provider)))[0] == 201
     huge = {"input_usd_per_mtok": 1e308, "output_usd_per_mtok": 1e308}
-    await first.gateway.store.set_value("price/p/good", huge)
+    await first.gateway.store.change_price(ArmPrice("p/good", 1.0, huge))
     await first.close()
     with sqlite3.connect(tmp_path / "a.db") as stranger:
         config = {**arm(provider), **huge}

@@ -131,10 +131,10 @@ async def test_a_price_ends_when_it_said(
     status, told = await put(gateway, "p/a", input_usd_per_mtok=5.0, until=day)
     assert status == 200
     assert told["until"] - time.time() > 3 * 86_400 - 1
-    roster, arm = gateway.gateway.roster, gateway.gateway.arms.by_name["p/a"]
+    registry, arm = gateway.gateway.registry, gateway.gateway.arms.by_name["p/a"]
     assert arm.price.input == pytest.approx(5e-6)
     monkeypatch.setattr(time, "time", lambda: told["until"] + 1.0)
-    roster.today()
+    registry.today()
     assert arm.price.input == pytest.approx(1e-6)
     assert arm.price_source == "configuration"
 

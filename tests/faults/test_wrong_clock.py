@@ -106,8 +106,8 @@ async def test_a_gateway_that_was_started_by_a_wrong_clock(
     assert found["quality"]["effective_samples"] == pytest.approx(45.0, rel=0.01)
     assert found["quality"]["mean"] < 0.3
     # A restart without a snapshot believes the same.
-    direct = Learner(again.gateway.roster.prior_of)
-    direct.add_arms(again.gateway.roster.configured)
+    direct = Learner(again.gateway.registry.prior_of)
+    direct.add_arms(again.gateway.registry.configured)
     await direct.catch_up(again.gateway.store)
     estimate = direct.bandit.quality_estimate(0, direct.time.now(time.time()))
     assert estimate.mean == pytest.approx(found["quality"]["mean"], rel=1e-6)

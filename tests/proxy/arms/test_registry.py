@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 from proxy.learning.learner import Learner
+from state.records import ArmPrice
 from state.sqlite.migrations import MIGRATIONS, migrate
 from state.sqlite.store import SqliteStore
 from tests.proxy.learning.test_durability import assert_same, learnt, traffic, unique
@@ -66,8 +67,8 @@ async def test_two_workers_and_a_serial_fold_agree_when_arms_come_and_go_amid_tr
     assert "p/c-70b" in one.gateway.learner.bandit.arms
     assert_same(learnt(one.gateway.learner), learnt(other.gateway.learner))
     assert await names(one) == await names(other) == ["p/a", "p/b", "p/d-mini"]
-    serial = Learner(one.gateway.roster.prior_of)
-    serial.add_arms(one.gateway.roster.configured)
+    serial = Learner(one.gateway.registry.prior_of)
+    serial.add_arms(one.gateway.registry.configured)
     await serial.catch_up(one.gateway.store)
     assert_same(learnt(serial), learnt(one.gateway.learner))
 
@@ -177,7 +178,7 @@ async def test_rows_that_another_version_wrote_are_said_and_passed_over(
     server = {"database": str(tmp_path / "a.db")}
     first = await launch(*arms, server=server)
     await first.post("/v1/arms", newcomer(provider))
-    await first.gateway.store.set_value("price/p/b", {"usd_per_word": 1.0})
+    await first.gateway.store.change_price(ArmPrice("p/b", 1.0, {"usd_per_word": 1.0}))
     await first.close()
     with sqlite3.connect(tmp_path / "a.db") as stranger:
         stranger.execute("""UPDATE arms SET config = json_set(config, '$.colour', 'blue')""")
@@ -211,18 +212,55 @@ async def test_an_arm_of_the_first_schema_is_still_served(
     assert_same(learnt(again.gateway.learner), before)
 
 
+async def test_a_price_of_the_first_schema_still_holds_and_can_be_taken_back(
+    launch: Launch, tmp_path: Path, arms: list[dict[str, Any]]
+) -> None:
+    path = tmp_path / "a.db"
+    first = sqlite3.connect(path, isolation_level=None)
+    migrate(first, MIGRATIONS[:1])
+    value = orjson.dumps({"input_usd_per_mtok": 7.0, "output_usd_per_mtok": 8.0}).decode()
+    first.execute('INSERT INTO "values" VALUES (?, ?)', ("price/p/a", value))
+    first.close()
+    gateway = await launch(*arms, server={"database": str(path)})
+    arm = gateway.gateway.arms.by_name["p/a"]
+    own = arm.tariff.at(0.0).price.output
+    assert (arm.price.output, arm.price_source) == (pytest.approx(8e-6), "PUT /v1/prices")
+    url = f"{gateway.url}/v1/prices/p%2Fa"
+    async with gateway.session.delete(url) as answer:
+        assert answer.status == 200
+    assert arm.price.output == own
+    async with gateway.session.delete(url) as answer:
+        assert answer.status == 404
+
+
+async def test_a_price_is_acted_on_at_its_row_by_every_worker(
+    launch: Launch, tmp_path: Path, arms: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.learning.journal.POLL_S", 3600.0)
+    server = {"database": str(tmp_path / "a.db"), "workers": 2}
+    one, other = await launch(*arms, server=server), await launch(*arms, server=server)
+    for usd in (3.0, 4.0):
+        await one.gateway.store.change_price(ArmPrice("p/a", 1.0, {"output_usd_per_mtok": usd}))
+    seen = []
+    table = other.gateway.arms
+    for event in await other.gateway.store.tail(other.gateway.learner.seq):
+        other.gateway.learner.apply([event])
+        seen.append((event.seq, round(table.by_name["p/a"].price.output * 1e6, 6)))
+    assert [usd for _, usd in seen[-2:]] == [3.0, 4.0]
+    assert one.gateway.arms.by_name["p/a"].price_source != "PUT /v1/prices"
+    await one.gateway.journal.flush()
+    assert one.gateway.arms.by_name["p/a"].price.output == pytest.approx(4e-6)
+
+
 async def test_prices_told_to_another_worker_are_taken_over_also_for_an_arm_not_yet_known(
     launch: Launch, tmp_path: Path, provider: Provider, arms: list[dict[str, Any]]
 ) -> None:
-    server = {
-        "database": str(tmp_path / "a.db")
-    }  # one worker each: neither looks for the other's news by itself
+    server = {"database": str(tmp_path / "a.db")}
     one, other = await launch(*arms, server=server), await launch(*arms, server=server)
     await one.post("/v1/arms", newcomer(provider))
     price = {"input_usd_per_mtok": 0.1, "output_usd_per_mtok": 0.2}
     async with one.session.put(f"{one.url}/v1/prices/p%2Fc-70b", json=price) as answer:
         assert answer.status == 200
-    await other.gateway.roster.refresh()
     await other.gateway.learner.catch_up(other.gateway.store)
     assert other.gateway.arms.by_name["p/c-70b"].price.output == pytest.approx(0.2e-6)
 
@@ -271,7 +309,7 @@ async def test_the_configuration_outranks_an_arm_that_was_added_under_the_same_n
     own = provider.arm("c-70b", output_usd_per_mtok=7.0)
     again = await launch(*arms, own, server=server)
     assert again.gateway.arms.by_name["p/c-70b"].price.output == pytest.approx(7e-6)
-    await again.gateway.roster.remove("p/c-70b")  # as another worker with an older configuration might
+    await again.gateway.registry.remove("p/c-70b")  # as another worker with an older configuration might
     assert await serves(again, "p/c-70b")
 
 

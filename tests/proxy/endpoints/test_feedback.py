@@ -122,8 +122,8 @@ async def judge(gateway: Running, body: Any, status: int = 200, **more: Any) -> 
 
 async def replayed(gateway: Running) -> Bandit:
     """The bandit that a restart without any snapshot would have."""
-    learner = Learner(gateway.gateway.roster.prior_of)
-    learner.add_arms(gateway.gateway.roster.configured)
+    learner = Learner(gateway.gateway.registry.prior_of)
+    learner.add_arms(gateway.gateway.registry.configured)
     await learner.catch_up(gateway.gateway.store)
     return learner.bandit
 
@@ -242,7 +242,7 @@ async def test_the_last_correction_alone_counts(gateway: Running, provider: Prov
     # What a bandit knows that never heard of the first two values.
     events = await gateway.gateway.store.tail(0)
     last = events[-1]
-    direct = Learner(gateway.gateway.roster.prior_of)
+    direct = Learner(gateway.gateway.registry.prior_of)
     direct.add_arms(["p/one"])
     last.previous = None
     direct.apply([*events[:3], last])

@@ -102,7 +102,7 @@ async def test_a_snapshot_in_the_middle_and_the_rows_after_it_give_the_same(
     await traffic(first, 23)
     await first.gateway.learner.save(first.gateway.store)
     await traffic(first, 23, 23)
-    other = Learner(first.gateway.roster.prior_of)
+    other = Learner(first.gateway.registry.prior_of)
     await other.load(first.gateway.store)
     assert_same(learnt(other), learnt(first.gateway.learner))
 
@@ -138,7 +138,7 @@ async def test_a_snapshot_that_does_not_fit_gives_way_to_the_one_before_and_says
         part = part[name]
     part[last] = value
     await store.save_snapshot("learner", seq, meta, arrays)
-    other = Learner(first.gateway.roster.prior_of)
+    other = Learner(first.gateway.registry.prior_of)
     with caplog.at_level(logging.INFO, "meritorder.learner"):
         await other.load(store, ["p/a", "p/b"])
     assert f"snapshot at row {seq} can't be used" in caplog.text

@@ -18,6 +18,7 @@ RELEASED = {
     "0003 labels": "06c158d4be7dae9e",
     "0004 lengths of labelled answers": "3a5c19030a8e6574",
     "0005 keys and teams": "336e76df571bace4",
+    "0006 prices in the journal": "6b61600f3a8ab577",
 }
 
 

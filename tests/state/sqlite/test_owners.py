@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 
-from state.records import EVERYBODY, ArmChange, Feedback, KeyEntry, Label, Owner, Viewer
+from state.records import EVERYBODY, ArmChange, ArmPrice, Feedback, KeyEntry, Label, Owner, Viewer
 from state.sqlite.migrations import MIGRATIONS, migrate
 from state.sqlite.store import SqliteStore
 from tests.state.samples import decision
@@ -111,17 +111,25 @@ async def test_every_kind_of_row_holds_whose_it_is(tmp_path):
     await store.append([row], [verdict(BEN)])
     await store.add_labels([Label(b"1", 1.0, "t", row.context, {"a": 1.0}, {}, by=CID)])
     await store.change_arm(ArmChange("a", 1.0, {}, by=DAN))
-    await store.set_value("price/a", 1.0, DAN)
-    await store.set_value("price/a", 2.0, CID)
+    await store.change_price(ArmPrice("a", 1.0, {}, by=BEN))
+    await store.set_value("a", 1.0, DAN)
+    await store.set_value("a", 2.0, CID)
     await store.close()
     connection = sqlite3.connect(tmp_path / "a.db")
     query = "SELECT key_id, team_id FROM {} JOIN principals ON number = principal"
     found = {
         table: Owner(*connection.execute(query.format(table)).fetchone())
-        for table in ("decisions", "feedback", "labels", "arms", '"values"')
+        for table in ("decisions", "feedback", "labels", "arms", "prices", '"values"')
     }
     connection.close()
-    assert found == {"decisions": ANN, "feedback": BEN, "labels": CID, "arms": DAN, '"values"': CID}
+    assert found == {
+        "decisions": ANN,
+        "feedback": BEN,
+        "labels": CID,
+        "arms": DAN,
+        "prices": BEN,
+        '"values"': CID,
+    }
 
 
 async def test_a_transaction_that_fails_leaves_no_number_behind(store):

@@ -106,10 +106,30 @@ class Tap(Protocol):
         ...
 
 
+class Traits(NamedTuple):
+    """What is peculiar to a dialect, where others must know it."""
+
+    counts_on_request: bool = False
+    """A stream tells its usage only if `stream_options` asks for it."""
+
+    demands_max_tokens: bool = False
+    """Every request names a limit, so a client can't leave it to the arm: a larger one than the arm has is lowered."""
+
+    openai_family: bool = False
+    """Its servers may offer OpenAI's other APIs beside it: embeddings, audio."""
+
+    feature_header: str | None = None
+    """The header by which clients switch on parts of the body; it goes on to servers of the same dialect."""
+
+    long_context_feature: str = ""
+    """What that header calls a window of a million tokens."""
+
+
 class Dialect(Protocol):
     """One wire format, as spoken by servers and by clients."""
 
     name: str
+    traits: Traits
 
     # -- towards a server
     def path(self, model: str, *, stream: bool) -> str:

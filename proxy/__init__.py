@@ -59,10 +59,14 @@ arms/  What an arm is, which ones are in service, and how their calls are author
 dispatch/  One call to its end: encode, call, fall back, relay, record
     bypass               From one socket to the other: reads that are one HTTP chunk around one ordinary …
     call                 One client request to its end: decide, call, fall back, relay, and write down …
-    passthrough          APIs that pass through to the arms that offer them: nothing is translated, only …
+    passthrough          APIs that are no chats: arms that offer one speak it, and bytes pass
     relay                One call of one arm: the upstream's bytes on their way to the client
     bill                 What one answer costs: the client is told, and the record says the same
-    rewrite              A same-dialect request on its way up: the model's name replaced, usage asked for, …
+    wire                 How a call is written for an arm, and its answer for the client: `chat` or `sound`
+    chat                 A chat: bytes pass where the arm speaks the client's dialect, else it is translated
+    sound                A call whose answer may be of any content type: speech, transcripts
+    translators          Taps that translate: upstream bytes, canonical events, client bytes
+    rewrite              A same-dialect request on its way up: the model's name replaced, usage asked for
     services             What a call needs of the worker it runs in
 
 upstream/  Pooled HTTP/1.1 connections to the providers, made for a relay: callbacks, no task and no copy …

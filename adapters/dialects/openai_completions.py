@@ -25,7 +25,7 @@ from adapters.canonical import (
     merge,
     text_of,
 )
-from adapters.dialect import CostOf, Dialect, StreamDecoder, StreamEncoder, Tap
+from adapters.dialect import CostOf, Dialect, StreamDecoder, StreamEncoder, Tap, Traits
 from adapters.dialects.openai_chat.decode_answer import ChatStreamDecoder, ChunkReader
 from adapters.dialects.openai_chat.decode_request import decode_request as decode_chat
 from adapters.dialects.openai_chat.encode_request import encode_request as encode_chat
@@ -153,6 +153,7 @@ class OpenAICompletions:
     """See `Dialect`."""
 
     name = NAME
+    traits = Traits(counts_on_request=True, openai_family=True)
 
     def path(self, model: str, *, stream: bool) -> str:  # noqa: ARG002  the model stands in the body
         return "/completions"

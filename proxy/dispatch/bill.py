@@ -12,14 +12,18 @@ from proxy.routing.request import ClientRequest
 
 
 class Bill:
-    """What an answer of `arm` costs. `relay` brings it, and knows how much was said; None once it has ended."""
+    """What an answer of `arm` costs. `relay` brings it, and knows how much was said; None once it has ended. `measured` is
+    what an API that tells no tokens is paid by, as far as it was known before the call.
+    """
 
-    __slots__ = ("_arm", "_cost", "_price", "_request", "_usage", "relay")
+    __slots__ = ("_arm", "_cost", "_measured", "_price", "_priced", "_request", "_usage", "relay")
 
-    def __init__(self, arm: Arm, request: ClientRequest) -> None:
+    def __init__(self, arm: Arm, request: ClientRequest, measured: Usage | None = None) -> None:
         self._arm = arm
         self._price = arm.price  # that of the decision, whatever changes meanwhile
+        self._priced = arm.priced
         self._request = request
+        self._measured = measured
         self._usage: Usage | None = None
         self._cost: float | None = None
         self.relay: Relay | None = None
@@ -32,8 +36,22 @@ class Bill:
             if self.relay is not None:
                 self.settle(usage, self.relay)
             self._usage = usage
-            self._cost = self._price.cost(usage) if self._arm.priced else usage.cost_usd
+            self._cost = self._price.cost(usage) if self._priced else usage.cost_usd
         return self._cost
+
+    def counted(self, usage: Usage | None, *, whole: bool) -> Usage | None:
+        """Returns the counts to record of an answer that reported `usage`: what was measured before the call stands in."""
+        measured = self._measured
+        if measured is None:
+            return usage
+        if usage is None:
+            usage = measured if whole else Usage(estimated=True)
+        if usage.input is None and usage.output is None:
+            # Tokens are what most arms are paid by, and nobody counted them.
+            price = self._price
+            known = price.second * (usage.seconds or 0) + price.character * (usage.characters or 0)
+            self._priced = self._priced and price.request + known > 0.0
+        return usage
 
     def settle(self, usage: Usage, relay: Relay) -> None:
         """Makes the counts of an answer whole: see `adapters.billing.counts`."""
@@ -52,7 +70,7 @@ class Bill:
         reported = usage.reported_usd if usage.reported_usd is not None else usage.cost_usd
         if reported is not None:
             found["reported_usd"] = reported
-            if self._arm.priced:
+            if self._priced:
                 found["listed_usd"] = self._price.listed_cost(usage)
         if usage.tier is not None and usage.tier != "default":
             found["tier"] = usage.tier

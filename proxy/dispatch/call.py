@@ -5,36 +5,33 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 import bandit
-from adapters.canonical import Event, Request, Start, Usage
+from adapters.canonical import Usage
+from adapters.dialect import Tap
 from adapters.errors import ErrorKind, Inexpressible, ProviderError
-from adapters.history import Returned, fits, fitted, signed
-from adapters.portable import carried, shown
 from bandit import Context
 from proxy.arms.arm import Arm
 from proxy.dispatch.bill import Bill
-from proxy.dispatch.relay import BodyTranslator, Ending, Pipe, Relay, StreamTranslator
-from proxy.dispatch.rewrite import encode, rewrite
+from proxy.dispatch.chat import ChatWire
+from proxy.dispatch.relay import Ending, Relay
 from proxy.dispatch.services import Services
+from proxy.dispatch.translators import BodyTranslator
+from proxy.dispatch.wire import Wire
 from proxy.governance.principal import Principal
-from proxy.ingress.errors import Refusal, invalid
-from proxy.ingress.reply import EVENT_STREAM, JSON, Reply, StreamReply, in_header
+from proxy.ingress.errors import invalid
+from proxy.ingress.reply import JSON, Reply, StreamReply, in_header
 from proxy.ingress.request import Incoming
-from proxy.routing.model_names import LONG_CONTEXT
 from proxy.routing.request import ClientRequest
 from proxy.routing.router import Plan
 from proxy.upstream import complete_head, lacks_descriptors
 from state.records import Decision
 
 log = logging.getLogger("meritorder.call")
-
-_LONG_BETA = "context-1m-2025-08-07"
-"""What Anthropic calls a window of a million tokens in its header."""
 
 MOST_ATTEMPTS = 4
 """Arms tried for one request. The fifth would come when the client has long given up."""
@@ -60,38 +57,6 @@ class _Failed:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Outgoing:
-    """A request in an arm's words, and the names of tools that are not the client's there."""
-
-    body: bytes
-    names: Mapping[str, str]
-
-
-class _Named:
-    """Gives an answer that came without an id or a time the gateway's own, and its tools and seals their names."""
-
-    __slots__ = ("_at", "_id", "_returned", "_started")
-
-    def __init__(self, id: str, at: float, returned: Returned) -> None:
-        self._id = id
-        self._at = int(at)
-        self._returned = returned
-        self._started = False
-
-    def events(self, events: Sequence[Event]) -> Sequence[Event]:
-        """Returns `events` named; the same object where nothing is."""
-        if not self._started:
-            self._started = True
-            events = [
-                replace(event, id=event.id or self._id, created=event.created or self._at)
-                if isinstance(event, Start) and not (event.id and event.created)
-                else event
-                for event in events
-            ]
-        return self._returned.events(events)
-
-
 class Call:
     """A request under way."""
 
@@ -100,10 +65,13 @@ class Call:
         services: Services,
         http: Incoming,
         request: ClientRequest,
+        wire: Wire,
         plan: Plan,
         principal: Principal,
         context: Context,
         decision: bandit.Decision,
+        *,
+        id: str,
     ) -> None:
         self.services = services
         self.http = http
@@ -111,7 +79,7 @@ class Call:
         self.request = request
         self.plan = plan
         self.principal = principal
-        self.id = services.new_id()
+        self.id = id
         self.task = context.task
         self.x = context.x
         self.probabilities = decision.probabilities
@@ -124,6 +92,7 @@ class Call:
         self.relay: Relay | None = None
         self.reply: StreamReply | None = None
         self.finished: asyncio.Event | None = None
+        self._wire = wire
         self._bill: Bill | None = None
         self._cut = False
 
@@ -157,7 +126,7 @@ class Call:
                     raise
                 finally:
                     # They hold each other: left so, the answer would stay until the cycle collector comes.
-                    relay.exchange = None
+                    relay.exchange = relay.typed = None
                     if self._bill is not None:
                         self._bill.relay = None
                 if ending.error is None:
@@ -175,60 +144,22 @@ class Call:
                 self.finished.set()
 
     def _dispatch(self, arm: Arm, reply: StreamReply | None) -> Relay:
-        services, request = self.services, self.request
-        self._bill = bill = Bill(arm, request)
-        cost_of = bill.cost
-        pipe: Pipe
+        services, request, wire = self.services, self.request, self._wire
+        self._bill = bill = Bill(arm, request, wire.measured)
         self.dropped = []
-        mended = None
-        if arm.dialect is self.client:
-            if request.files and self._shows_otherwise(arm):
-                mended = self._encoded(self.request.canonical(), arm)
-            elif not fits(self.client.name, request.document, arm.rules):
-                mended = self._mended(arm)
-        if arm.dialect is self.client and (mended is None or not mended.names):
-            tap = self.client.tap(stream=request.stream, keep_usage=request.wants_usage, cost_of=cost_of)
-            pipe = signed(tap, self.client.name, arm.rules)
-            body = (
-                mended.body
-                if mended is not None
-                else rewrite(
-                    request.raw,
-                    request.document,
-                    arm=arm,
-                    ask_usage=request.stream
-                    and not request.wants_usage
-                    and arm.row.stream_options
-                    and self.client.name in ("openai_chat", "openai_completions"),
-                    dropped=self.dropped,
-                )
-            )
-        else:
-            canonical = request.canonical()
-            mended = mended or self._encoded(canonical, arm)
-            body = mended.body
-            named = _Named(self.id, services.clock.now(), Returned(arm.rules.maker, mended.names, self.id))
-            if request.stream:
-                pipe = StreamTranslator(
-                    arm.dialect.stream_decoder(), self.client.stream_encoder(canonical, cost_of), named.events
-                )
-            else:
-                pipe = BodyTranslator(
-                    arm.dialect,
-                    lambda events: self.client.encode_answer(named.events(events), canonical, cost_of),
-                )
-        early = b"" if reply is None else self._head(arm)
-        relay = Relay(
-            pipe, reply, early, arm.dialect.decode_error, services.tasks, services.loop, services.mask
-        )
+        outgoing = wire.outgoing(arm, bill.cost, self.dropped)
+        head, body = outgoing.head, outgoing.body
+        early = b"" if reply is None or wire.typed_by_upstream else self._head(arm)
+        relay = self._relay(arm, outgoing.pipe, reply, early)
         relay.account = self.http.client.account
         choices = request.document.get("n")
         if isinstance(choices, int):
             relay.choices = choices
-        self.relay = bill.relay = relay
+        if wire.typed_by_upstream:
+            relay.typed = partial(self._typed_head, arm)
+        bill.relay = relay
         self.at, self.started = services.clock.now(), services.loop.time()
         services.cooldowns.dispatched(arm.index, self.started)
-        head = arm.head(stream=request.stream) + self._betas(arm)
         if arm.signer is not None:
             head += arm.signature(body, time.time(), stream=request.stream)
         relay.exchange = services.pool.send(
@@ -240,26 +171,13 @@ class Call:
         )
         return relay
 
-    def _encoded(self, canonical: Request, arm: Arm) -> _Outgoing:
-        """Translates for an arm. Raises Inexpressible."""
-        outgoing = replace(
-            canonical, model=arm.model, include_usage=arm.row.stream_options, dropped=self.dropped
+    def _relay(self, arm: Arm, pipe: Tap, reply: StreamReply | None, head: bytes) -> Relay:
+        services = self.services
+        relay = Relay(
+            pipe, reply, head, arm.dialect.decode_error, services.tasks, services.loop, services.mask
         )
-        fit = fitted(carried(outgoing, arm.target), arm.rules, arm.dialect.name)
-        body = encode(arm.dialect.encode_request(fit.request), arm=arm, dropped=self.dropped)
-        return _Outgoing(body, fit.names)
-
-    def _shows_otherwise(self, arm: Arm) -> bool:
-        """Must the documents of a request in the arm's own dialect be put otherwise? Raises Inexpressible."""
-        canonical = self.request.canonical()
-        return shown(canonical, arm.row.name, arm.dialect.name) is not canonical
-
-    def _mended(self, arm: Arm) -> _Outgoing | None:
-        """Returns the client's own dialect as this arm takes it; None where only the arm itself can judge the body."""
-        try:
-            return self._encoded(self.request.canonical(), arm)
-        except (Inexpressible, Refusal):
-            return None
+        self.relay = relay
+        return relay
 
     async def _signed(self, arm: Arm, reply: StreamReply | None) -> Relay:
         """Dispatches when the arm's credentials are there. That they can't be had is the arm's failure."""
@@ -271,23 +189,11 @@ class Call:
         except ProviderError as error:
             if lacks_descriptors():
                 error = ProviderError(ErrorKind.GATEWAY, error.message, None, "local_lack", 1.0)
-            unsent = BodyTranslator(arm.dialect, lambda _: b"")
-            relay = Relay(
-                unsent, None, b"", arm.dialect.decode_error, services.tasks, services.loop, services.mask
-            )
+            self._bill = Bill(arm, self.request)
+            relay = self._relay(arm, BodyTranslator(arm.dialect, lambda _: b""), None, b"")
             relay.ended.set_result(Ending(error))
-            self.relay = relay
             return relay
         return self._dispatch(arm, reply)
-
-    def _betas(self, arm: Arm) -> bytes:
-        """Anthropic's clients switch on parts of the body by a header."""
-        if self.client.name != "anthropic_messages" or arm.dialect is not self.client:
-            return b""
-        betas = self.http.headers.get("anthropic-beta") or ""
-        if self.request.model.endswith(LONG_CONTEXT) and _LONG_BETA not in betas:
-            betas = f"{betas},{_LONG_BETA}" if betas else _LONG_BETA
-        return b"anthropic-beta: %s\r\n" % betas.encode("latin-1", "replace") if betas else b""
 
     def _give_up(self, arm: Arm, relay: Relay, error: ProviderError) -> bool:
         """Books the failure; returns whether it is final (else another arm is drawn)."""
@@ -343,13 +249,17 @@ class Call:
         return dropped + (
             b"%sX-Generation-Id: %s\r\nX-Meritorder-Arm: %s\r\nX-Meritorder-Propensity: %.6g\r\nX-Meritorder-Route: %s\r\n"
             % (
-                EVENT_STREAM if self.request.stream else JSON,
+                self._wire.content_type,
                 self.id.encode(),
                 in_header(arm.name),
                 self.probabilities[self.chosen],
                 in_header(self.plan.route),
             )
         )
+
+    def _typed_head(self, arm: Arm, content_type: bytes) -> bytes:
+        self._wire.expect(content_type)
+        return self._head(arm)
 
     def _deliver(self, arm: Arm, reply: StreamReply | None, ending: Ending) -> Reply | StreamReply:
         if reply is None:
@@ -361,8 +271,11 @@ class Call:
 
     def _fail(self, reply: StreamReply | None, error: ProviderError) -> Reply | StreamReply:
         if reply is not None and reply.started:
-            encoder = self.client.stream_encoder(self._canonical_or_empty(), lambda _: None)
-            reply.end(encoder.error(error))
+            last = self._wire.broken(error)
+            if last is not None:
+                reply.end(last)
+            elif self.http.client.transport is not None:
+                self.http.client.transport.abort()
             return reply
         arm = self.plan.candidates.arms[self.chosen]
         head = b"%sX-Generation-Id: %s\r\nX-Meritorder-Arm: %s\r\n" % (
@@ -385,18 +298,13 @@ class Call:
         relay.cancel()
         relay.ended.set_result(Ending(ProviderError(ErrorKind.GATEWAY, reason, None, "shutting_down", 1.0)))
 
-    def _canonical_or_empty(self) -> Request:
-        try:
-            return self.request.canonical()
-        except Refusal:
-            return Request(model=self.request.model, messages=())
-
     # -- the record --------------------------------------------------------------------------------
 
     def _record(self, arm: Arm, relay: Relay, status: str, error: ProviderError | None) -> None:
         pipe, plan, request = relay.pipe, self.plan, self.request
-        usage = pipe.usage
-        bill = self._bill or Bill(arm, request)
+        bill = self._bill
+        assert bill is not None
+        usage = bill.counted(pipe.usage, whole=status == "ok")
         if status == "ok" or relay.first_content_at is not None:
             usage = Usage() if usage is None else usage
             bill.settle(usage, relay)
@@ -475,14 +383,19 @@ def begin(
     http: Incoming,
     request: ClientRequest,
     principal: Principal,
+    wire: Wire | None = None,
     *,
     plan: Plan | None = None,
-    kind: type[Call] = Call,
 ) -> Call:
-    """Plans, where no plan is given, and decides. Raises Refusal."""
+    """Plans and makes a wire for a chat, as far as they aren't given, and decides. Raises Refusal."""
     plan = plan or services.router.plan(request, principal, services.loop.time())
     context, decision = decide(services, request, plan, services.random())
-    return kind(services, http, request, plan, principal, context, decision)
+    call_id = services.new_id()
+    if wire is None:
+        header = request.dialect.traits.feature_header
+        features = None if header is None else http.headers.get(header)
+        wire = ChatWire(request, id=call_id, at=services.clock.now(), features=features)
+    return Call(services, http, request, wire, plan, principal, context, decision, id=call_id)
 
 
 async def answer(
@@ -491,5 +404,5 @@ async def answer(
     request: ClientRequest,
     principal: Principal,
 ) -> Reply | StreamReply:
-    """Serves one request to its end. Raises Refusal."""
+    """Serves one chat to its end. Raises Refusal."""
     return await begin(services, http, request, principal).run()

@@ -1,4 +1,4 @@
-"""APIs that pass through to the arms that offer them: nothing is translated, only the model's name is replaced."""
+"""APIs that are no chats: arms that offer one speak it, nothing is translated, only the model's name is replaced."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from adapters.canonical import Usage
-from adapters.dialect import CostOf, Tap
+from adapters.dialect import CostOf, Tap, Traits
 from adapters.dialects.openai_chat.dialect import OpenAIChat
 from bandit import Quote
 from proxy.arms.arm import Arm
@@ -21,14 +21,14 @@ from proxy.routing.prompt import Prompt
 from proxy.routing.request import ClientRequest, request_of
 from proxy.routing.router import Plan
 
-_SPEAK_OPENAI = frozenset({"openai_chat", "openai_completions", "openai_responses"})
 
-
-class Passing(OpenAIChat):
-    """A wire format that is only passed on: OpenAI's errors, its own path, and a tap. `offered` fits the names
-    of models that offer it; a route is searched for those, while a model that the client names itself is
-    believed to.
+class Passthrough(OpenAIChat):
+    """An API that is only passed on: OpenAI's errors, its own path, and a tap. It is a dialect so that calls treat it as
+    one, and stands here since it also knows which arms offer it: those whose models' names match `offered`, and any whose
+    model the client names itself.
     """
+
+    traits = Traits()
 
     def __init__(
         self, name: str, path: str, offered: str, tap: Callable[[CostOf], Tap] | None = None
@@ -48,7 +48,7 @@ class Passing(OpenAIChat):
 
     def arm_for(self, arm: Arm, *, named: bool) -> Arm | None:
         """See `proxy.routing.router.OtherApi`."""
-        if arm.dialect.name not in _SPEAK_OPENAI:
+        if not arm.dialect.traits.openai_family:
             return None
         known = named or self.name in (arm.capabilities or ()) or self._offered.search(arm.model) is not None
         # The row's adaptations are for chat bodies.
@@ -60,13 +60,13 @@ def plan_for(
     services: Services,
     request: ClientRequest,
     principal: Principal,
-    wire: Passing,
+    api: Passthrough,
     measured: Usage | None = None,
 ) -> Plan:
-    """Returns the candidates that offer `wire`, as arms that speak it; the quote holds what is `measured` before
+    """Returns the candidates that offer `api`, as arms that speak it; the quote holds what is `measured` before
     the call. Raises Refusal.
     """
-    plan = services.router.plan(request, principal, services.loop.time(), api=wire)
+    plan = services.router.plan(request, principal, services.loop.time(), api=api)
     if measured is not None:
         prices = [arm.price for arm in plan.candidates.arms]
         fixed = plan.quote.fixed_usd + np.array([price.cost(measured) - price.request for price in prices])
@@ -76,7 +76,7 @@ def plan_for(
 
 def plain_request(
     http: Incoming,
-    wire: Passing,
+    api: Passthrough,
     raw: bytes,
     document: dict[str, object],
     *,
@@ -86,4 +86,4 @@ def plain_request(
     stream: bool = False,
 ) -> ClientRequest:
     """Returns a request that is no chat. `task` is its kind of work where the client names none."""
-    return request_of(http, wire, raw, document, Prompt(model, text, stream=stream), task=task)
+    return request_of(http, api, raw, document, Prompt(model, text, stream=stream), task=task)

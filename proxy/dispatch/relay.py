@@ -10,25 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
-from adapters.billing.counts import size_of
-from adapters.canonical import (
-    Event,
-    Finish,
-    MediaDelta,
-    ReasoningDelta,
-    RefusalDelta,
-    Start,
-    TextDelta,
-    ToolCallDelta,
-    ToolCallStart,
-    Usage,
-    UsageReport,
-)
-from adapters.dialect import Dialect, Ordinary, StreamDecoder, StreamEncoder
+from adapters.answer_facts import MAX_ANSWER_BYTES
+from adapters.dialect import Tap
 from adapters.errors import ErrorKind, ProviderError, Truncated, retry_after_s
 from proxy.dispatch.bypass import Bypass
 from proxy.ingress.buffers import Account
@@ -46,8 +32,10 @@ from proxy.upstream import (
 
 log = logging.getLogger("meritorder.relay")
 
+UNTYPED = b"application/octet-stream"
+"""What an answer is that names no content type."""
+
 _LARGEST_ERROR = 64 * 1024
-_LARGEST_ANSWER = 128 * 1024 * 1024
 
 _END_OF_MESSAGE_S = 1.0
 """How long a connection may take to end a message whose answer is whole. Servers do it in the same turn."""
@@ -57,159 +45,6 @@ _END_OF_ANSWER_S = 2.0
 
 _LACK_RETRY_S = 1.0
 """When to ask again whoever could open no connection: descriptors come back as other calls end."""
-
-_SPOKEN = (TextDelta, ReasoningDelta, RefusalDelta)
-
-
-class Pipe(Protocol):
-    """What a relay needs of a tap or a translator; see `adapters.dialect.Tap`."""
-
-    id: str | None
-    model: str | None
-    usage: Usage | None
-    finish: str | None
-    content: bool
-    done: bool
-
-    @property
-    def said(self) -> int: ...
-
-    @property
-    def frame(self) -> int: ...
-
-    @property
-    def held(self) -> bool: ...
-
-    @property
-    def ended(self) -> int: ...
-
-    @property
-    def ordinary(self) -> Ordinary | None: ...
-
-    def feed(self, data: bytes) -> bytes: ...
-
-    def close(self) -> bytes: ...
-
-
-class _Watcher:
-    """Reads the ledger's facts off canonical events."""
-
-    ordinary = None
-    held = False
-
-    def __init__(self) -> None:
-        self.id: str | None = None
-        self.model: str | None = None
-        self.usage: Usage | None = None
-        self.finish: str | None = None
-        self.content = False
-        self.said = 0
-        self.frame = 0
-        self.done = False
-        self._ended: set[int] = set()
-
-    @property
-    def ended(self) -> int:
-        return len(self._ended)
-
-    def _with_counts(self, events: Sequence[Event]) -> Sequence[Event]:
-        """Returns the last events with a report, to be estimated, where the provider counted nothing."""
-        if self.usage is not None or any(isinstance(event, UsageReport) for event in events):
-            return events
-        return [*events, UsageReport(Usage())]
-
-    def watch(self, events: Sequence[Event]) -> None:
-        for event in events:
-            if isinstance(event, _SPOKEN):
-                self.content = True
-                self.said += size_of(event.text)
-            elif isinstance(event, ToolCallDelta):
-                self.said += size_of(event.arguments)
-            elif isinstance(event, ToolCallStart):
-                self.content = True
-                self.said += size_of(event.name)
-            elif isinstance(event, MediaDelta):
-                self.content = True
-                self.said += size_of(event.transcript)
-            elif isinstance(event, Start):
-                self.id = self.id or event.id
-                self.model = self.model or event.model
-            elif isinstance(event, Finish):
-                self.finish = event.reason
-                self._ended.add(event.choice)
-            elif isinstance(event, UsageReport):
-                self.usage = event.usage
-
-
-class StreamTranslator(_Watcher):
-    """Upstream stream → events → the client's stream. `named` gives what came without a name one."""
-
-    def __init__(
-        self,
-        decoder: StreamDecoder,
-        encoder: StreamEncoder,
-        named: Callable[[Sequence[Event]], Sequence[Event]],
-    ) -> None:
-        super().__init__()
-        self._decoder = decoder
-        self._halves = decoder.halves
-        self._encoder = encoder
-        self._named = named
-
-    def feed(self, data: bytes) -> bytes:
-        try:
-            events = self._decoder.feed(data)
-        except ProviderError as error:
-            self._halves.tell(error)
-            raise
-        self.done = self._decoder.done
-        return self._encode(events)
-
-    def close(self) -> bytes:
-        try:
-            events = self._decoder.close()
-        except ProviderError as error:
-            self._halves.tell(error)
-            raise
-        return (
-            self._encode(self._with_counts(events))
-            + self._encode(self._halves.rest())
-            + self._encoder.close()
-        )
-
-    def _encode(self, events: Sequence[Event]) -> bytes:
-        if self._halves.seen:
-            events = self._halves.joined(events)
-        if not events:
-            return b""
-        events = self._named(events)
-        self.watch(events)
-        return self._encoder.feed(events)
-
-
-class BodyTranslator(_Watcher):
-    """A whole answer → events → a whole answer."""
-
-    held = True
-
-    def __init__(self, source: Dialect, encode: Callable[[Sequence[Event]], bytes]) -> None:
-        super().__init__()
-        self._source = source
-        self._encode = encode
-        self._pieces: list[bytes] = []
-        self._size = 0
-
-    def feed(self, data: bytes) -> bytes:
-        self._size += len(data)
-        if self._size > _LARGEST_ANSWER:
-            raise ProviderError(ErrorKind.UPSTREAM, "The answer is too large.")
-        self._pieces.append(data)
-        return b""
-
-    def close(self) -> bytes:
-        events = self._with_counts(self._source.decode_answer(b"".join(self._pieces)))
-        self.watch(events)
-        return self._encode(events)
 
 
 @dataclass(slots=True, init=False)
@@ -249,11 +84,12 @@ class Relay:
         "last_write_at",
         "pipe",
         "status",
+        "typed",
     )
 
     def __init__(
         self,
-        pipe: Pipe,
+        pipe: Tap,
         reply: StreamReply | None,
         head: bytes,
         decode_error: Callable[[int, dict[str, str], bytes], ProviderError],
@@ -282,6 +118,8 @@ class Relay:
         self.account: Account | None = None  # what the client's request makes us keep
         self._kept = 0
         self.choices = 1  # as many as were asked for
+        self.typed: Callable[[bytes], bytes] | None = None
+        """Returns the reply's head for the upstream's content type. Where it is set, no comment fits into the answer."""
 
     @property
     def said(self) -> int:
@@ -295,6 +133,9 @@ class Relay:
         """Anything but 200 is an error whose body is collected."""
         self.status = status
         self.headers = headers
+        if self.typed is not None:
+            kinds = (value for name, value in headers if name == b"content-type")
+            self._head = self.typed(self._mask.body(next(kinds, UNTYPED)))
         if status != 200:
             self._error_body = bytearray()
 
@@ -428,7 +269,9 @@ class Relay:
         if bypass is not None and bypass.chunks > self._passed:
             self._passed = bypass.chunks
             self.last_write_at = now
-        if reply is None or now - self.last_write_at < silence or self.ended.done():
+        if reply is None or self.typed is not None:
+            return
+        if now - self.last_write_at < silence or self.ended.done():
             return
         self.last_write_at = now
         if reply.started:
@@ -451,7 +294,7 @@ class Relay:
         """Counts what is held back: until the answer is whole, its content begins, or its event ends."""
         account = self.account
         self._kept += count
-        if self._kept > _LARGEST_ANSWER:
+        if self._kept > MAX_ANSWER_BYTES:
             self._kept -= count
             self._abort(ProviderError(ErrorKind.UPSTREAM, "The answer is too large."))
         elif account is not None and not account.take(count):

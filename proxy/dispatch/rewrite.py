@@ -20,7 +20,7 @@ _USAGE = b',"stream_options":{"include_usage":true}}'
 
 def rewrite(raw: bytes, document: dict[str, Any], *, arm: Arm, ask_usage: bool, dropped: list[str]) -> bytes:
     """Returns the body to send. `document` is `raw` parsed; neither is changed. `dropped` hears what the arm doesn't take."""
-    if arm.max_output is not None and arm.dialect.name == "anthropic_messages":
+    if arm.max_output is not None and arm.dialect.traits.demands_max_tokens:
         limited = body_at_most(document, arm.max_output, dropped)
         if limited is not document:
             raw, document = orjson.dumps(limited), limited

@@ -5,13 +5,13 @@ from __future__ import annotations
 from adapters.dialects.embeddings import PATH, decode_embedding_request, embeddings_tap
 from adapters.errors import InvalidRequest
 from proxy.dispatch.call import begin
-from proxy.dispatch.passthrough import Passing, plain_request, plan_for
+from proxy.dispatch.passthrough import Passthrough, plain_request, plan_for
 from proxy.endpoints.endpoint_request import EndpointRequest
 from proxy.ingress.errors import invalid
 from proxy.ingress.reply import Reply, StreamReply
 from proxy.routing.body import name_field, read_json
 
-_EMBEDDINGS = Passing("embeddings", PATH, r"embed|\bbge-|\be5-|\bgte-", embeddings_tap)
+_EMBEDDINGS = Passthrough("embeddings", PATH, r"embed|\bbge-|\be5-|\bgte-", embeddings_tap)
 
 
 async def create(asked: EndpointRequest) -> Reply | StreamReply:

@@ -40,9 +40,9 @@ class Refusal(Exception):  # noqa: N818  not every refusal is an error of ours
         self.retry_after_s = retry_after_s
         self.shed = shed
 
-    def body(self, dialect: str = "openai_chat") -> bytes:
-        """Returns the error body in the client's dialect."""
-        if dialect == "anthropic":
+    def body(self, *, anthropic: bool = False) -> bytes:
+        """Returns the error body in Anthropic's form, or in OpenAI's."""
+        if anthropic:
             return orjson.dumps(
                 {
                     "type": "error",

@@ -132,7 +132,6 @@ def json_reply(value: object, status: int = 200, head: bytes = JSON) -> Reply:
 
 def refused(refusal: Refusal, path: str) -> Reply:
     """Returns a refusal in the dialect that is spoken at `path`."""
-    dialect = "anthropic" if path.startswith("/v1/messages") else "openai_chat"
     head = JSON
     if refusal.retry_after_s is not None:
         head += b"Retry-After: %d\r\n" % max(1, round(refusal.retry_after_s))
@@ -140,4 +139,4 @@ def refused(refusal: Refusal, path: str) -> Reply:
         head += b"X-Meritorder-Shed: %s\r\n" % refusal.shed.encode()
     if refusal.status == 401:
         head += b"WWW-Authenticate: Bearer\r\n"
-    return Reply(refusal.status, refusal.body(dialect), head)
+    return Reply(refusal.status, refusal.body(anthropic=path.startswith("/v1/messages")), head)

@@ -39,7 +39,6 @@ SUFFIXES: Mapping[str, ObjectiveConfig] = {
 """OpenRouter's shortcuts for the fastest and the cheapest."""
 
 _MOST_CACHED = 512
-_MESSAGES = "anthropic_messages"
 
 
 class OtherApi(Protocol):
@@ -120,8 +119,12 @@ class Router:
         if request.input_tokens > every.smallest_window:
             arms = large_enough(arms, request.input_tokens, excluded)
         wanted = request.facts.max_tokens
-        # Messages demand a limit, so that agents name the most that their vendor's models can write.
-        if wanted is not None and wanted > every.smallest_output and request.dialect.name != _MESSAGES:
+        # Where a limit is demanded, agents name the most that their vendor's models can write.
+        if (
+            wanted is not None
+            and wanted > every.smallest_output
+            and not request.dialect.traits.demands_max_tokens
+        ):
             arms = long_enough(arms, request, wanted, excluded)
         if request.require_parameters and api is None:
             arms = expressing(arms, request, excluded)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import orjson
 
 from adapters.canonical import Event, Json, Request
-from adapters.dialect import CostOf, Dialect, Tap
+from adapters.dialect import CostOf, Dialect, Tap, Traits
 from adapters.dialects.anthropic import (
     decode_answer,
     decode_request,
@@ -41,6 +41,11 @@ def decode_count(body: bytes) -> int:
 
 class _AnthropicMessages:
     name = decode_request.NAME
+    traits = Traits(
+        demands_max_tokens=True,
+        feature_header="anthropic-beta",
+        long_context_feature="context-1m-2025-08-07",
+    )
 
     def path(self, model: str, *, stream: bool) -> str:
         del model, stream

@@ -19,14 +19,14 @@ from adapters.canonical import (
     ToolCallStart,
     UsageReport,
 )
-from adapters.dialect import CostOf, Dialect, Tap
+from adapters.dialect import CostOf, Dialect, Tap, Traits
 from adapters.dialects.bedrock import answer
 from adapters.dialects.bedrock import request as bedrock_request
-from adapters.dialects.shared.event_tap import BodyTap, Watch
+from adapters.dialects.shared.event_tap import BilledFacts, BodyTap
 from adapters.errors import ProviderError, Truncated
 
 
-def _note(tap: Watch, events: Sequence[Event]) -> None:
+def _note(tap: BilledFacts, events: Sequence[Event]) -> None:
     for event in events:
         match event:
             case TextDelta() | ReasoningDelta():
@@ -44,7 +44,7 @@ def _note(tap: Watch, events: Sequence[Event]) -> None:
                 pass
 
 
-class _StreamTap(Watch):
+class _StreamTap(BilledFacts):
     """Reads along with a decoder; frames have checksums, so nothing is added to them."""
 
     def __init__(self, cost_of: CostOf) -> None:
@@ -71,6 +71,7 @@ class _AnswerTap(BodyTap):
 
 class _BedrockConverse:
     name = bedrock_request.NAME
+    traits = Traits()
 
     def path(self, model: str, *, stream: bool) -> str:
         return f"/model/{quote(model, safe='')}/{'converse-stream' if stream else 'converse'}"

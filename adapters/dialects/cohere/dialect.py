@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from adapters.canonical import Event, Json, Request
-from adapters.dialect import CostOf, Dialect, StreamDecoder, StreamEncoder, Tap
+from adapters.dialect import CostOf, Dialect, StreamDecoder, StreamEncoder, Tap, Traits
 from adapters.dialects.cohere.decode_answer import (
     CohereStreamDecoder,
     check,
@@ -29,6 +29,7 @@ class Cohere:
     """See `Dialect`."""
 
     name = NAME
+    traits = Traits()
 
     def path(self, model: str, *, stream: bool) -> str:  # noqa: ARG002  the model stands in the body
         return "/v2/chat"

@@ -10,14 +10,14 @@ import orjson
 
 from adapters.billing.counts import merged
 from adapters.canonical import Event, Json, Request
-from adapters.dialect import CostOf, Dialect, Tap
+from adapters.dialect import CostOf, Dialect, Tap, Traits
 from adapters.dialects.gemini import decode_answer, decode_request, encode_answer, encode_request
-from adapters.dialects.shared.event_tap import BodyTap, EventTap, Watch
+from adapters.dialects.shared.event_tap import BilledFacts, BodyTap, EventTap
 from adapters.dialects.shared.no_answer import no_answer
 from adapters.errors import ProviderError
 
 
-def _note(tap: Watch, raw: Json) -> bool:
+def _note(tap: BilledFacts, raw: Json) -> bool:
     decode_answer.refuse_error(raw)
     tap.id, tap.model = raw.get("responseId") or tap.id, raw.get("modelVersion") or tap.model
     for candidate in raw.get("candidates") or ():
@@ -70,6 +70,7 @@ class _AnswerTap(BodyTap):
 
 class _Gemini:
     name = encode_request.NAME
+    traits = Traits()
 
     def path(self, model: str, *, stream: bool) -> str:
         verb = "streamGenerateContent?alt=sse" if stream else "generateContent"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from adapters.canonical import Event, Json, Request
-from adapters.dialect import CostOf, Dialect, StreamDecoder, StreamEncoder, Tap
+from adapters.dialect import CostOf, Dialect, StreamDecoder, StreamEncoder, Tap, Traits
 from adapters.dialects.openai_chat.decode_answer import ChatStreamDecoder, decode_answer
 from adapters.dialects.openai_chat.decode_request import NAME, decode_request
 from adapters.dialects.openai_chat.encode_answer import ChatStreamEncoder, encode_answer
@@ -20,6 +20,7 @@ class OpenAIChat:
     """See `Dialect`."""
 
     name = NAME
+    traits = Traits(counts_on_request=True, openai_family=True)
 
     def path(self, model: str, *, stream: bool) -> str:  # noqa: ARG002  the model stands in the body
         return "/chat/completions"

@@ -10,10 +10,11 @@ from typing import Any
 import orjson
 
 from adapters import lenient_json
+from adapters.answer_facts import MAX_ANSWER_BYTES, AnswerFacts
 from adapters.billing.counts import merged
 from adapters.billing.service_tiers import tier_of
 from adapters.canonical import Json, Usage
-from adapters.dialect import CostOf, Ordinary
+from adapters.dialect import CostOf
 from adapters.dialects.openai_shared.choices import finish_of, said_in, whole_answer
 from adapters.dialects.openai_shared.usage import decode_usage, usage_elsewhere
 from adapters.dialects.shared.lenient import word
@@ -21,47 +22,15 @@ from adapters.errors import ErrorKind, ProviderError
 
 _USAGE_OBJECT = re.compile(rb'"usage"\s*:\s*\{\s*')
 
-# A whole answer that doesn't stream: 128 MiB holds the largest generated media.
-MAX_BODY_BYTES = 128 * 1024 * 1024
 
-
-class ChatWatch:
-    """What the ledger must know of one answer, and its bill spliced into the bytes."""
-
-    __slots__ = (
-        "_cost_of",
-        "_ended",
-        "content",
-        "done",
-        "finish",
-        "frame",
-        "id",
-        "model",
-        "said",
-        "tier",
-        "usage",
-    )
+class ChatWatch(AnswerFacts):
+    """A chat's answer that passes through, and its bill spliced into the bytes."""
 
     def __init__(self, cost_of: CostOf) -> None:
+        super().__init__()
         self._ended: set[int] = set()
-        self.said = 0
-        self.frame = 0
-        self.id: str | None = None
-        self.model: str | None = None
-        self.usage: Usage | None = None
-        self.finish: str | None = None
-        self.content = False
-        self.done = False
         self.tier: object = None
         self._cost_of = cost_of
-
-    @property
-    def ordinary(self) -> Ordinary | None:
-        return None
-
-    @property
-    def held(self) -> bool:
-        return False
 
     @property
     def ended(self) -> int:
@@ -98,8 +67,6 @@ class ChatWatch:
 class ChatBodyTap(ChatWatch):
     """Holds a whole answer, which has to be known whole before its status is believed."""
 
-    __slots__ = ("_count", "_pieces", "_read", "_size")
-
     def __init__(
         self,
         *,
@@ -121,7 +88,7 @@ class ChatBodyTap(ChatWatch):
     def feed(self, data: bytes) -> bytes:
         self._pieces.append(data)
         self._size += len(data)
-        if self._size > MAX_BODY_BYTES:
+        if self._size > MAX_ANSWER_BYTES:
             raise ProviderError(ErrorKind.UPSTREAM, "The answer is too large.")
         return b""
 

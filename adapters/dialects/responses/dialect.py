@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from adapters.canonical import Event, Json, Request
-from adapters.dialect import CostOf, Dialect, Tap
+from adapters.dialect import CostOf, Dialect, Tap, Traits
 from adapters.dialects.openai_shared import errors as openai_errors
 from adapters.dialects.responses import decode_answer, decode_request, encode_answer, encode_request, tap
 from adapters.errors import ProviderError
@@ -13,6 +13,7 @@ from adapters.errors import ProviderError
 
 class _OpenAIResponses:
     name = decode_request.NAME
+    traits = Traits(openai_family=True)
 
     def path(self, model: str, *, stream: bool) -> str:
         del model, stream

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import orjson
 
 from adapters import lenient_json
+from adapters.answer_facts import MAX_ANSWER_BYTES, AnswerFacts
 from adapters.canonical import Json, Usage
 from adapters.dialect import CostOf, Ordinary
 from adapters.dialects.shared.no_answer import (
@@ -28,36 +29,16 @@ from adapters.errors import ErrorKind, ProviderError, Truncated
 from adapters.sse import MAX_EVENT_BYTES, MAX_STRAY_BYTES
 
 _BOUNDARY = re.compile(rb"\r\n\r\n|\n\n|\r\r")
-_MAX_BODY_BYTES = 128 * 1024 * 1024
 
 
-class Watch:
-    """What the ledger must know of one answer."""
+class BilledFacts(AnswerFacts):
+    """An answer that passes through, and its bill put into it."""
 
     def __init__(self, cost_of: CostOf) -> None:
-        self.id: str | None = None
-        self.model: str | None = None
-        self.usage: Usage | None = None
-        self.finish: str | None = None
-        self.content = False
-        self.done = False
+        super().__init__()
         self.calls = False
-        self.said = 0
-        self.frame = 0
         self.searches = 0
         self.cost_of = cost_of
-
-    @property
-    def ordinary(self) -> Ordinary | None:
-        return None
-
-    @property
-    def held(self) -> bool:
-        return False
-
-    @property
-    def ended(self) -> int:
-        return 0 if self.finish is None else 1
 
     def price(self, usage: Usage | None, raw: Any) -> bool:
         """Notes `usage`, read from its object `raw`, and adds the cost to `raw`; False if it stays as it is."""
@@ -74,7 +55,7 @@ class Watch:
         return True
 
 
-class EventTap(Watch, ABC):
+class EventTap(BilledFacts, ABC):
     """An error that follows good events in one read is raised by the next call, so that those aren't lost."""
 
     member: ClassVar[str]
@@ -232,7 +213,7 @@ class EventTap(Watch, ABC):
         return self.event(raw)
 
 
-class BodyTap(Watch, ABC):
+class BodyTap(BilledFacts, ABC):
     """Holds a whole answer back: its status is believed only when its body is an answer."""
 
     def __init__(self, cost_of: CostOf) -> None:
@@ -251,7 +232,7 @@ class BodyTap(Watch, ABC):
     def feed(self, data: bytes) -> bytes:
         self._pieces.append(data)
         self._size += len(data)
-        if self._size > _MAX_BODY_BYTES:
+        if self._size > MAX_ANSWER_BYTES:
             raise ProviderError(ErrorKind.UPSTREAM, "The answer is too large.")
         return b""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adapters.canonical import Usage
-from adapters.dialects.openai_shared.sound_tap import SoundTap
+from adapters.dialects.openai_audio.tap import SoundTap
 from adapters.errors import ErrorKind, ProviderError, Truncated
 
 JSON, EVENTS, TEXT = b"application/json", b"text/event-stream", b"text/plain; charset=utf-8"

@@ -9,8 +9,8 @@ from __future__ import annotations
 import orjson
 
 from adapters import lenient_json
+from adapters.answer_facts import AnswerFacts
 from adapters.canonical import Json, Usage
-from adapters.dialect import Ordinary
 from adapters.dialects.openai_shared.usage import decode_usage
 from adapters.dialects.shared.no_answer import is_error, no_answer, unanswered, whole_object
 from adapters.errors import ErrorKind, ProviderError
@@ -23,18 +23,11 @@ _TEXTS = ("text", "segments", "words")
 _SOUNDS = ("audio", "data", "audioContent")
 
 
-class SoundTap:
+class SoundTap(AnswerFacts):
     """See `Tap`. `speech`: sound was asked for, else a transcript."""
 
     def __init__(self, *, speech: bool) -> None:
-        self.id: str | None = None
-        self.model: str | None = None
-        self.usage: Usage | None = None
-        self.finish: str | None = None
-        self.content = False
-        self.done = False
-        self.said = 0
-        self.frame = 0
+        super().__init__()
         self._speech = speech
         self._kind = b""
         self._held: list[bytes] = []
@@ -43,17 +36,9 @@ class SoundTap:
         self._odd: Json | None = None
 
     @property
-    def held(self) -> bool:
-        """What is cut off in the middle can't be told from what is whole."""
-        return False
-
-    @property
     def ended(self) -> int:
+        """Never known before the message ends: what is cut off in the middle looks like what is whole."""
         return 0
-
-    @property
-    def ordinary(self) -> Ordinary | None:
-        return None
 
     def expect(self, content_type: bytes) -> None:
         """Notes what the answer's head says that it is."""

@@ -1,0 +1,35 @@
+"""What the ledger must know of one answer, whoever watches it: a dialect's tap, or a translator."""
+
+from __future__ import annotations
+
+from adapters.canonical import Usage
+from adapters.dialect import Ordinary
+
+MAX_ANSWER_BYTES = 128 * 1024 * 1024
+"""Of a whole answer that is held back: the largest generated media fit."""
+
+
+class AnswerFacts:
+    """The facts of `adapters.dialect.Tap`, as they stand before the answer begins."""
+
+    def __init__(self) -> None:
+        self.id: str | None = None
+        self.model: str | None = None
+        self.usage: Usage | None = None
+        self.finish: str | None = None
+        self.content = False
+        self.done = False
+        self.said = 0
+        self.frame = 0
+
+    @property
+    def held(self) -> bool:
+        return False
+
+    @property
+    def ended(self) -> int:
+        return 0 if self.finish is None else 1
+
+    @property
+    def ordinary(self) -> Ordinary | None:
+        return None

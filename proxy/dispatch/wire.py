@@ -1,0 +1,44 @@
+"""How a call is written for an arm, and its answer for the client. `chat` and `sound` are the two ways."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from adapters.canonical import Usage
+from adapters.dialect import CostOf, Tap
+from adapters.errors import ProviderError
+from proxy.arms.arm import Arm
+
+
+class Outgoing:
+    """What goes up for one attempt, and what its answer passes through."""
+
+    __slots__ = ("body", "head", "pipe")
+
+    def __init__(self, head: bytes, body: bytes, pipe: Tap) -> None:
+        self.head = head
+        self.body = body
+        self.pipe = pipe
+
+
+class Wire(Protocol):
+    """Belongs to one call. Of several attempts it knows the present one."""
+
+    measured: Usage | None
+    """What the answer is billed by where it doesn't tell its counts; None: they are estimated from what it says."""
+
+    typed_by_upstream: bool
+    """The answer's content type is known when the upstream names it (`expect`), and no comment may be put into it."""
+
+    @property
+    def content_type(self) -> bytes:
+        """The header lines of the reply that say what its body is."""
+
+    def outgoing(self, arm: Arm, cost_of: CostOf, dropped: list[str]) -> Outgoing:
+        """Writes the request for `arm`; `dropped` hears what it doesn't take. Raises Inexpressible, Refusal."""
+
+    def expect(self, content_type: bytes) -> None:
+        """Notes what the upstream says that its answer is."""
+
+    def broken(self, error: ProviderError) -> bytes | None:
+        """Returns the last bytes of a stream that fails after it began; None where there are no words for it."""

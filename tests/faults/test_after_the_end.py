@@ -76,7 +76,7 @@ ENDS = ["reset", "stall", "comment", "words", "error", "rubbish", "flood"]
 
 
 async def asked(gateway: Running, client: str, ending: Ending | None = None, **more: Any) -> str:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         async with gateway.session.post(
             gateway.url + ENDPOINTS[client], json=question(client, **more)
         ) as answer:

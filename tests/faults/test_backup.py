@@ -37,7 +37,7 @@ async def test_a_backup_under_traffic_knows_all_that_was_acknowledged_before_it(
     path, copy = tmp_path / "live" / "journal.db", tmp_path / "journal.db"
     async with gateway(tmp_path / "live", arms) as (running, client):
         clients = [asyncio.create_task(traffic(client)) for _ in range(4)]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while len(acknowledged) < 40:
                 await asyncio.sleep(0.01)
         before = list(acknowledged)

@@ -80,20 +80,29 @@ async def test_a_lack_of_our_own_is_ours(
 async def test_an_answer_that_exceeds_the_operators_limit_is_not_held_against_the_arm(
     provider: Provider, launch: Launch, stream: bool
 ) -> None:
-    over = asyncio.Event()
+    begun, over = asyncio.Event(), asyncio.Event()
 
     async def flowing(exchange: Exchange) -> None:
         await exchange.begin_stream()
         await exchange.event(chunk("one"))
+        begun.set()
         await exchange.left()
         over.set()
 
     provider.scripts["flowing"] = flowing
-    gateway = await launch(provider.arm("flowing"), timeouts={"total": 0.3})
-    status, body, _ = await ask(gateway, "/v1/chat/completions", {"stream": stream})
+    gateway = await launch(provider.arm("flowing"), timeouts={"total": 300.0})
+    asking = asyncio.create_task(ask(gateway, "/v1/chat/completions", {"stream": stream}))
+    await begun.wait()
+    [call] = gateway.gateway.calls.values()
+    assert call.relay is not None
+    while stream and not call.relay.forwarded:
+        await asyncio.sleep(0)
+    assert call.relay.exchange is not None
+    call.relay.exchange.started_at -= 301.0
+    status, body, _ = await asking
     await over.wait()
     assert status == (200 if stream else 504)
-    assert b"no complete answer in 0.3 s" in body
+    assert b"no complete answer in 300 s" in body
     await unharmed(gateway, "deadline")
 
 
@@ -194,8 +203,9 @@ async def test_a_process_without_descriptors_blames_no_arm_spends_nothing_and_re
         before, since = sum(process.cpu_times()[:2]), time.monotonic()
         for _ in range(3):
             held[-1].sendall(head + body)
+            held[-1].settimeout(30)  # that of the crowd tells who isn't served
             answer = await asyncio.to_thread(held[-1].recv, 65536)
-            assert answer.startswith(b"HTTP/1.1 503 ")
+            assert answer.startswith(b"HTTP/1.1 503 "), answer
             assert b"Retry-After" in answer
         more = [socket.create_connection(("127.0.0.1", port)) for _ in range(40)]
         await running.says("no more connections can be accepted")

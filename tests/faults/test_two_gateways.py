@@ -167,7 +167,7 @@ async def test_a_rolling_restart_under_traffic_loses_nothing(tmp_path: Path, arm
 
     async def more(count: int) -> None:
         wanted = len(acknowledged) + count
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while len(acknowledged) < wanted:
                 await asyncio.sleep(0.01)
 

@@ -85,7 +85,7 @@ class GatewayProcess:
 
     async def says(self, text: str, count: int = 1) -> str:
         """Waits until `count` lines hold `text`; returns the last of these."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while True:
                 found = [line for line in self.lines if text in line]
                 if len(found) >= count:

@@ -31,7 +31,7 @@ async def test_nobody_has_to_wait():
     with pytest.raises(asyncio.CancelledError):
         await waiting
     gate.set()
-    await asyncio.wait_for(ended.wait(), 10)
+    await asyncio.wait_for(ended.wait(), 30)
 
 
 def test_work_that_outlives_its_loop_ends_in_silence():

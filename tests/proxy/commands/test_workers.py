@@ -93,7 +93,7 @@ async def one_of_each(running: GatewayProcess) -> AsyncIterator[tuple[Worker, Wo
     met: dict[int, Worker] = {}
     spare: list[Worker] = []
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while len(met) < 2:
                 worker = await Worker(running).__aenter__()
                 spare.append(worker)
@@ -105,10 +105,10 @@ async def one_of_each(running: GatewayProcess) -> AsyncIterator[tuple[Worker, Wo
             await worker.__aexit__()
 
 
-async def within_a_second(check: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(1.0):
+async def soon(check: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(60):
         while not await check():
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0)
 
 
 async def ends(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -141,7 +141,7 @@ async def test_feedback_and_statistics_are_the_same_at_either_worker(
             first, second = await one.get("/v1/arms"), await other.get("/v1/arms")
             return bool(first == second and first["journal_seq"] == 40)
 
-        await within_a_second(equal)
+        await soon(equal)
         running.process.terminate()
         assert await running.ended() == 0
     assert_same(*await ends(tmp_path / "journal.db"))
@@ -154,9 +154,12 @@ async def test_a_price_told_to_one_worker_reaches_the_other(
         price = {"input_usd_per_mtok": 50.0, "output_usd_per_mtok": 60.0}
         async with one._session.put("/v1/prices/p%2Fa", json=price) as answer:
             assert answer.status == 200
-        async with asyncio.timeout(3.0):
-            while (await other.get("/v1/arms"))["data"][0]["price"]["output_usd_per_mtok"] != 60.0:
-                await asyncio.sleep(0.05)
+
+        async def told() -> bool:
+            rows = (await other.get("/v1/arms"))["data"]
+            return bool(rows[0]["price"]["output_usd_per_mtok"] == 60.0)
+
+        await soon(told)
 
 
 async def test_a_killed_worker_is_started_again_and_nothing_committed_is_lost_or_doubled(
@@ -181,7 +184,7 @@ async def test_a_killed_worker_is_started_again_and_nothing_committed_is_lost_or
 
     async def more(count: int) -> None:
         wanted = len(acknowledged) + count
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while len(acknowledged) < wanted:
                 await asyncio.sleep(0.01)
 
@@ -238,7 +241,7 @@ async def test_sigterm_lets_streams_end(tmp_path: Path, provider: Provider) -> N
 
 
 async def refused(url: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             try:
                 async with aiohttp.ClientSession(url) as session, session.get("/healthz"):

@@ -76,7 +76,7 @@ async def begun(provider: Provider, launch: Launch, dialect: str, script: Haltin
 async def answer(gateway: Running, client: str, script: Halting) -> tuple[str, str]:
     """Returns what the client got before the provider went on, and after it."""
     async with (
-        asyncio.timeout(10),
+        asyncio.timeout(30),
         gateway.session.post(gateway.url + ENDPOINTS[client], json=question(client)) as response,
     ):
         first = await response.content.readany()

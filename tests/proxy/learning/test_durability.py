@@ -207,7 +207,7 @@ async def test_every_acknowledged_feedback_counts_after_kill_9(
 
     async with process(tmp_path, two) as (running, session):
         clients = [asyncio.create_task(client(session, number)) for number in range(8)]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while len(acknowledged) < 100:
                 await asyncio.sleep(0.01)
         await running.kill()

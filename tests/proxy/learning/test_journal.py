@@ -48,7 +48,7 @@ async def test_enough_decisions_wait_for_no_more(
     for _ in range(3):
         assert learner.seq == 0
         await gateway.chat()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while learner.seq < 3:
             await asyncio.sleep(0)
 

@@ -81,7 +81,7 @@ class World:
             self.journal.decided(self.decision())
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not condition():
                 await asyncio.sleep(0)
 

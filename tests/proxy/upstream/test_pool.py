@@ -162,7 +162,7 @@ async def test_an_idle_connection_is_closed_after_the_shorter_limit(make_pool, s
     server = await serve(script)
     _, sink = ask(pool, server.endpoint)
     await sink.settled()
-    await asyncio.wait_for(server.peers[0].closed_by_client.wait(), 5)
+    await asyncio.wait_for(server.peers[0].closed_by_client.wait(), 30)
     assert places(pool, "open") == 0
 
 
@@ -210,7 +210,7 @@ async def test_cancelling_closes_the_socket_and_frees_the_place(pool, serve):
     await sink.some_body.wait()
     exchange.cancel()
     assert (places(pool, "open"), places(pool, "live")) == (0, 0)
-    await asyncio.wait_for(server.peers[0].closed_by_client.wait(), 5)
+    await asyncio.wait_for(server.peers[0].closed_by_client.wait(), 30)
     exchange.cancel()
     assert sink.events == ["head", "body"]
 
@@ -268,7 +268,7 @@ async def test_pausing_stalls_the_server_and_resuming_brings_the_rest(make_pool,
     sink.hook = lambda name: exchange.pause() if name == "head" else None
     await sink.head.wait()
     stalled = -1
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while stalled != sent:
             stalled = sent
             for _ in range(50):
@@ -298,9 +298,8 @@ async def test_a_connection_whose_answer_ended_while_paused_reads_again(pool, se
         (silent, Timeouts(first_byte=0.02), FirstByteTimeout, True),
         (half, Timeouts(idle=0.02), IdleTimeout, False),
         (silent, Timeouts(total=0.02), TotalTimeout, True),
-        (half, Timeouts(total=0.05), TotalTimeout, False),
     ],
-    ids=["first byte", "idle", "total before", "total after"],
+    ids=["first byte", "idle", "total"],
 )
 async def test_silence_beyond_a_limit_fails_the_request_and_closes(
     pool, serve, script, timeouts, failure, retry_safe
@@ -311,7 +310,7 @@ async def test_silence_beyond_a_limit_fails_the_request_and_closes(
     assert type(sink.failure) is failure
     assert sink.failure.retry_safe is retry_safe
     assert places(pool, "open") == 0
-    await asyncio.wait_for(server.peers[0].closed_by_client.wait(), 5)
+    await asyncio.wait_for(server.peers[0].closed_by_client.wait(), 30)
 
 
 async def test_an_answer_that_is_whole_waits_little_for_the_end_of_its_message(pool, serve):
@@ -319,24 +318,43 @@ async def test_an_answer_that_is_whole_waits_little_for_the_end_of_its_message(p
     exchange, sink = ask(pool, server.endpoint)
     await sink.some_body.wait()
     exchange.drain(asyncio.get_running_loop().time())
-    await asyncio.wait_for(server.peers[0].closed_by_client.wait(), 5)
+    await asyncio.wait_for(server.peers[0].closed_by_client.wait(), 30)
     await until(lambda: places(pool, "open") == 0)
     assert "failure" not in sink.events
 
 
+async def test_an_answer_that_has_begun_and_takes_too_long_is_not_asked_for_again(pool, serve):
+    server = await serve(half)
+    exchange, sink = ask(pool, server.endpoint, timeouts=Timeouts(idle=300, total=300))
+    await sink.some_body.wait()
+    exchange.started_at -= 301
+    await sink.settled()
+    assert type(sink.failure) is TotalTimeout
+    assert not sink.failure.retry_safe
+
+
 async def test_reads_that_keep_coming_hold_off_the_idle_timeout(pool, serve):
+    go = asyncio.Semaphore(0)
+
     async def steady(peer):
         await peer.request()
         await peer.send(OK + b"Content-Length: 40\r\n\r\n")
-        for _ in range(40):
-            await asyncio.sleep(0.005)
+        while True:
+            await go.acquire()
             await peer.send(b"x")
-        await peer.eof()
 
     server = await serve(steady)
-    _, sink = ask(pool, server.endpoint, timeouts=Timeouts(idle=0.1))
+    exchange, sink = ask(pool, server.endpoint, timeouts=Timeouts(idle=300))
+    for count in range(1, 5):
+        go.release()
+        await until(lambda count=count: len(sink.body) == count)
+        silent_since = exchange.mark
+        await until(lambda since=silent_since: exchange.mark > since)  # swept
+        exchange.mark -= 200
+    assert sink.failure is None
+    exchange.mark -= 200
     await sink.settled()
-    assert (sink.failure, sink.body) == (None, b"x" * 40)
+    assert type(sink.failure) is IdleTimeout
 
 
 async def test_waiting_too_long_for_a_place_is_a_queue_timeout(make_pool, serve):
@@ -401,7 +419,7 @@ async def test_closing_the_pool_fails_what_is_under_way_and_refuses_more(pool, s
     await sink.some_body.wait()
     await pool.close()
     assert isinstance(sink.failure, ShutDown)
-    await asyncio.wait_for(server.peers[0].closed_by_client.wait(), 5)
+    await asyncio.wait_for(server.peers[0].closed_by_client.wait(), 30)
     with pytest.raises(RuntimeError):
         ask(pool, server.endpoint)
 

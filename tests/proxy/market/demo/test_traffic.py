@@ -150,7 +150,7 @@ async def test_seven_grades_in_ten_are_posted_in_batches(
     for number in range(200, 220):
         feedback.consider(answered(question, number, error="cut"))
     poster = asyncio.create_task(feedback.run())
-    await asyncio.wait_for(script.fed.wait(), 5)
+    await asyncio.wait_for(script.fed.wait(), 30)
     poster.cancel()
     await asyncio.gather(poster, return_exceptions=True)
     assert 120 < len(script.feedback) < 160

@@ -19,8 +19,11 @@ def settle(usage: Usage, prompt_tokens: Callable[[], int], said: int, bytes_per_
     """Makes the counts of an answer whole, in place. `prompt_tokens` estimates the request's, `said` is how many bytes
     of content the answer had. A count of zero is believed only of what had none.
     """
-    if usage.estimated or usage.seconds is not None or usage.characters is not None:
+    if usage.estimated:
         return
+    counted = usage.input is not None or usage.output is not None
+    if not counted and (usage.seconds is not None or usage.characters is not None):
+        return  # not billed by tokens
     if not usage.input:
         usage.input = prompt_tokens()
         usage.estimated = True

@@ -128,6 +128,6 @@ async def test_prices_follow_the_day(
     seen = set()
     for hour in (0, 2):
         monkeypatch.setattr("time.time", lambda hour=hour: 1_796_083_200.0 + hour * 3600)  # a midnight of UTC
-        gateway.gateway.roster.today()
+        gateway.gateway.registry.today()
         seen.add(gateway.gateway.arms.by_name["d"].price.input)
     assert len(seen) == 2

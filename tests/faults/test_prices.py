@@ -223,3 +223,30 @@ async def test_what_a_removed_arm_spent_stays_in_the_totals(launch: Launch, prov
     assert rows["p/b"]["removed"] is True
     assert rows["p/b"]["cost"]["total_usd"] == pytest.approx(10 * 100e-6 + 5 * 2e-6)
     assert sum(row["requests"] for row in rows.values()) == listing["requests"] == 2
+
+
+@pytest.mark.parametrize(
+    ("row", "tier", "fields", "header"),
+    [
+        ("openai", "priority", {"service_tier": "priority"}, b""),
+        ("anthropic", "priority", {"service_tier": "auto"}, b""),
+        ("google", "flex", {"serviceTier": "flex"}, b""),
+        ("bedrock", "flex", {"serviceTier": {"type": "flex"}}, b""),
+        ("vertex", "flex", {}, b"x-vertex-ai-llm-shared-request-type: flex"),
+        ("openai", "batch", {}, b""),
+    ],
+)
+async def test_each_vendor_is_asked_for_a_tier_in_its_own_words(
+    launch: Launch, provider: Provider, row: str, tier: str, fields: dict[str, Any], header: bytes
+) -> None:
+    gateway = await launch(provider.arm("m", name="t", provider=row, service_tier=tier, dialect=None))
+    arm = gateway.gateway.arms.by_name["t"]
+    assert dict(arm.parameters) == fields
+    assert header in arm.head(stream=False).lower()
+
+
+async def test_a_tier_that_a_provider_does_not_have_is_refused_with_its_field(
+    launch: Launch, provider: Provider
+) -> None:
+    with pytest.raises(ConfigError, match="cohere has no way to ask for flex"):
+        await launch(provider.arm("m", provider="cohere", service_tier="flex", dialect=None))

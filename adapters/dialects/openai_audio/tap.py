@@ -144,6 +144,9 @@ class SoundTap(AnswerFacts):
             counted = decode_usage(usage)
             self.usage = counted if counted.input else None
             return
-        seconds = usage.get("seconds") if isinstance(usage, dict) else raw.get("duration")
+        if isinstance(usage, dict):  # OpenAI, and Mistral
+            seconds = usage.get("seconds", usage.get("prompt_audio_seconds"))
+        else:
+            seconds = raw.get("duration")
         if isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 < seconds < _LONGEST_S:
             self.usage = Usage(seconds=float(seconds))

@@ -9,6 +9,9 @@ from adapters.canonical import Json, Usage
 from adapters.dialects.shared.lenient import count
 from adapters.dialects.shared.reported_cost import reported
 
+LONGEST_S = 1e6
+"""Of a recording: eleven days are no request."""
+
 _USUAL = frozenset(
     (
         "prompt_tokens",
@@ -100,6 +103,9 @@ def _extraordinary(raw: Json, usage: Usage) -> None:
         usage.cache_write_1h = count(lives.get("ephemeral_1h_input_tokens"))
     if usage.reasoning is None:
         usage.reasoning = count(raw.get("reasoning_tokens"))
+    heard = raw.get("prompt_audio_seconds")  # Mistral
+    if isinstance(heard, int | float) and not isinstance(heard, bool) and 0 < heard <= LONGEST_S:
+        usage.seconds = float(heard)
     if raw.get("service_tier") is not None:
         usage.tier = tier_of(raw["service_tier"])
     tools = raw.get("server_tool_use")

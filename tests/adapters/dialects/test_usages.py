@@ -122,6 +122,11 @@ def test_the_tier_that_answered(word: object, tier: str | None) -> None:
     assert decode_usage({"prompt_tokens": 1, "completion_tokens": 1}, word).tier == tier
 
 
+def test_mistral_counts_the_seconds_that_it_heard() -> None:
+    usage = decode_usage({"prompt_tokens": 4, "completion_tokens": 635, "prompt_audio_seconds": 203})
+    assert (usage.input, usage.output, usage.seconds) == (4, 635, 203.0)
+
+
 def test_anthropic_bills_caches_by_lifetime_searches_tiers_speed_and_region() -> None:
     usage = anthropic(
         {

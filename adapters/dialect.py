@@ -124,6 +124,9 @@ class Traits(NamedTuple):
     long_context_feature: str = ""
     """What that header calls a window of a million tokens."""
 
+    model_in_path: bool = False
+    """The path names the model and says whether to stream, and the body doesn't."""
+
 
 class Dialect(Protocol):
     """One wire format, as spoken by servers and by clients."""

@@ -29,7 +29,7 @@ WORDS = frozenset(re.findall(r"\w+", SOURCE))
 ELSEWHERE = {
     "model_list", "litellm_params", "model_name", "api_base", "cooldown_time", "routing_strategy",  # LiteLLM's
     "NAME_FILE", "ACME_KEY", "MERITORDER_KEY",  # stand for names of one's own
-    "set_default_openai_client", "is_chat_model", "is_function_calling_model",  # clients'
+    "set_default_openai_client", "http_options", "is_chat_model", "is_function_calling_model",  # clients'
 }  # fmt: skip
 
 

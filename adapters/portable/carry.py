@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from adapters.canonical import BuiltinTool, Message, Opaque, Part, Request, ToolCall, ToolResult
+from adapters.portable.google import of_google
 from adapters.portable.hints import LACKS, is_hint
 from adapters.portable.retold import retold
 from adapters.portable.tools import note, offered
@@ -22,6 +23,8 @@ def portable(request: Request, dialect: str) -> Request:
     if request.extras:
         extras = dict(request.extras)
         forced = extras.pop("tool_choice", None)
+        if request.dialect == "gemini":
+            forced = of_google(extras)
         for name in extras:
             if is_hint(name, request.dialect):
                 note(request.dropped, name)

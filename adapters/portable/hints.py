@@ -45,8 +45,6 @@ DEMANDS = {
     "audio": "the answer is to be spoken",
     "modalities": "the answer is to be no text",
     "functions": "",
-    "generationConfig": "",
-    "safetySettings": "",
     "guardrailConfig": "",
     "additionalModelRequestFields": "",
     "promptVariables": "",
@@ -54,7 +52,7 @@ DEMANDS = {
 }
 """Fields without which the answer would be another, and why nobody else can meet them; "" where that is plain."""
 
-AGENTS = frozenset({"anthropic_messages", "openai_responses"})
+AGENTS = frozenset({"anthropic_messages", "openai_responses", "gemini"})
 """Dialects whose own clients send new fields with every version, unasked. There what isn't a demand is a hint."""
 
 

@@ -15,6 +15,7 @@ from proxy.arms.arm import Arm
 from proxy.config import OWN_FIELDS
 
 _KEY = b'"model"'
+_IN_PATH = frozenset({"model", "stream"})
 _USAGE = b',"stream_options":{"include_usage":true}}'
 
 
@@ -24,6 +25,8 @@ def rewrite(raw: bytes, document: dict[str, Any], *, arm: Arm, ask_usage: bool, 
         limited = body_at_most(document, arm.max_output, dropped)
         if limited is not document:
             raw, document = orjson.dumps(limited), limited
+    if arm.dialect.traits.model_in_path:
+        return _of_path(raw, document, arm)
     options = document.get("stream_options") if ask_usage else None
     if not arm.parameters and options is None and arm.watched.isdisjoint(document):
         spliced = _spliced(raw, orjson.dumps(document.get("model")), arm.model)
@@ -35,6 +38,14 @@ def rewrite(raw: bytes, document: dict[str, Any], *, arm: Arm, ask_usage: bool, 
         changed["stream_options"] = {**(options or {}), "include_usage": True}
     changed.update(arm.parameters)
     return orjson.dumps(arm.row.adapt(changed, dropped))
+
+
+def _of_path(raw: bytes, document: dict[str, Any], arm: Arm) -> bytes:
+    """The path names the model and says whether to stream; in the document both were added."""
+    if not arm.parameters and OWN_FIELDS.isdisjoint(document):
+        return raw
+    rest = {key: value for key, value in document.items() if key not in OWN_FIELDS and key not in _IN_PATH}
+    return orjson.dumps({**rest, **arm.parameters})
 
 
 def encode(body: dict[str, Any], *, arm: Arm, dropped: list[str]) -> bytes:

@@ -12,6 +12,7 @@ from proxy.endpoints import (
     completions,
     control,
     embeddings,
+    gemini,
     generation,
     health,
     labels,
@@ -54,6 +55,7 @@ EXACT = {
     ("POST", "/v1/audio/transcriptions"): Endpoint(audio.transcribe, DATA),
     ("POST", "/v1/audio/speech"): Endpoint(audio.speak, DATA),
     ("GET", "/v1/models"): Endpoint(models.listing, _MODELS),
+    ("GET", "/v1beta/models"): Endpoint(gemini.listing, _MODELS),
     ("GET", "/models"): Endpoint(models.listing, _MODELS),
     ("POST", "/v1/feedback"): Endpoint(feedback.post, FEEDBACK),
     ("POST", "/v1/labels"): Endpoint(labels.post, FEEDBACK),
@@ -67,6 +69,9 @@ EXACT = {
 
 PREFIXES = {
     ("GET", "/v1/models/"): Endpoint(models.one, _MODELS),
+    ("POST", "/v1beta/models/"): Endpoint(gemini.call, DATA),
+    ("POST", "/v1/models/"): Endpoint(gemini.call, DATA),
+    ("GET", "/v1beta/models/"): Endpoint(gemini.one, _MODELS),
     ("DELETE", "/v1/arms/"): Endpoint(control.remove_arm, _ADMIN),
     ("PUT", "/v1/prices/"): Endpoint(control.set_price, _ADMIN),
     ("DELETE", "/v1/prices/"): Endpoint(control.undo_price, _ADMIN),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from proxy.endpoints import gemini
 from proxy.endpoints.endpoint_request import EndpointRequest
 from proxy.ingress.errors import not_found
 from proxy.ingress.reply import Reply, json_reply
@@ -48,7 +49,9 @@ def _pricing(arm: Arm) -> dict[str, str | None]:
 
 
 async def listing(asked: EndpointRequest) -> Reply:
-    """Returns all of them."""
+    """Returns all of them, in Google's form to who has its kind of key."""
+    if asked.http.headers.get("x-goog-api-key"):
+        return await gemini.listing(asked)
     rows = _rows(asked.gateway)
     names = list(rows)
     ends = {"has_more": False, "first_id": names[0], "last_id": names[-1]}
@@ -57,6 +60,8 @@ async def listing(asked: EndpointRequest) -> Reply:
 
 async def one(asked: EndpointRequest) -> Reply:
     """Returns one of them."""
+    if asked.http.headers.get("x-goog-api-key"):
+        return await gemini.one(asked)
     name = unquote(asked.rest)
     row = _rows(asked.gateway).get(name)
     if row is None:

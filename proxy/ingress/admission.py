@@ -67,10 +67,11 @@ class Admission:
         headers = request.headers
         presented = headers.get("Authorization", "")
         token = presented[7:].strip() if presented[:7].lower() == "bearer " else headers.get("x-api-key", "")
+        token = token or headers.get("x-goog-api-key", "")
         if not token:
             raise Refusal(
                 401,
-                "No API key: send it as `Authorization: Bearer KEY` or `x-api-key: KEY`.",
+                "No API key: send it as `Authorization: Bearer KEY`, `x-api-key: KEY` or `x-goog-api-key: KEY`.",
                 kind="authentication_error",
                 code="missing_api_key",
             )

@@ -5,9 +5,14 @@ Errors of a provider are `adapters.errors.ProviderError`; this is the other half
 
 from __future__ import annotations
 
+from typing import Literal
+
 import orjson
 
 from adapters import lenient_json
+
+Form = Literal["openai", "anthropic", "gemini"]
+"""Whose clients read the error."""
 
 _LONGEST = 1000
 """Characters of a message: it may quote what the client sent, and that may be a whole book."""
@@ -40,15 +45,19 @@ class Refusal(Exception):  # noqa: N818  not every refusal is an error of ours
         self.retry_after_s = retry_after_s
         self.shed = shed
 
-    def body(self, *, anthropic: bool = False) -> bytes:
-        """Returns the error body in Anthropic's form, or in OpenAI's."""
-        if anthropic:
+    def body(self, form: Form = "openai") -> bytes:
+        """Returns the error body in a vendor's form."""
+        if form == "anthropic":
             return orjson.dumps(
                 {
                     "type": "error",
                     "error": {"type": self._anthropic_type(), "message": self.message},
                 }
             )
+        if form == "gemini":
+            usual = "INVALID_ARGUMENT" if self.status < 500 else "INTERNAL"
+            status = _GOOGLE.get(self.status, usual)
+            return orjson.dumps({"error": {"code": self.status, "message": self.message, "status": status}})
         return orjson.dumps(
             {
                 "error": {
@@ -72,6 +81,16 @@ _ANTHROPIC = {
     413: "request_too_large",
     429: "rate_limit_error",
     503: "overloaded_error",
+}
+
+_GOOGLE = {
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    409: "ALREADY_EXISTS",
+    429: "RESOURCE_EXHAUSTED",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
 }
 
 

@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 import orjson
 
-from proxy.ingress.errors import Refusal
+from proxy.ingress.errors import Form, Refusal
 from proxy.ingress.request import Incoming
 
 _VISIBLE = bytes(byte if 0x20 <= byte < 0x7F else ord("?") for byte in range(256))
@@ -17,6 +17,8 @@ JSON = b"Content-Type: application/json\r\n"
 EVENT_STREAM = (
     b"Content-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-cache\r\nX-Accel-Buffering: no\r\n"
 )
+
+_GOOGLES = (":generateContent", ":streamGenerateContent", ":countTokens")
 
 _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
@@ -132,6 +134,11 @@ def json_reply(value: object, status: int = 200, head: bytes = JSON) -> Reply:
 
 def refused(refusal: Refusal, path: str) -> Reply:
     """Returns a refusal in the dialect that is spoken at `path`."""
+    form: Form = "openai"
+    if path.startswith("/v1/messages"):
+        form = "anthropic"
+    elif path.startswith("/v1beta/") or (path.startswith("/v1/models/") and path.endswith(_GOOGLES)):
+        form = "gemini"
     head = JSON
     if refusal.retry_after_s is not None:
         head += b"Retry-After: %d\r\n" % max(1, round(refusal.retry_after_s))
@@ -139,4 +146,4 @@ def refused(refusal: Refusal, path: str) -> Reply:
         head += b"X-Meritorder-Shed: %s\r\n" % refusal.shed.encode()
     if refusal.status == 401:
         head += b"WWW-Authenticate: Bearer\r\n"
-    return Reply(refusal.status, refusal.body(anthropic=path.startswith("/v1/messages")), head)
+    return Reply(refusal.status, refusal.body(form), head)

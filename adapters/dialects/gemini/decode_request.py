@@ -6,6 +6,7 @@ The path's model and streaming are expected in the body as `model` and `stream`.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from adapters.canonical import (
@@ -26,6 +27,7 @@ from adapters.canonical import (
     ToolResult,
 )
 from adapters.dialects.gemini.encode_request import NAME, UNNAMED
+from adapters.dialects.gemini.schemas import json_schema
 from adapters.dialects.shared import signatures, strict
 from adapters.errors import InvalidRequest
 
@@ -51,6 +53,9 @@ _CONFIG = frozenset(
         "responseSchema",
     ]
 )
+_UPLOADED = ("gs://", "https://generativelanguage.googleapis.com/")
+"""Begins the addresses of files that only Google reads."""
+
 _SNAKE = re.compile(r"_([a-z])")
 
 
@@ -71,7 +76,7 @@ def decode_request(body: Json) -> Request:
     turns = _Turns()
     for number, raw in enumerate(strict.listed(body.get("contents"), "contents")):
         turns.add(strict.mapping(raw, f"contents[{number}]"), f"contents[{number}]")
-    schema = config.get("responseJsonSchema") or config.get("responseSchema")
+    schema = config.get("responseJsonSchema") or json_schema(config.get("responseSchema"))
     wants_json = config.get("responseMimeType") == "application/json"
     return Request(
         model=strict.text(body, "model"),
@@ -143,9 +148,12 @@ class _Turns:
             return [ToolCall(call_id, name, strict.object_text(call.get("args")), seal)]
         if "functionResponse" in raw:
             response = strict.mapping(raw["functionResponse"], path)
-            if response.keys() - {"id", "name", "response"}:
-                return [Opaque(NAME, raw)]  # parts of a result, and results that come in pieces
-            return [self._result(response, path)]
+            if response.keys() <= {"id", "name", "response"}:
+                return [self._result(response, path)]
+            shown = self._shown(response, path)
+            if shown is None:
+                return [Opaque(NAME, raw)]  # results that come in pieces, and what comes next
+            return [replace(self._result(response, path), raw=raw, content=shown)]
         if raw.keys() <= {"inlineData", "fileData", "thoughtSignature"} and raw.keys() & {
             "inlineData",
             "fileData",
@@ -154,6 +162,17 @@ class _Turns:
         if not raw:
             raise InvalidRequest(f"{path}: an empty part", path)
         return [Opaque(NAME, raw)]  # code that Google ran, calls of its own tools, and what comes next
+
+    def _shown(self, raw: Json, path: str) -> tuple[Text | Media, ...] | None:
+        """Returns a result with what it shows; None where it holds anything else."""
+        if raw.keys() - {"id", "name", "response", "parts"}:
+            return None
+        shown = self.parts(raw, path)
+        media = tuple(part for part in shown if isinstance(part, Media))
+        if len(media) != len(shown):
+            return None
+        said = strict.object_text(strict.maybe_mapping(raw, "response", path) or {})
+        return (Text(said), *media)
 
     def _result(self, raw: Json, path: str) -> ToolResult:
         name = strict.text(raw, "name", path)
@@ -175,7 +194,10 @@ def _media(raw: Json, path: str) -> Media:
     kind: Any = head if head in {"image", "audio", "video"} else "file"
     if "inlineData" in raw:
         return Media(kind, data=strict.text(source, "data", path), media_type=media_type)
-    return Media(kind, url=strict.text(source, "fileUri", path), media_type=media_type)
+    uri = strict.text(source, "fileUri", path)
+    if uri.startswith(_UPLOADED):
+        return Media(kind, file_id=uri, media_type=media_type)
+    return Media(kind, url=uri, media_type=media_type)
 
 
 def _tools(raw: list[Any]) -> list[Tool | BuiltinTool]:
@@ -185,7 +207,7 @@ def _tools(raw: list[Any]) -> list[Tool | BuiltinTool]:
         group = _camel(strict.mapping(value, path))
         for declared in strict.maybe_list(group, "functionDeclarations", path):
             tool = _camel(strict.mapping(declared, path))
-            schema = tool.get("parametersJsonSchema") or tool.get("parameters")
+            schema = tool.get("parametersJsonSchema") or json_schema(tool.get("parameters"))
             description = strict.maybe_text(tool, "description", path)
             tools.append(Tool(strict.text(tool, "name", path), description, schema))
         if rest := {key: value for key, value in group.items() if key != "functionDeclarations"}:

@@ -70,7 +70,7 @@ class _AnswerTap(BodyTap):
 
 class _Gemini:
     name = encode_request.NAME
-    traits = Traits()
+    traits = Traits(model_in_path=True)
 
     def path(self, model: str, *, stream: bool) -> str:
         verb = "streamGenerateContent?alt=sse" if stream else "generateContent"

@@ -141,6 +141,8 @@ def _part(part: Part, request: Request, names: dict[str, str]) -> Iterable[Json]
             if seal := signatures.own(signatures.GEMINI, part.signature):
                 raw["thoughtSignature"] = seal
             yield raw
+        case ToolResult() if part.raw is not None and request.dialect == NAME:
+            yield part.raw
         case ToolResult():
             said = "".join(piece.text for piece in part.content if isinstance(piece, Text))
             name = part.name or names.get(part.call_id) or part.call_id

@@ -42,7 +42,7 @@ def test_unknown_blocks_of_anthropic_are_kept(block: dict) -> None:
     "part",
     [
         {"toolCall": {"id": "1", "toolType": "GOOGLE_SEARCH"}},
-        {"functionResponse": {"name": "f", "response": {}, "parts": [{"inlineData": {"data": "eA=="}}]}},
+        {"functionResponse": {"name": "f", "response": {}, "willContinue": True}},
     ],
 )
 def test_unknown_parts_of_gemini_are_kept(part: dict) -> None:

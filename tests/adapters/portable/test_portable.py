@@ -276,3 +276,46 @@ def test_custom_tools_of_chat_are_functions_elsewhere() -> None:
     again = by_name("openai_chat").encode_request(request)
     assert again["tools"] == body["tools"]
     assert again["messages"][1]["tool_calls"] == body["messages"][1]["tool_calls"]
+
+
+def _gemini(**more: Any) -> Request:
+    body = {"model": "m", "contents": [{"role": "user", "parts": [{"text": "Hello."}]}], **more}
+    return by_name("gemini").decode_request(body)
+
+
+def test_hints_of_gemini_are_left_out_and_its_demands_refuse() -> None:
+    request = _gemini(safetySettings=[{}], labels={"a": "b"}, generationConfig={"mediaResolution": "LOW"})
+    _sent(request, "openai_chat")
+    assert request.dropped == ["safetySettings", "labels", "generationConfig"]
+    for name, value in (
+        ("cachedContent", "cachedContents/1"),
+        ("generationConfig", {"responseModalities": ["TEXT", "IMAGE"]}),
+        ("generationConfig", {"speechConfig": {"voiceConfig": {}}}),
+    ):
+        with pytest.raises(Inexpressible):
+            portable(_gemini(**{name: value}), "openai_chat")
+
+
+def test_several_allowed_functions_of_gemini_are_the_only_ones_offered() -> None:
+    declared = [{"name": name, "parameters": {"type": "OBJECT", "properties": {}}} for name in "abc"]
+    request = _gemini(
+        tools=[{"functionDeclarations": declared}],
+        toolConfig={"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": ["a", "c"]}},
+    )
+    sent = _sent(request, "anthropic_messages")
+    assert [tool["name"] for tool in sent["tools"]] == ["a", "c"]
+    assert sent["tool_choice"] == {"type": "any"}
+
+
+def test_what_a_result_of_gemini_shows_is_shown_elsewhere() -> None:
+    png = {"mimeType": "image/png", "data": "aGk="}
+    told = {"name": "f", "response": {"ok": True}, "parts": [{"inlineData": png}]}
+    contents = [
+        {"role": "user", "parts": [{"text": "a"}]},
+        {"role": "model", "parts": [{"functionCall": {"name": "f", "args": {}}}]},
+        {"role": "user", "parts": [{"functionResponse": told}]},
+    ]
+    request = _gemini(contents=contents)
+    sent = _sent(request, "anthropic_messages")
+    assert "aGk=" in str(sent["messages"][-1])
+    assert by_name("gemini").encode_request(request)["contents"][-1]["parts"] == [{"functionResponse": told}]

@@ -19,7 +19,7 @@ def test_a_refusal_is_in_the_words_of_the_clients_dialect() -> None:
         "param": "n",
         "code": 422,
     }
-    assert orjson.loads(refusal.body(anthropic=True)) == {
+    assert orjson.loads(refusal.body("anthropic")) == {
         "type": "error",
         "error": {"type": "invalid_request_error", "message": "`n` must be positive."},
     }

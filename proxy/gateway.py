@@ -20,7 +20,7 @@ from proxy.ingress.shedding import Shedding
 from proxy.learning.journal import Journal
 from proxy.learning.learner import Learner
 from proxy.learning.peers import Peers, UnderWay
-from proxy.learning.store_watch import Watch
+from proxy.learning.store_watch import StoreWatch
 from proxy.routing.cooldowns import Cooldowns
 from proxy.routing.router import Router
 from proxy.routing.sessions import Sessions
@@ -63,7 +63,7 @@ class Gateway(Services):
             shared=store.shared,
             most=config.server.max_journal_backlog,
         )
-        self.watch = Watch(store)
+        self.watch = StoreWatch(store)
         self.peers = Peers(store, self.journal.committed, self.journal.flush, self._under_way)
         limits = config.timeouts
         for warning in limits.doubts():

@@ -2,7 +2,7 @@
 
 The journal is one totally ordered sequence of decisions, feedback, labels, and arms that came, went or got another
 price at run time.
-Whoever learns is a fold over it: a worker applies rows in the order of `seq`, its own and other workers' alike,
+Learning is a fold over it: a worker applies rows in the order of `seq`, its own and other workers' alike,
 after they are committed.
 """
 
@@ -38,7 +38,7 @@ EVERYBODY = Viewer(NOBODY, everywhere=True)
 
 @dataclass(frozen=True, slots=True)
 class KeyEntry:
-    """A key as it was configured; neither is kept as it is but the names."""
+    """A key as it was configured. The store keeps the names, and never the key itself."""
 
     key: str = field(repr=False)
     name: str | None = None

@@ -18,8 +18,8 @@ Snapshot = tuple[int, dict[str, object], dict[str, npt.NDArray[np.float64]]]
 _PLAIN, _DEFLATED = b"\x00", b"\x01"
 _SAMPLE_BYTES = 1 << 16
 _WORTHWHILE = 0.7
-"""A posterior of a young bandit is mostly zeros and priors and shrinks tenfold; of an old one it is noise,
-where deflate gains under a tenth for fifty times the time of writing it down. A sample decides."""
+"""A posterior of a young bandit is mostly zeros and priors and shrinks tenfold; of an old one the bits
+are random, and deflate gains under a tenth for fifty times the time of writing it down. A sample decides."""
 
 
 def encode(meta: Mapping[str, object], arrays: Arrays) -> bytes:

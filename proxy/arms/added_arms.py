@@ -1,10 +1,9 @@
-"""What an arm that is added through the API may be given, and what of its own words is believed.
+"""Which keys an arm that is added through the API may use, and what of its own description is believed.
 
-Keys of the gateway go where the operator sends them only.
-
-A request can name a variable and an address. So that it can't have the one sent to the other, a variable that a
-provider's row or the configuration uses goes to that provider's address alone, and any other must be listed in
-`server.arm_key_env`. Signatures and tokens of the machine's own account go to their vendor's hosts alone.
+Keys of the gateway go only where the operator sends them. A request can name a variable and an address: so that it can't
+have the one sent to the other, a variable that a provider's row or the configuration uses goes to that provider's address
+alone, and any other must be listed in `server.arm_key_env`. Signatures and tokens of the machine's own account go to
+their vendor's hosts alone.
 """
 
 from __future__ import annotations
@@ -39,9 +38,9 @@ def doubted(config: ArmConfig, arm: Arm, now: float) -> Arm:
 
 
 def weak_prior(config: ArmConfig, arm: Arm, shown: float | None) -> ArmPrior:
-    """Returns what is believed of an arm that describes itself. `shown` is the mean quality that the configured arms are
-    known by, None where there are none: better than that is believed of nobody who only says so. What its price and its
-    model's name would tell counts where the catalogue and the provider's own address vouch for them.
+    """Returns what is believed of an arm that describes itself. `shown` is the mean quality of the configured arms, None
+    where there are none: no claim to be better than that is believed. Its price counts where the catalogue has it, its
+    model's name at the provider's own address.
     """
     prior, listed = arm.prior, arm.listed
     usd_per_mtok = prior.usd_per_mtok
@@ -75,21 +74,21 @@ class KeyRules:
             elif row.key_env:
                 self._homes.setdefault(row.key_env, set())
         for arm in configured:
-            known = PROVIDERS.get(arm.provider)
-            base_url = arm.base_url or (known.base_url if known else None)
+            own = PROVIDERS.get(arm.provider)
+            base_url = arm.base_url or (own.base_url if own else None)
             if base_url is None:
                 continue
-            variable = arm.api_key_env or (known.key_env if known else None)
+            variable = arm.api_key_env or (own.key_env if own else None)
             if variable is not None and arm.api_key is None and arm.api_key_file is None:
                 self._home(self._homes, variable, base_url)
-            if known is not None and arm.base_url is not None:
-                self._home(self._given, known.name, base_url)
+            if own is not None and arm.base_url is not None:
+                self._home(self._given, own.name, base_url)
 
     @staticmethod
     def _home(homes: dict[str, set[Endpoint]], name: str, base_url: str) -> None:
         try:
             homes.setdefault(name, set()).add(Endpoint.from_url(base_url.partition("?")[0]))
-        except ValueError:  # said by whoever builds that arm
+        except ValueError:  # `build` says so
             return
 
     def check(self, config: ArmConfig) -> None:

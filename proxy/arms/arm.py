@@ -32,11 +32,11 @@ _OTHER_APIS = frozenset({"embeddings", "transcriptions", "speech"})
 
 @dataclass(slots=True)
 class Arm:
-    """One model at one provider. `index` is the bandit's; `capabilities` None means nothing is known;
-    `query` stands behind every path; `chats` False is an arm for embeddings or audio alone; `watched` are the body fields that can't pass to this provider as they are.
-    `priced` False: nobody knows the price, and `price` is none; decisions count such an arm as the dearest.
-    `doubted` says that a request alone described the arm, `claimed` that nobody else vouches for `price`; decisions then count it as `least` or more, by the
-    catalogue's price, `listed`, or else those of the other arms.
+    """One model at one provider. `index` is the bandit's; `capabilities` None: unknown; `query` stands behind every path;
+    `chats` False: for embeddings or audio alone; `watched` are the body fields that can't pass to this provider as they are.
+    `priced` False: the price is unknown, and decisions count the arm as the dearest. `doubted`: a request alone described
+    the arm; `claimed`: `price` too stands on that request alone, and decisions count it as `least` or more, which is by the
+    catalogue's price, `listed`, or else by those of the other arms.
     """
 
     index: int
@@ -111,13 +111,13 @@ class Arm:
     def prior(self) -> ArmPrior:
         """What is believed before any feedback."""
         price = self.price
-        known = 0.25 * price.output + 0.75 * price.input
+        mixed = 0.25 * price.output + 0.75 * price.input
         return ArmPrior(
             quality=self.quality,
             model=self.model,
             family=self.family,
             provider=self.provider,
-            usd_per_mtok=known * 1e6 if self.priced and not (price.second or price.character) else None,
+            usd_per_mtok=mixed * 1e6 if self.priced and not (price.second or price.character) else None,
         )
 
 
@@ -166,7 +166,7 @@ class ArmTable:
         self._signers: dict[str, Signer] = {}
 
     def __iter__(self) -> Iterator[Arm]:
-        # Whoever goes through them may wait meanwhile, and arms come and go.
+        # A copy: a loop over them may wait, and arms come and go meanwhile.
         return iter([*self.by_name.values()])
 
     def __len__(self) -> int:
@@ -181,7 +181,7 @@ class ArmTable:
         self._changed()
 
     def drop(self, name: str) -> None:
-        """Takes an arm out, if it is there; calls under way go on."""
+        """Removes an arm, if it is there; calls under way go on."""
         arm = self.by_name.pop(name, None)
         if arm is not None:
             del self.by_index[arm.index]
@@ -284,7 +284,7 @@ def build(
             f"arm {config.name}: the environment variable {config.api_key_env} is not set", "api_key_env"
         )
     try:
-        # Azure's deployments are told the version of the API there.
+        # Azure's deployments want the version of the API in the query.
         base_url, _, query = base_url.partition("?")
         endpoint = Endpoint.from_url(base_url)
         dialect = by_name(_ALIASES.get(config.dialect or "", config.dialect) or row.dialect)
@@ -302,7 +302,7 @@ def build(
     if dialect.name != row.dialect:
         row = replace(row, dialect=dialect.name)  # what the row adapts are bodies of its own dialect
     tariff = tariff_of(config, row, prices)
-    known = find_model(tariff.catalogue, tariff.model)
+    listed = find_model(tariff.catalogue, tariff.model)
     priced = tariff.at(now)
     if not priced.known and (field := lacking(tariff.layers)) is not None:
         raise ConfigError(
@@ -311,7 +311,7 @@ def build(
             field,
         )
     capabilities = (
-        config.capabilities if config.capabilities is not None else (known.capabilities if known else None)
+        config.capabilities if config.capabilities is not None else (listed.capabilities if listed else None)
     )
     return Arm(
         index=index,
@@ -332,9 +332,9 @@ def build(
         tariff=tariff,
         price_source=priced.source,
         price_until=priced.until,
-        family=config.family or (known.family if known else ""),
-        context_window=config.context_window or (known.context_window if known else None),
-        max_output=config.max_output_tokens or (known.max_output if known else None),
+        family=config.family or (listed.family if listed else ""),
+        context_window=config.context_window or (listed.context_window if listed else None),
+        max_output=config.max_output_tokens or (listed.max_output if listed else None),
         chats=_chats(config),
         capabilities=frozenset(capabilities) if capabilities is not None else None,
         parameters=_parameters(config, dialect, row),

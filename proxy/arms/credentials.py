@@ -36,13 +36,13 @@ LONGEST_WAIT_S = 30.0
 """What a request waits for a token at most."""
 
 _ONE_CALL_S = 10.0
-"""Of one attempt at Google's token server, which its library repeats a few times."""
+"""Time limit of one attempt at Google's token server; its library makes a few."""
 
 _UNKNOWN_LIFETIME_S = 1800.0
-"""Of a token that doesn't say when it ends; Google's live for an hour."""
+"""Lifetime of a token that doesn't say when it ends; Google's live for an hour."""
 
 _PAUSE_S = 5.0
-"""Between two attempts to renew a token that still serves."""
+"""Pause between two attempts to renew a token that still serves."""
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
@@ -63,18 +63,18 @@ def with_secrets(config: Config, environment: Mapping[str, str]) -> dict[str, st
     named = {row.key_env for row in PROVIDERS.values()} | {arm.api_key_env for arm in config.arms}
     named |= {entry.api_key_env for entry in config.providers.values()}
     try:
-        found = resolved(environment, sorted({name for name in named if name} | {*_AWS_KEYS}))
+        secrets = resolved(environment, sorted({name for name in named if name} | {*_AWS_KEYS}))
     except ValueError as error:
         raise ConfigError(str(error)) from None
     patterns = config.server.arm_key_env
-    for name in {name.removesuffix("_FILE") for name in environment} - {*found}:
+    for name in {name.removesuffix("_FILE") for name in environment} - {*secrets}:
         # Nobody has asked for it yet, so that it can't be read is no reason not to start.
         if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
             try:
-                found = resolved(found, [name])
+                secrets = resolved(secrets, [name])
             except ValueError as error:
                 log.warning("server.arm_key_env: %s", error)
-    return found
+    return secrets
 
 
 def mask_of(config: Config, environment: Mapping[str, str]) -> Mask:
@@ -109,7 +109,7 @@ class Signer(Protocol):
         ...
 
     def hide(self, mask: Mask) -> None:
-        """Makes the mask know the secrets that are used from now on."""
+        """Adds the secrets that are used from now on to the mask."""
         ...
 
 
@@ -155,9 +155,9 @@ class GoogleSigner:
 
     def hide(self, mask: Mask) -> None:
         self._mask = mask
-        self._tell()
+        self._hide_token()
 
-    def _tell(self) -> None:
+    def _hide_token(self) -> None:
         token = _BEARER.search(self._headers)
         if token is not None and self._mask is not None:
             self._mask.add_passing(token[1].decode())
@@ -195,7 +195,7 @@ class GoogleSigner:
             return failure
         now = self._clock()
         self._headers = headers
-        self._tell()
+        self._hide_token()
         self._expires_at = now + _UNKNOWN_LIFETIME_S if expiry is None else expiry
         self._renew_at = self._expires_at - min(RENEW_AHEAD_S, max(0.0, self._expires_at - now) / 4)
         return None

@@ -17,7 +17,7 @@ _FEES = ("web_search", "social_search", "file_search", "code_execution")
 _RATES = ("input", "output", *FOLLOWS)
 
 UNKNOWN = Price({})
-"""Stands where no price is known; it is never counted as one."""
+"""Stands where the price is unknown; it is never counted as one."""
 
 
 class Layer(NamedTuple):
@@ -29,7 +29,7 @@ class Layer(NamedTuple):
 
 
 class Priced(NamedTuple):
-    """A price with where it comes from; `known` False where nobody knows it. It ends at `until`."""
+    """A price with where it comes from; `known` False: nobody states it, and `price` is none. It ends at `until`."""
 
     price: Price
     known: bool
@@ -47,7 +47,7 @@ class Tariff:
     layers: tuple[Layer, ...] = ()
 
     def under(self, layer: Layer) -> Tariff:
-        """Returns it with one more layer, which goes before all others."""
+        """Returns a tariff with one more layer, which goes before all others."""
         return Tariff(self.catalogue, self.model, self.tier, (*self.layers, layer))
 
     def at(self, now: float) -> Priced:
@@ -101,13 +101,13 @@ def stated(config: PriceConfig) -> Stated:
 
 
 def _rates(config: TokenPriceConfig) -> dict[str, float]:
-    found = {name: getattr(config, name + _MTOK) for name in _RATES}
-    return {name: value / 1e6 for name, value in found.items() if value is not None}
+    per_mtok = {name: getattr(config, name + _MTOK) for name in _RATES}
+    return {name: value / 1e6 for name, value in per_mtok.items() if value is not None}
 
 
 def lacking(layers: Sequence[Layer]) -> str | None:
     """Returns which field is missing where layers state something and yet no price, None where they state none."""
-    known = {name for layer in layers for name in layer.stated.rates}
-    if "input" in known or "output" in known:
-        return "output_usd_per_mtok" if "input" in known else "input_usd_per_mtok"
+    rates = {name for layer in layers for name in layer.stated.rates}
+    if "input" in rates or "output" in rates:
+        return "output_usd_per_mtok" if "input" in rates else "input_usd_per_mtok"
     return "input_usd_per_mtok" if any(not layer.stated.empty for layer in layers) else None

@@ -35,11 +35,11 @@ _CATALOGUE_S = 60.0
 
 
 class PriceMissingError(Exception):
-    """What was stated leaves a price without the field that this names."""
+    """A price can't be stated without the field that this names."""
 
 
 class ArmExistsError(Exception):
-    """An arm of this name is there already."""
+    """There is an arm of this name already."""
 
 
 class Registry:
@@ -76,8 +76,8 @@ class Registry:
         except ConfigError as error:
             raise ConfigError(f"{config.source}: {error}" if config.source else str(error)) from None
         for change in await self._store.arms():
-            if (known := _parsed(change)) is not None:
-                self._added[change.name] = known
+            if (config_of := _parsed(change)) is not None:
+                self._added[change.name] = config_of
         await self.learner.load(self._store, self.configured)
         # What another worker adds or sets at this moment comes when its row is learnt.
         for price in await self._store.prices():
@@ -94,11 +94,11 @@ class Registry:
 
     def _checked(self, config: Config) -> dict[str, ArmConfig]:
         """Returns the configured arms by name. Raises ConfigError where one of them could never answer."""
-        found: dict[str, ArmConfig] = {}
+        checked: dict[str, ArmConfig] = {}
         arms = configured(config, self._environment)
         self._keys = KeyRules(config.server.arm_key_env, arms, self._environment)
         for arm in arms:
-            if arm.name in found:
+            if arm.name in checked:
                 raise ConfigError(f"two arms have the same name: {arm.name}")
             if arm.name in config.routes:
                 raise ConfigError(f"routes.{arm.name}: an arm has this name too")
@@ -106,11 +106,11 @@ class Registry:
             self._check_key(arm, built)
             if self._refuses_unpriced and not built.priced:
                 raise ConfigError(f'{_unpriced(built)}, or set price_missing = "warn"')
-            found[arm.name] = arm
+            checked[arm.name] = arm
         for name, route in config.routes.items():
-            if not any(fnmatch.fnmatchcase(arm, pattern) for pattern in route.arms for arm in found):
+            if not any(fnmatch.fnmatchcase(arm, pattern) for pattern in route.arms for arm in checked):
                 log.warning("routes.%s: no arm fits %s yet", name, ", ".join(route.arms))
-        return found
+        return checked
 
     def _built(self, config: ArmConfig, *, added: bool = False) -> Arm:
         """Returns the arm of its configuration. Raises ConfigError, also for what none `added` by a request may have."""
@@ -181,11 +181,11 @@ class Registry:
     def _shown(self) -> float | None:
         """Returns the mean quality of the configured arms as of now."""
         now, bandit = time.time(), self.learner.bandit
-        known = [bandit.quality_estimate(bandit.index(name), now).mean for name in self._configured]
-        return sum(known) / len(known) if known else None
+        means = [bandit.quality_estimate(bandit.index(name), now).mean for name in self._configured]
+        return sum(means) / len(means) if means else None
 
     async def remove(self, name: str, by: Owner = NOBODY) -> None:
-        """Takes an arm out of service durably; what was learnt of it stays. Raises KeyError, StoreError."""
+        """Removes an arm durably; what was learnt of it stays. Raises KeyError, StoreError."""
         change = ArmChange(name=name, at=time.time(), config=None, by=by)
         if not await self._store.change_arm(change):
             raise KeyError(name)
@@ -237,7 +237,7 @@ class Registry:
                 self.today()
 
     def today(self) -> None:
-        """Gives all arms their prices of this moment."""
+        """Sets the prices of all arms to those of this moment."""
         for arm in self._table:
             self._reprice(arm.name)
 
@@ -260,7 +260,7 @@ class Registry:
         try:
             self._install(config, added=True)
         except ConfigError as error:
-            # Whoever can't serve it says so and goes on: no row of the journal may keep a gateway from starting.
+            # No row of the journal may keep a gateway from starting.
             log.warning("an arm that was added can't be served here: %s", error)
 
     def _price_changed(self, change: ArmPrice) -> None:
@@ -279,7 +279,7 @@ class Registry:
         self._reprice(arm.name)
 
     def _reprice(self, name: str) -> None:
-        """Gives an arm its price of this moment."""
+        """Sets the price of an arm to that of this moment."""
         arm = self._table.by_name.get(name)
         if arm is None:
             return
@@ -344,5 +344,5 @@ def _parsed(change: ArmChange) -> ArmConfig | None:
             return None
         # An older version took any number.
         log.warning("the price of %s that the database holds can't be used: %s", change.name, describe(error))
-    known = {name: value for name, value in change.config.items() if name not in PriceConfig.model_fields}
-    return _parsed(replace(change, config=known))
+    unpriced = {name: value for name, value in change.config.items() if name not in PriceConfig.model_fields}
+    return _parsed(replace(change, config=unpriced))

@@ -28,8 +28,8 @@ from proxy.ingress.reply import Reply, StreamReply
 Handler = Callable[[EndpointRequest], Awaitable[Reply | StreamReply]]
 
 
-class Endpoint(NamedTuple):
-    """A handler, and the scopes of which a key needs one. None: whoever asks is answered."""
+class ApiEndpoint(NamedTuple):
+    """A handler, and the scopes of which a key needs one; None: no key is asked for."""
 
     handler: Handler
     scopes: tuple[Scope, ...] | None
@@ -45,34 +45,34 @@ _MODELS: tuple[Scope, ...] = ("read", "data")
 """Clients list the models before they ask one."""
 
 EXACT = {
-    ("POST", "/v1/chat/completions"): Endpoint(chat.completions, DATA),
-    ("POST", "/chat/completions"): Endpoint(chat.completions, DATA),
-    ("POST", "/v1/messages"): Endpoint(messages.create, DATA),
-    ("POST", "/v1/messages/count_tokens"): Endpoint(messages.count_tokens, DATA),
-    ("POST", "/v1/responses"): Endpoint(responses.create, DATA),
-    ("POST", "/v1/completions"): Endpoint(completions.create, DATA),
-    ("POST", "/v1/embeddings"): Endpoint(embeddings.create, DATA),
-    ("POST", "/v1/audio/transcriptions"): Endpoint(audio.transcribe, DATA),
-    ("POST", "/v1/audio/speech"): Endpoint(audio.speak, DATA),
-    ("GET", "/v1/models"): Endpoint(models.listing, _MODELS),
-    ("GET", "/v1beta/models"): Endpoint(gemini.listing, _MODELS),
-    ("GET", "/models"): Endpoint(models.listing, _MODELS),
-    ("POST", "/v1/feedback"): Endpoint(feedback.post, FEEDBACK),
-    ("POST", "/v1/labels"): Endpoint(labels.post, FEEDBACK),
-    ("GET", "/v1/arms"): Endpoint(arms.listing, _READ),
-    ("POST", "/v1/arms"): Endpoint(control.add_arm, _ADMIN),
-    ("GET", "/v1/generation"): Endpoint(generation.get, _READ),
-    ("POST", "/v1/explain"): Endpoint(chat.explain, _READ),
-    ("GET", "/healthz"): Endpoint(health.healthz, None),
-    ("GET", "/readyz"): Endpoint(health.readyz, ALL_SCOPES),
+    ("POST", "/v1/chat/completions"): ApiEndpoint(chat.completions, DATA),
+    ("POST", "/chat/completions"): ApiEndpoint(chat.completions, DATA),
+    ("POST", "/v1/messages"): ApiEndpoint(messages.create, DATA),
+    ("POST", "/v1/messages/count_tokens"): ApiEndpoint(messages.count_tokens, DATA),
+    ("POST", "/v1/responses"): ApiEndpoint(responses.create, DATA),
+    ("POST", "/v1/completions"): ApiEndpoint(completions.create, DATA),
+    ("POST", "/v1/embeddings"): ApiEndpoint(embeddings.create, DATA),
+    ("POST", "/v1/audio/transcriptions"): ApiEndpoint(audio.transcribe, DATA),
+    ("POST", "/v1/audio/speech"): ApiEndpoint(audio.speak, DATA),
+    ("GET", "/v1/models"): ApiEndpoint(models.listing, _MODELS),
+    ("GET", "/v1beta/models"): ApiEndpoint(gemini.listing, _MODELS),
+    ("GET", "/models"): ApiEndpoint(models.listing, _MODELS),
+    ("POST", "/v1/feedback"): ApiEndpoint(feedback.post, FEEDBACK),
+    ("POST", "/v1/labels"): ApiEndpoint(labels.post, FEEDBACK),
+    ("GET", "/v1/arms"): ApiEndpoint(arms.listing, _READ),
+    ("POST", "/v1/arms"): ApiEndpoint(control.add_arm, _ADMIN),
+    ("GET", "/v1/generation"): ApiEndpoint(generation.get, _READ),
+    ("POST", "/v1/explain"): ApiEndpoint(chat.explain, _READ),
+    ("GET", "/healthz"): ApiEndpoint(health.healthz, None),
+    ("GET", "/readyz"): ApiEndpoint(health.readyz, ALL_SCOPES),
 }
 
 PREFIXES = {
-    ("GET", "/v1/models/"): Endpoint(models.one, _MODELS),
-    ("POST", "/v1beta/models/"): Endpoint(gemini.call, DATA),
-    ("POST", "/v1/models/"): Endpoint(gemini.call, DATA),
-    ("GET", "/v1beta/models/"): Endpoint(gemini.one, _MODELS),
-    ("DELETE", "/v1/arms/"): Endpoint(control.remove_arm, _ADMIN),
-    ("PUT", "/v1/prices/"): Endpoint(control.set_price, _ADMIN),
-    ("DELETE", "/v1/prices/"): Endpoint(control.undo_price, _ADMIN),
+    ("GET", "/v1/models/"): ApiEndpoint(models.one, _MODELS),
+    ("POST", "/v1beta/models/"): ApiEndpoint(gemini.call, DATA),
+    ("POST", "/v1/models/"): ApiEndpoint(gemini.call, DATA),
+    ("GET", "/v1beta/models/"): ApiEndpoint(gemini.one, _MODELS),
+    ("DELETE", "/v1/arms/"): ApiEndpoint(control.remove_arm, _ADMIN),
+    ("PUT", "/v1/prices/"): ApiEndpoint(control.set_price, _ADMIN),
+    ("DELETE", "/v1/prices/"): ApiEndpoint(control.undo_price, _ADMIN),
 }

@@ -11,14 +11,14 @@ from proxy.routing.request import chat_request
 
 
 async def completions(asked: EndpointRequest) -> Reply | StreamReply:
-    """OpenAI's chat completions."""
+    """Answers in OpenAI's chat completions API."""
     http = asked.http
     raw, document = await read_json(http)
     return await answer(asked.gateway, http, chat_request(http, raw, document), asked.principal)
 
 
 async def explain(asked: EndpointRequest) -> Reply:
-    """Every candidate with its estimates and its probability; nothing is called."""
+    """Returns every candidate with its estimates and its probability; nothing is called."""
     gateway = asked.gateway
     raw, document = await read_json(asked.http)
     request = chat_request(asked.http, raw, document)

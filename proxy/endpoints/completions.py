@@ -11,7 +11,7 @@ from proxy.routing.request import decoded_request
 
 
 async def create(asked: EndpointRequest) -> Reply | StreamReply:
-    """OpenAI's text completions."""
+    """Answers in OpenAI's text completions API."""
     raw, document = await read_json(asked.http)
     request = decoded_request(asked.http, by_name("openai_completions"), raw, document)
     request.wants_usage = request.canonical().include_usage

@@ -41,7 +41,7 @@ async def add_arm(asked: EndpointRequest) -> Reply:
 
 
 async def remove_arm(asked: EndpointRequest) -> Reply:
-    """Takes an arm that was added through the API out of service; calls under way end as they would."""
+    """Removes an arm that was added through the API; calls under way end as they would."""
     gateway, name = asked.gateway, unquote(asked.rest)
     if name in gateway.registry.configured:
         raise Refusal(
@@ -85,7 +85,7 @@ async def set_price(asked: EndpointRequest) -> Reply:
 
 
 async def undo_price(asked: EndpointRequest) -> Reply:
-    """Takes back the price that the API set: that of configuration and catalogue holds again."""
+    """Removes the price that the API set: that of configuration and catalogue holds again."""
     gateway, name = asked.gateway, unquote(asked.rest)
     try:
         undone = await gateway.registry.undo_price(name, asked.principal.owner)

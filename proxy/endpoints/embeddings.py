@@ -15,7 +15,7 @@ _EMBEDDINGS = Passthrough("embeddings", PATH, r"embed|\bbge-|\be5-|\bgte-", embe
 
 
 async def create(asked: EndpointRequest) -> Reply | StreamReply:
-    """OpenAI's embeddings."""
+    """Passes OpenAI's embeddings on."""
     gateway, http, principal = asked.gateway, asked.http, asked.principal
     raw, document = await read_json(http)
     model = name_field(document.get("model"), "model")

@@ -12,7 +12,7 @@ from proxy.ingress.reply import Reply, json_reply
 
 
 async def get(asked: EndpointRequest) -> Reply:
-    """Looks up by the answer's id or the X-Generation-Id."""
+    """Returns the record of an answer, by its own id or the X-Generation-Id."""
     gateway, principal = asked.gateway, asked.principal
     ids = parse_qs(asked.http.raw_path.partition("?")[2]).get("id")
     if not ids:

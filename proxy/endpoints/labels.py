@@ -22,8 +22,8 @@ _MOST = 1000
 
 
 async def post(asked: EndpointRequest) -> Reply:
-    """Takes `labels`: chat requests as clients would send them, each with `qualities`, arm → value, and perhaps
-    `output_tokens`, arm → count. All of it, or nothing and the field at fault.
+    """Commits `labels`: chat requests as clients would send them, each with `qualities`, arm → value, and perhaps
+    `output_tokens`, arm → count; all of them, or none with the field at fault.
     """
     gateway, http, principal = asked.gateway, asked.http, asked.principal
     raw, document = await read_json(http)
@@ -61,27 +61,27 @@ def _read(gateway: Gateway, http: Incoming, raw: bytes, item: object, where: str
     return Label(hashlib.sha256(query).digest(), now, context.task, context.x, qualities, lengths)
 
 
-def _qualities(gateway: Gateway, found: Any, where: str) -> dict[str, float]:
-    if not isinstance(found, dict) or not found:
+def _qualities(gateway: Gateway, values: Any, where: str) -> dict[str, float]:
+    if not isinstance(values, dict) or not values:
         raise unprocessable(f"`{where}` must be an object of arms and values from 0 to 1.", where)
-    for name, value in found.items():
+    for name, value in values.items():
         if name not in gateway.arms.by_name:
             raise unprocessable(f"There is no arm {name!r}.", f"{where}.{name}")
         if not isinstance(value, int | float) or not 0.0 <= value <= 1.0:  # true and false are 1 and 0
             raise unprocessable(
                 f"`{where}.{name}` must be true, false or a number from 0 to 1.", f"{where}.{name}"
             )
-    return {name: float(value) for name, value in found.items()}
+    return {name: float(value) for name, value in values.items()}
 
 
-def _output_tokens(found: Any, qualities: dict[str, float], where: str) -> dict[str, int]:
-    if found is None:
+def _output_tokens(counts: Any, qualities: dict[str, float], where: str) -> dict[str, int]:
+    if counts is None:
         return {}
-    if not isinstance(found, dict):
+    if not isinstance(counts, dict):
         raise unprocessable(f"`{where}` must be an object of arms and numbers of tokens.", where)
-    for name, count in found.items():
+    for name, count in counts.items():
         if name not in qualities:
             raise unprocessable(f"{name!r} has no value in `qualities`.", f"{where}.{name}")
         if not isinstance(count, int) or isinstance(count, bool) or count < 1:
             raise unprocessable(f"`{where}.{name}` must be a whole number from 1 on.", f"{where}.{name}")
-    return found
+    return counts

@@ -11,14 +11,14 @@ from proxy.routing.request import decoded_request
 
 
 async def create(asked: EndpointRequest) -> Reply | StreamReply:
-    """Anthropic's messages."""
+    """Answers in Anthropic's messages API."""
     raw, document = await read_json(asked.http)
     request = decoded_request(asked.http, by_name("anthropic_messages"), raw, document)
     return await answer(asked.gateway, asked.http, request, asked.principal)
 
 
 async def count_tokens(asked: EndpointRequest) -> Reply:
-    """An estimate: which model will answer is not decided yet, and each counts differently."""
+    """Returns an estimate: which model will answer is not decided yet, and each counts differently."""
     raw, document = await read_json(asked.http)
     document.setdefault("max_tokens", 1)
     request = decoded_request(asked.http, by_name("anthropic_messages"), raw, document)

@@ -11,7 +11,7 @@ from proxy.routing.request import decoded_request
 
 
 async def create(asked: EndpointRequest) -> Reply | StreamReply:
-    """OpenAI's responses."""
+    """Answers in OpenAI's responses API."""
     raw, document = await read_json(asked.http)
     request = decoded_request(asked.http, by_name("openai_responses"), raw, document)
     return await answer(asked.gateway, asked.http, request, asked.principal)

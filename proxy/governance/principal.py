@@ -9,7 +9,7 @@ from state.records import Owner, Viewer
 Scope = Literal["data", "feedback", "read", "admin"]
 
 CLIENT_SCOPES: tuple[Scope, ...] = ("data", "feedback", "read")
-"""What a key may do of which the configuration says nothing: ask, judge, and look."""
+"""What a key may do if the configuration doesn't say: ask models, give feedback, and read."""
 
 ALL_SCOPES: tuple[Scope, ...] = (*CLIENT_SCOPES, "admin")
 
@@ -28,7 +28,7 @@ class Principal:
         self.sessions = team_id or key_id  # whose sessions are its own
 
     def sees(self, other: Principal) -> bool:
-        """Tells whether a request of `other` is this one's to read and to judge."""
+        """Returns whether requests of `other` are this one's to read and to judge."""
         return (
             self.viewer.everywhere
             or self.key_id == other.key_id

@@ -7,7 +7,7 @@ import logging
 import re
 import socket
 
-from proxy.endpoints import DATA, EXACT, FEEDBACK, PREFIXES, Endpoint
+from proxy.endpoints import DATA, EXACT, FEEDBACK, PREFIXES, ApiEndpoint
 from proxy.endpoints.endpoint_request import EndpointRequest
 from proxy.gateway import Gateway
 from proxy.governance.principal import LOCAL
@@ -75,7 +75,7 @@ class Server:
     async def _handle(self, request: Incoming) -> Reply | StreamReply:
         path = request.raw_path.partition("?")[0]
         try:
-            endpoint: Endpoint | None = EXACT.get((request.method, path))
+            endpoint: ApiEndpoint | None = EXACT.get((request.method, path))
             rest = ""
             if endpoint is None:
                 endpoint, rest = _by_prefix(request.method, path)
@@ -120,12 +120,12 @@ def _check_expectation(request: Incoming) -> None:
         raise Refusal(417, "The only expectation met here is 100-continue.", param="Expect")
 
 
-def _by_prefix(method: str, path: str) -> tuple[Endpoint, str]:
+def _by_prefix(method: str, path: str) -> tuple[ApiEndpoint, str]:
     if _NO_ESCAPE.search(path):
         raise invalid("The path has a % without two hexadecimal digits: write %25 for the sign itself.")
     if method == "HEAD":
         method = "GET"  # the reply leaves its body out
-        exact: Endpoint | None = EXACT.get((method, path))
+        exact: ApiEndpoint | None = EXACT.get((method, path))
         if exact is not None:
             return exact, ""
     for (wanted, prefix), endpoint in PREFIXES.items():

@@ -38,7 +38,7 @@ POLL_S = 0.25
 """How often other workers' rows are looked for."""
 
 LEARNT_S = 2.0
-"""How long whoever asks for what was learnt waits for what is committed; then it is told how much is missing."""
+"""How long a question for what was learnt waits for what is committed; then the answer says how much is missing."""
 
 _CLOSING_S = 5.0
 """How long the end waits for it. The rest is learnt at the next start."""
@@ -65,9 +65,9 @@ class Journal:
         self._closing = False
         self._saved = 0
         self._kept: deque[Event] = deque()  # committed, to be learnt from, in order of seq
-        self._target = 0  # the newest row that is known to be committed
+        self._target = 0  # the newest committed row
         self._reached = 0  # up to which everything that is there is learnt
-        self._marks: deque[tuple[int, float]] = deque()  # rows and when they were known, one in a second
+        self._marks: deque[tuple[int, float]] = deque()  # rows and when they were committed, one in a second
         self._behind = asyncio.Event()
         self._watchers: list[tuple[int, asyncio.Future[None]]] = []
         self.dropped = 0
@@ -246,7 +246,7 @@ class Journal:
     # -- learning ----------------------------------------------------------------------------------
 
     def _keep(self, rows: list[Event]) -> None:
-        """Hands committed rows to whoever learns."""
+        """Keeps committed rows for the task that learns."""
         if len(self._kept) + len(rows) <= _MOST_KEPT:
             self._kept += rows
         else:
@@ -263,7 +263,7 @@ class Journal:
         self._behind.set()
 
     async def _learnt(self, within: float) -> None:
-        """Returns when what is known to be committed now is learnt, or after `within` seconds."""
+        """Returns when what is committed now is learnt, or after `within` seconds."""
         if self._target <= max(self._learner.seq, self._reached):
             return
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -293,7 +293,7 @@ class Journal:
         learner, kept = self._learner, self._kept
         while True:
             self._reached = max(self._reached, learner.seq)
-            self._tell()
+            self._wake_watchers()
             if self._reached >= self._target:
                 return
             while kept and kept[0].seq <= self._reached:  # somebody else has read them
@@ -309,14 +309,14 @@ class Journal:
                 await learner.take(self._next())
 
     def _next(self) -> list[Event]:
-        """Takes kept rows up to the first that isn't the one before's next: others wrote in between."""
+        """Removes kept rows, and returns them, up to a gap in their numbers: others wrote in between."""
         kept = self._kept
         rows = [kept.popleft()]
         while kept and len(rows) < _PAGE and kept[0].seq == rows[-1].seq + 1:
             rows.append(kept.popleft())
         return rows
 
-    def _tell(self) -> None:
+    def _wake_watchers(self) -> None:
         reached, marks = self._reached, self._marks
         while marks and marks[0][0] <= reached:
             marks.popleft()

@@ -25,7 +25,7 @@ class Latencies:
         self.total = 0.0
 
     def add(self, seconds: float) -> None:
-        """Takes one observation."""
+        """Records one observation."""
         bucket = min(int(_log(seconds / _LEAST_S) / _GROWTH), _BUCKETS - 1) if seconds > _LEAST_S else 0
         self.counts[bucket] = self.counts.get(bucket, 0.0) + 1.0
         self.total += 1.0
@@ -51,7 +51,7 @@ class Latencies:
 
     @classmethod
     def restored(cls, state: list[list[float]]) -> Latencies:
-        """Takes what `snapshot` gave. Raises TypeError or ValueError if it doesn't fit."""
+        """Restores a snapshot. Raises TypeError or ValueError if it doesn't fit."""
         made = cls()
         made.counts = {int(bucket): float(count) for bucket, count in state}
         made.total = sum(made.counts.values())

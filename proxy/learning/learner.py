@@ -49,7 +49,7 @@ class Learner:
         self._learning = asyncio.Lock()  # held while rows are applied, and while what was learnt is copied
 
     def add_arms(self, names: Sequence[str]) -> None:
-        """Makes arms known to the bandit, in this order."""
+        """Adds arms to the bandit, in this order."""
         for name in names:
             self._arm(name)
 
@@ -150,16 +150,16 @@ class Learner:
 
     def _labelled(self, event: Label) -> None:
         lengths = event.output_tokens
-        told = sorted(
+        judged = sorted(
             (self._arm(name), value, lengths.get(name, 0)) for name, value in event.qualities.items()
         )
         self.bandit.observe_labels(
             recalled(event.context),
-            np.array([arm for arm, _, _ in told]),
-            np.array([value for _, value, _ in told]),
+            np.array([arm for arm, _, _ in judged]),
+            np.array([value for _, value, _ in judged]),
             task=event.task,
             at=self.time.row(event.seq, event.at),
-            output_tokens=np.array([tokens for _, _, tokens in told]),
+            output_tokens=np.array([tokens for _, _, tokens in judged]),
         )
 
     def _changed(self, event: ArmChange) -> None:
@@ -170,7 +170,7 @@ class Learner:
             self.arm_changed(event)
 
     async def load(self, store: Store, arms: Sequence[str] = ()) -> None:
-        """Takes the newest usable snapshot and the rows after it; `arms` are known before the first row."""
+        """Restores the newest usable snapshot and applies the rows after it; `arms` are added before the first row."""
         for seq, meta, arrays in await store.load_snapshots(SNAPSHOT):
             try:
                 self._restore(meta, arrays)
@@ -182,9 +182,9 @@ class Learner:
         else:
             self.bandit, self.statistics, self.time = Bandit(), Statistics(), Timeline()
         self.add_arms(arms)
-        found = self.seq
+        restored = self.seq
         await self.catch_up(store)
-        log.info("learnt rows up to %d from a snapshot and %d after it", found, self.seq - found)
+        log.info("learnt rows up to %d from a snapshot and %d after it", restored, self.seq - restored)
 
     def _restore(self, meta: Mapping[str, Any], arrays: Arrays) -> None:
         bandit, statistics, timeline = Bandit(), Statistics(), Timeline()
@@ -220,5 +220,5 @@ def _fitted(bandit: Bandit) -> Fit | None:
     try:
         return bandit.fitted()
     except Exception:  # neither may what they have in common end all learning
-        log.exception("what arms have in common can't be fitted; they stay as they are known")
+        log.exception("what arms have in common can't be fitted; it stays as it was")
         return None

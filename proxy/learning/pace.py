@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable
 
 SHARE = 0.3
-"""Of the time that others took in their last turn: a busy loop is left three quarters of itself."""
+"""Length of a turn by the time that others took in theirs: a busy loop is left three quarters of itself."""
 
 LONGEST_S = 0.05
-"""At a time, however long the others took."""
+"""Longest turn, however long the others took."""
 
 
 class Pace:
-    """Of one piece of work at a time, which asks for its `turn` again and again."""
+    """Shares the loop between traffic and one piece of work, which awaits its `turn` again and again."""
 
     __slots__ = ("_began", "_clock", "_may")
 

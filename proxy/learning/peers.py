@@ -1,11 +1,10 @@
 """The other workers and gateways on the same store: whether an answer of theirs is in the journal yet.
 
 Each has one row among the store's values, which it writes itself: what it asks of the others, and what it has done for
-each of them. To be asked means: commit all that you had answered by now, and say which of these ids are still under way;
-and, where arms or prices were changed, take them over.
-So an answer that no one knows after everybody has done so was never given. Rows cost nothing while nobody asks; the one
-that asks finds out who is there, and takes away the row of whoever doesn't do it in time (it was killed; if it wasn't, it
-writes it again).
+each of them. A question asks the others to commit all that they had answered by now, and to say which of some ids are
+still under way; and, where arms or prices were changed, to learn those rows. An id that is unknown to all after that was
+never given. Rows cost nothing while nobody asks. The one that asks removes the row of a gateway that doesn't answer in
+time: it was killed, or else it writes its row again.
 """
 
 from __future__ import annotations
@@ -26,7 +25,8 @@ _PREFIX = "gateway/"
 
 _LOOK_S = 0.1
 _ALONE_S = 0.5
-"""How often it is looked for what others ask, and whether there are any. A look costs 40 µs, a waking several times that."""
+"""How often the rows of others are read: while there are any, and while there are none. That costs 40 µs, and the waking
+several times as much."""
 
 _WAIT_S = 0.02
 _PATIENCE_S = 2.0
@@ -47,12 +47,12 @@ UnderWay = tuple[str, str, str]
 
 
 class UnsettledError(StoreError):
-    """What another gateway on the store holds can't be known now; it is asked anew at the next attempt."""
+    """Another gateway on the store didn't answer in time; it is asked anew at the next attempt."""
 
 
 class Peers:
-    """`commit` commits all that was answered here, `follow` takes over arms and prices, `under_way` returns those of some
-    ids whose answers haven't ended.
+    """`commit` commits all that was answered here, `follow` learns arms and prices, `under_way` returns those of some ids
+    whose answers haven't ended.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Peers:
         self._following = False
         self._done: dict[str, dict[str, Any]] = {}
         self._silent: dict[str, float] = {}
-        self._lost = False  # its row was taken away by somebody who waited in vain
+        self._lost = False  # its row was removed by a gateway that waited in vain
         self._alone = True
         self._wanted: set[str] = set()
         self._changed = False
@@ -81,7 +81,7 @@ class Peers:
         self._asking = asyncio.Lock()
 
     async def start(self, tasks: Tasks) -> None:
-        """Makes this gateway known before it gives its first answer."""
+        """Writes this gateway's row, before its first answer to a client."""
         self._tasks = tasks
         if self._store.shared:
             try:
@@ -91,7 +91,7 @@ class Peers:
             tasks.start(self._answer(), name="peers")
 
     async def close(self) -> None:
-        """Takes this gateway's row away, after its last commit."""
+        """Removes this gateway's row, after its last commit."""
         if self._store.shared:
             try:
                 await self._store.drop_value(self._name)
@@ -108,8 +108,8 @@ class Peers:
         return [answer for answer in await self._served() if answer[0] in ids]
 
     async def follow(self) -> None:
-        """Returns when all others have taken over the arms and prices that the store holds; whoever doesn't in time does
-        so a moment later.
+        """Returns when all others have learnt the arms and prices that the store holds; one that doesn't in time does so a
+        moment later.
         """
         if self._store.shared:
             self._changed = True
@@ -120,15 +120,15 @@ class Peers:
 
     async def _served(self) -> list[UnderWay]:
         if self._next is None:
-            # Whoever comes while others are waited for is served by the round after it, all of them together.
+            # All that come while a round waits share the next one.
             self._next = self._tasks.start(self._round(), name="asking peers")
-        found: list[UnderWay] | StoreError = await asyncio.shield(self._next)
-        if isinstance(found, StoreError):
-            raise found
-        return found
+        answers: list[UnderWay] | StoreError = await asyncio.shield(self._next)
+        if isinstance(answers, StoreError):
+            raise answers
+        return answers
 
     async def _round(self) -> list[UnderWay] | StoreError:
-        """Returns the error, and doesn't raise it: there may be nobody left to hear it."""
+        """Returns the error, and doesn't raise it: nobody may be left to catch it."""
         async with self._asking:
             self._next = None
             try:
@@ -150,21 +150,21 @@ class Peers:
             await asyncio.sleep(_WAIT_S)
             now = await self._others()
             done = {name: row.get("done", {}).get(self._name) for name, row in now.items() if name in others}
-            silent = [name for name, told in done.items() if told is None or told["asked"] != self._asked]
+            silent = [name for name, reply in done.items() if reply is None or reply["asked"] != self._asked]
             if not silent:
                 return [
                     (name, key, team)
-                    for told in done.values()
-                    if told is not None
-                    for name, key, team in told["under_way"]
+                    for reply in done.values()
+                    if reply is not None
+                    for name, key, team in reply["under_way"]
                 ]
-            await self._take_away_ended({name: now[name] for name in silent})
+            await self._remove_ended({name: now[name] for name in silent})
             if asyncio.get_running_loop().time() > deadline:
                 raise UnsettledError(
                     f"{len(silent)} other gateway(s) on this database did not say in time what they hold; try again"
                 )
 
-    async def _take_away_ended(self, silent: dict[str, dict[str, Any]]) -> None:
+    async def _remove_ended(self, silent: dict[str, dict[str, Any]]) -> None:
         now = asyncio.get_running_loop().time()
         self._silent = {name: self._silent.get(name, now) for name in silent}
         for name, since in self._silent.items():
@@ -202,7 +202,7 @@ class Peers:
             await self._commit()
         if any(row.get("follow") for row in asked.values()):
             await self._follow()
-        self._done = {name: told for name, told in self._done.items() if name in others}
+        self._done = {name: reply for name, reply in self._done.items() if name in others}
         for name, row in asked.items():
             self._done[name] = {"asked": row["asked"], "under_way": under_way[name]}
         await self._write()
@@ -230,7 +230,7 @@ def _space() -> str:
 
 
 def _ended(process: object, space: object) -> bool:
-    """Returns whether it is known that a process is gone, as seen from `space`."""
+    """Returns whether a process is gone for certain, as seen from `space`."""
     if not isinstance(process, list) or process[0] != space:
         return False
     try:

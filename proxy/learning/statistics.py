@@ -125,7 +125,7 @@ class Statistics:
         self.recent.add(cell.number, now)
 
     def judged(self, feedback: Feedback) -> None:
-        """Takes one feedback; a correction replaces and doesn't add."""
+        """Records one feedback; a correction replaces and doesn't add."""
         if feedback.previous is None:
             self._cell(feedback.arm, task_label(feedback.task)).feedback += 1
 
@@ -163,7 +163,7 @@ class Statistics:
         return list(self._cells)
 
     def seen(self, arm: str, task: str) -> bool:
-        """Says whether the arm ever served the task."""
+        """Returns whether the arm ever served the task."""
         return task in self._cells.get(arm, {})
 
     def requests(self) -> int:
@@ -186,7 +186,7 @@ class Statistics:
         return meta, {f"recent.{name}": array for name, array in self.recent.snapshot().items()}
 
     def restore(self, meta: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[np.float64]]) -> None:
-        """Takes what `snapshot` gave. Raises KeyError, TypeError or ValueError if it doesn't fit."""
+        """Restores a snapshot. Raises KeyError, TypeError or ValueError if it doesn't fit."""
         for arm, task, *values in meta["cells"]:
             self._cells.setdefault(arm, {})[task] = Cell(*values)
             self._made += 1

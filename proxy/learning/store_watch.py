@@ -1,4 +1,4 @@
-"""Watches the store: what is wrong with its file is known before a request fails for it."""
+"""Watches the store: trouble with its file is noticed before a request fails for it."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _LONGEST_S = 60.0
 """How long the check of the start may take: while it reads, the log can't begin anew and grows."""
 
 
-class Watch:
+class StoreWatch:
     """Reads the file through at the start, beside traffic, and again when it was written to."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._said: str | None = None
+        self._logged: str | None = None
 
     def start(self, tasks: Tasks) -> None:
         """Begins to watch."""
@@ -36,14 +36,14 @@ class Watch:
 
     async def trouble(self) -> str | None:
         """Returns why the store takes nothing in any more, and what to do; None while all is well."""
-        found = await self._store.trouble()
-        if found != self._said:
-            if found is None:
+        trouble = await self._store.trouble()
+        if trouble != self._logged:
+            if trouble is None:
                 log.warning("the store is usable again")
             else:
-                log.error("%s", found)
-            self._said = found
-        return found
+                log.error("%s", trouble)
+            self._logged = trouble
+        return trouble
 
     async def _run(self) -> None:
         took = await self._read(quick=True)

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 SLOT_S = 5.0
-"""Slots of the last two minutes. A moment is taken as the end of its slot, so that whoever asks within the
-same five seconds is told the same."""
+"""Slots of the last two minutes. A moment counts as the end of its slot, so that all answers within the same five
+seconds are alike."""
 
 COARSE_S = 30.0
 """Slots of the last hour and a little more."""
@@ -32,9 +32,9 @@ class _Ring:
         self.seconds = seconds
         self.rows = rows
         self.numbers = [-1] * rows
-        self.take(np.zeros((rows, 16), np.int64))
+        self.use(np.zeros((rows, 16), np.int64))
 
-    def take(self, counts: npt.NDArray[np.int64]) -> None:
+    def use(self, counts: npt.NDArray[np.int64]) -> None:
         self.counts = counts
         self._cells: memoryview = counts.data  # adds one in a fifth of the time
 
@@ -53,7 +53,7 @@ class _Ring:
         if things > width:
             wider = np.zeros((rows, 2 * things), np.int64)
             wider[:, :width] = self.counts
-            self.take(wider)
+            self.use(wider)
 
     def sum(self, seconds: float, end: float) -> npt.NDArray[np.int64]:
         last = math.ceil(end / self.seconds)
@@ -99,10 +99,10 @@ class Windows:
         }
 
     def restore(self, arrays: Mapping[str, npt.NDArray[np.float64]]) -> None:
-        """Takes what `snapshot` gave. Raises KeyError or ValueError if it doesn't fit."""
+        """Restores a snapshot. Raises KeyError or ValueError if it doesn't fit."""
         for name, ring in (("fine", self._fine), ("coarse", self._coarse)):
             stored = arrays[name]
             if stored.ndim != 2 or stored.shape[0] != ring.rows or stored.shape[1] < 2:
                 raise ValueError(f"the counts have shape {stored.shape}")
             ring.numbers = [int(number) for number in stored[:, 0]]
-            ring.take(stored[:, 1:].astype(np.int64))
+            ring.use(stored[:, 1:].astype(np.int64))

@@ -48,7 +48,7 @@ def wished(arms: Sequence[Arm], wishes: Mapping[str, Any], excluded: Excluded) -
 
 
 def able(arms: Sequence[Arm], needs: frozenset[str], excluded: Excluded) -> list[Arm]:
-    """Keeps the arms that have all capabilities in `needs`, and those of which nothing is known."""
+    """Keeps the arms that have all capabilities in `needs`, and those whose capabilities are unknown."""
     reasons = [
         None
         if arm.capabilities is None or needs <= arm.capabilities
@@ -101,7 +101,7 @@ def long_enough(arms: Sequence[Arm], request: ClientRequest, tokens: int, exclud
     return _kept(arms, reasons, excluded)
 
 
-def expressing(arms: Sequence[Arm], request: ClientRequest, excluded: Excluded) -> list[Arm]:
+def requiring_parameters(arms: Sequence[Arm], request: ClientRequest, excluded: Excluded) -> list[Arm]:
     """Keeps the arms that can say all of the request: `require_parameters`. Raises Refusal where none can."""
     lacks = missing_words(arms, request)
     if None not in lacks:
@@ -116,8 +116,8 @@ def same_arm(arms: Sequence[Arm], name: str, excluded: Excluded) -> list[Arm]:
 
 
 def cheapest(arms: Sequence[Arm], excluded: Excluded) -> list[Arm]:
-    """Keeps the arms of the lowest price, weighing three tokens of the prompt for one of the answer; one that nobody
-    knows is none. All are kept where no price is known.
+    """Keeps the arms of the lowest known price, of three tokens of the prompt and one of the answer; all of them where no
+    price is known.
     """
     prices = [3 * arm.quoted.input + arm.quoted.output if arm.priced else None for arm in arms]
     least = min((price for price in prices if price is not None), default=None)
@@ -125,7 +125,7 @@ def cheapest(arms: Sequence[Arm], excluded: Excluded) -> list[Arm]:
 
 
 def by_price(wishes: Mapping[str, object]) -> bool:
-    """Says whether OpenRouter's `provider.sort` asks for the cheapest. Raises Refusal for what it can't ask for here."""
+    """Returns whether OpenRouter's `provider.sort` asks for the cheapest. Raises Refusal for any other wish."""
     sort = wishes.get("sort")
     if sort is None:
         return False

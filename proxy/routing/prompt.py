@@ -18,10 +18,10 @@ _IMAGE_BLOCK = b'"type":"image"'
 """A picture inside a block that only the client's dialect knows."""
 
 _PDF_BYTES_PER_TOKEN = 16
-"""A page of text is some 1,500 to 3,000 tokens, says Anthropic's guide to PDFs, and 25 to 50 kB as programs write it."""
+"""A page of text has some 1,500 to 3,000 tokens (Anthropic's guide to PDFs) and 25 to 50 kB as programs write it."""
 
 _UNSEEN_DOCUMENT = 3_000
-"""Tokens of a document that only its address or id is known of."""
+"""Tokens of a document of which there is only an address or an id."""
 
 _CHARACTERS_PER_TOKEN = 4
 _TOKENS_OF_A_TURN = 4

@@ -1,4 +1,4 @@
-"""What an arm has no words for: asked by requests that demand every parameter (`require_parameters`).
+"""What an arm can't express: for requests that demand every parameter (`require_parameters`).
 
 Without that demand, what would change the answer makes an arm ineligible when its turn comes, and hints that
 change nothing in it (who the user is, labels, cache keys) are left out where the target has no place for them.
@@ -25,24 +25,24 @@ _OPENAI = frozenset({"openai_chat", "openai_completions", "openai_responses"})
 def missing_words(arms: Sequence[Arm], request: ClientRequest) -> list[str | None]:
     """Returns for each arm the first thing that it can't say, None where it can say all. Raises Refusal."""
     canonical = request.canonical()
-    said = {
+    stated = {
         name: value
         for name, value in travelling(request.document).items()
         if name != "stream_options" and value is not None
     }
     return [
-        _refused(arm, said) if arm.dialect is request.dialect else _untranslated(arm, canonical)
+        _refused(arm, stated) if arm.dialect is request.dialect else _untranslated(arm, canonical)
         for arm in arms
     ]
 
 
-def _refused(arm: Arm, said: Json) -> str | None:
+def _refused(arm: Arm, stated: Json) -> str | None:
     """Bytes that pass: only what the provider's row takes out is missing."""
     try:
-        arm.row.adapt({**said, "model": arm.model})
+        arm.row.adapt({**stated, "model": arm.model})
     except Inexpressible as error:
         return error.feature
-    return min(arm.row.rejects & said.keys(), default=None)
+    return min(arm.row.rejects & stated.keys(), default=None)
 
 
 def _untranslated(arm: Arm, request: Request) -> str | None:

@@ -19,10 +19,10 @@ from proxy.routing.eligibility import (
     by_price,
     chatting,
     cheapest,
-    expressing,
     large_enough,
     long_enough,
     payable,
+    requiring_parameters,
     same_arm,
     well,
     wished,
@@ -127,7 +127,7 @@ class Router:
         ):
             arms = long_enough(arms, request, wanted, excluded)
         if request.require_parameters and api is None:
-            arms = expressing(arms, request, excluded)
+            arms = requiring_parameters(arms, request, excluded)
         objective = self._objectives.get(behind.route) or self._objectives["auto"]
         if suffix is not None:
             objective = SUFFIXES[suffix].over(objective)
@@ -223,10 +223,10 @@ class Router:
             own: set[str] = set()
             for name in named:
                 route = self.routes.get(name)
-                found = self._named(name) if route is None else self._arms.matching(route.arms)
-                arms.update((arm.name, arm) for arm in found)
+                behind = self._named(name) if route is None else self._arms.matching(route.arms)
+                arms.update((arm.name, arm) for arm in behind)
                 if route is None:
-                    own.update(arm.name for arm in found)
+                    own.update(arm.name for arm in behind)
             return (model if model in self.routes else "auto"), list(arms.values()), frozenset(own)
         if model in self.routes:
             arms_of = self._arms.matching(self.routes[model].arms)

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 CACHE_S = 300.0
-"""How long a provider's prompt cache is taken to live: Anthropic's and OpenAI's documented five minutes."""
+"""How long a provider's prompt cache is assumed to live: Anthropic's and OpenAI's documented five minutes."""
 
 LEAST_CACHED = 1024
 """Shorter prompts are not cached by the large providers."""
@@ -24,13 +24,13 @@ class Turn:
 
 
 class Sessions:
-    """Bounded memory of sessions, the longest unused forgotten first. Each owner has names of its own."""
+    """The last turns of sessions, a bounded number of them: the one longest unused goes first. Each owner has names of its own."""
 
     def __init__(self) -> None:
         self._turns: OrderedDict[tuple[str, str], Turn] = OrderedDict()
 
     def ended(self, owner: str, session: str, arm: str, at: float, tokens: int) -> None:
-        """A turn was answered."""
+        """Records a turn that was answered; `tokens` are those of its prompt and answer."""
         name = (owner, session)
         self._turns[name] = Turn(arm, at, tokens)
         self._turns.move_to_end(name)

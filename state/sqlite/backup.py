@@ -19,7 +19,7 @@ _STEP_PAGES = 1024
 def back_up(source: str, destination: str, *, replace: bool, progress: Callable[[int, int], None]) -> int:
     """Copies the database as of now, checks the copy, then puts it in its place (mode 0600); returns its bytes.
 
-    `progress` hears of pages copied and pages in all. Raises StoreError, and leaves nothing behind then.
+    `progress` is called with pages copied and pages in all. Raises StoreError, and leaves nothing behind then.
     """
     _check_destination(source, destination, replace=replace)
     partial = f"{destination}.partial-{os.getpid()}"
@@ -68,9 +68,9 @@ def _copy(original: sqlite3.Connection, partial: str, progress: Callable[[int, i
     with closing(sqlite3.connect(partial, isolation_level=None)) as copy:
         original.backup(copy, pages=_STEP_PAGES, progress=lambda _, left, of: progress(of - left, of))
         original.execute("ROLLBACK")
-        if found := housekeeping.problems(copy):
+        if wrong := housekeeping.problems(copy):
             raise StoreError(
-                f"the database is damaged, and so would be the copy ({'; '.join(found[:3])}): restore an older backup, or "
+                f"the database is damaged, and so would be the copy ({'; '.join(wrong[:3])}): restore an older backup, or "
                 "run sqlite3 .recover"
             )
 
@@ -80,8 +80,8 @@ def check(path: str) -> tuple[list[str], housekeeping.Size | None]:
     try:
         with closing(opened(path, "guest")) as connection:
             connection.execute("BEGIN")
-            found = housekeeping.problems(connection)
-            return found, None if found else housekeeping.size(connection)
+            wrong = housekeeping.problems(connection)
+            return wrong, None if wrong else housekeeping.size(connection)
     except sqlite3.Error as error:
         raise store_error(error, path) from error
 

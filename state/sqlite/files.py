@@ -3,7 +3,7 @@
 Invariant: no descriptor of the database, its -wal or its -shm exists in this process but SQLite's own. POSIX locks
 belong to the process, and closing any descriptor of a file drops all of them, SQLite's too. The next program that
 closes the database then takes itself for the last user and deletes the log that is being written
-(https://www.sqlite.org/howtocorrupt.html, 2.2). What must be known of the files is asked by `stat`, or of SQLite.
+(https://www.sqlite.org/howtocorrupt.html, 2.2). Questions about the files go to `stat`, or to SQLite.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def address(path: str, **options: object) -> str:
 
 def _set_orphan_aside(path: str) -> None:
     """Keeps a log whose database is gone: SQLite would delete it with the rows that it holds."""
-    # In this order: whoever makes a database writes to the file before there is a log.
+    # In this order: a database that is being made has a file with content before it has a log.
     if _size(f"{path}-wal") and not _size(path):
         aside = f"{path}-wal.orphan-{time.time_ns()}"
         os.rename(f"{path}-wal", aside)  # noqa: PTH104
@@ -85,10 +85,10 @@ class Files:
 
     def _identity(self, part: str) -> tuple[int, int] | None:
         try:
-            found = os.stat(self.path + part)  # noqa: PTH116  twice as fast, and once per transaction
+            status = os.stat(self.path + part)  # noqa: PTH116  twice as fast, and once per transaction
         except OSError:
             return None
-        return found.st_dev, found.st_ino
+        return status.st_dev, status.st_ino
 
     def check(self) -> None:
         """Raises StoreError if one of the files is another or gone, DamagedError if the database is none any more.
@@ -109,10 +109,10 @@ class Files:
     def version(self) -> tuple[int, int]:
         """Returns what changes whenever somebody writes to the database file itself."""
         try:
-            found = os.stat(self.path)  # noqa: PTH116
+            status = os.stat(self.path)  # noqa: PTH116
         except OSError:
             return 0, 0
-        return found.st_mtime_ns, found.st_size
+        return status.st_mtime_ns, status.st_size
 
     def _check_head(self) -> None:
         # Immutable: what is on the disk, whatever the log and SQLite's memory hold.
@@ -130,7 +130,7 @@ class Files:
 
 
 def damaged(what: str) -> DamagedError:
-    """Returns the error that says it, and what to do."""
+    """Returns the error for damage, with what to do."""
     return DamagedError(
         f"the database is damaged ({what}): nothing more is written; stop the gateway, keep a copy of the file and its "
         "-wal, and restore a backup or run sqlite3 .recover"

@@ -1,4 +1,4 @@
-"""Deletion, size and health of the database file."""
+"""Deletion, size and checks of the database file."""
 
 # ruff: noqa: S608 - queries are put together from constants of this package; values are always bound
 
@@ -64,7 +64,7 @@ def _sweep(connection: sqlite3.Connection) -> None:
 
 
 def compact_step(connection: sqlite3.Connection) -> int:
-    """Gives some free pages back to the file system; returns bytes, 0 at the end."""
+    """Returns some free pages to the file system; the result is their bytes, 0 at the end."""
     before = _pages(connection)
     connection.execute(f"PRAGMA incremental_vacuum({_STEP_PAGES})").fetchall()
     return (before - _pages(connection)) * _page_bytes(connection)
@@ -102,14 +102,14 @@ def problems(connection: sqlite3.Connection, *, quick: bool = False) -> list[str
 
 def _problems(connection: sqlite3.Connection, *, quick: bool) -> list[str]:
     check = "PRAGMA quick_check(20)" if quick else "PRAGMA integrity_check(20)"
-    found = [row[0] for row in connection.execute(check) if row[0] != "ok"]
+    wrong = [row[0] for row in connection.execute(check) if row[0] != "ok"]
     if not quick:
-        found += [
+        wrong += [
             f"{row[0]} row {row[1]} refers to nothing"
             for row in connection.execute("PRAGMA foreign_key_check")
         ]
-    if found:
-        return found
+    if wrong:
+        return wrong
     # A database of an older version has fewer of them.
     rows = [
         f"(SELECT ifnull(max(seq), 0) FROM {name})"
@@ -119,8 +119,8 @@ def _problems(connection: sqlite3.Connection, *, quick: bool) -> list[str]:
     ]
     (beyond,) = connection.execute(f"SELECT max({', '.join(rows)}, 0) >= next FROM sequence").fetchone()
     if beyond:
-        found.append("the journal holds rows beyond its own sequence")
-    return found
+        wrong.append("the journal holds rows beyond its own sequence")
+    return wrong
 
 
 def _pages(connection: sqlite3.Connection) -> int:

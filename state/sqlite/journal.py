@@ -134,11 +134,11 @@ def _packed(
     for seq, decision in enumerate(decisions, start=first):
         if decision.arms is not names or candidates is None:  # hundreds of names are long to hash
             names = decision.arms
-            candidates = texts.known(names)
+            candidates = texts.cached(names)
             if candidates is None:
                 candidates = texts.store(connection, names, dumps(names))
         body = frame_of(decision)
-        frame = texts.known(body)
+        frame = texts.cached(body)
         if frame is None:
             frame = texts.store(connection, body, body)
         principal = numbers.of(connection, decision.key, decision.team)
@@ -162,8 +162,8 @@ def _widen_blocks(connection: sqlite3.Connection, first: int, times: list[float]
     while start < len(times):
         block = (first + start) >> BLOCK_BITS
         end = min(((block + 1) << BLOCK_BITS) - first, len(times))
-        known = [at for at in times[start:end] if math.isfinite(at)] or [0.0]
-        connection.execute(_WIDEN_BLOCK, (block, min(known), max(known)))
+        finite = [at for at in times[start:end] if math.isfinite(at)] or [0.0]
+        connection.execute(_WIDEN_BLOCK, (block, min(finite), max(finite)))
         start = end
 
 
@@ -203,10 +203,10 @@ def find(connection: sqlite3.Connection, id: str, viewer: Viewer = EVERYBODY) ->
     """Returns the seq of the newest decision with this `request_id` or `id` that the viewer may see, its own first."""
     wanted = text(id)
     name = (hash_of(wanted), wanted)
-    found = connection.execute(_NEWEST_OWN, (*name, *owners.of(viewer))).fetchone()
-    if found is None and viewer.everywhere:
-        found = connection.execute(_NEWEST, name).fetchone()
-    return None if found is None else int(found[0])
+    row = connection.execute(_NEWEST_OWN, (*name, *owners.of(viewer))).fetchone()
+    if row is None and viewer.everywhere:
+        row = connection.execute(_NEWEST, name).fetchone()
+    return None if row is None else int(row[0])
 
 
 def session(
@@ -216,10 +216,10 @@ def session(
     clause = "WHERE session = ?{} ORDER BY seq DESC LIMIT ?"
     wanted = text(session)
     values = (wanted, *owners.of(viewer), limit)
-    found = decisions_where(connection, texts, names, clause.format(f" AND {owners.own()}"), values)
-    if not found and viewer.everywhere:
-        found = decisions_where(connection, texts, names, clause.format(""), (wanted, limit))
-    return found
+    decisions = decisions_where(connection, texts, names, clause.format(f" AND {owners.own()}"), values)
+    if not decisions and viewer.everywhere:
+        decisions = decisions_where(connection, texts, names, clause.format(""), (wanted, limit))
+    return decisions
 
 
 def decisions_where(
@@ -238,22 +238,22 @@ def decisions_where(
 
 
 def tail(connection: sqlite3.Connection, texts: Texts, names: Names, after: int, limit: int) -> list[Event]:
-    """Reads on inside the caller's transaction: all tables have to be seen at the same commit."""
-    found: list[Event] = []
-    found += decisions_where(connection, texts, names, "WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
-    found += feedback_where(connection, "WHERE f.seq > ? ORDER BY f.seq LIMIT ?", (after, limit))
-    found += arms.changes_where(connection, "WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
-    found += prices.changes_where(connection, "WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
-    found += labels.labels_where(connection, "WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
-    found.sort(key=attrgetter("seq"))
-    return found[:limit]
+    """Reads rows inside the caller's transaction: all tables have to be seen at the same commit."""
+    rows: list[Event] = []
+    rows += decisions_where(connection, texts, names, "WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
+    rows += feedback_where(connection, "WHERE f.seq > ? ORDER BY f.seq LIMIT ?", (after, limit))
+    rows += arms.changes_where(connection, "WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
+    rows += prices.changes_where(connection, "WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
+    rows += labels.labels_where(connection, "WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
+    rows.sort(key=attrgetter("seq"))
+    return rows[:limit]
 
 
 def feedback_where(
     connection: sqlite3.Connection, clause: str, parameters: Sequence[object]
 ) -> list[Feedback]:
     """Returns the feedback that `clause` selects, each with the row that it replaced when it came."""
-    found = []
+    rows = []
     for *row, previous, arm, task, blob in connection.execute(
         f"{_FEEDBACK_WITH_DECISION} {clause}", parameters
     ):
@@ -264,5 +264,5 @@ def feedback_where(
                 f"SELECT {FEEDBACK_COLUMNS} FROM feedback WHERE seq = ?", (previous,)
             ).fetchone()
             feedback.previous = unpack_feedback(replaced, arm=arm, task=task, context=context)
-        found.append(feedback)
-    return found
+        rows.append(feedback)
+    return rows

@@ -17,17 +17,17 @@ no name."""
 
 
 def salt(connection: sqlite3.Connection, names: Sequence[str]) -> tuple[bytes, set[str]]:
-    """Returns the database's own random salt, and which of `names` it knows."""
-    (found,) = connection.execute("SELECT salt FROM key_salt").fetchone()
-    known = {row[0] for row in connection.execute("SELECT name FROM keys WHERE name IS NOT NULL")}
-    return bytes(found), known.intersection(names)
+    """Returns the database's own random salt, and which of `names` are in it."""
+    (secret,) = connection.execute("SELECT salt FROM key_salt").fetchone()
+    stored = {row[0] for row in connection.execute("SELECT name FROM keys WHERE name IS NOT NULL")}
+    return bytes(secret), stored.intersection(names)
 
 
-def digests(entries: Sequence[KeyEntry], salt: bytes, known: set[str]) -> list[bytes | None]:
-    """Returns the digest of each key, None where a name that is known tells which it is."""
+def digests(entries: Sequence[KeyEntry], salt: bytes, stored: set[str]) -> list[bytes | None]:
+    """Returns the digest of each key, None where a stored name tells which it is."""
     return [
         None
-        if entry.name in known
+        if entry.name in stored
         else hashlib.scrypt(entry.key.encode("utf-8", "surrogateescape"), salt=salt, n=_SCRYPT_N, r=8, p=1)
         for entry in entries
     ]
@@ -59,7 +59,7 @@ def _key(connection: sqlite3.Connection, name: str | None, digest: bytes | None,
     row = None
     if name is not None:
         row = connection.execute("SELECT id FROM keys WHERE name = ?", (name,)).fetchone()
-    if row is None and digest is not None:  # known from before it had a name
+    if row is None and digest is not None:  # it may have had no name before
         row = connection.execute("SELECT id FROM keys WHERE digest = ?", (digest,)).fetchone()
     key = str(row[0]) if row is not None else f"key-{secrets.token_hex(_ID_BYTES)}"
     # Once a name tells which it is, a digest would only help who guesses, and know the key after it was changed.

@@ -33,14 +33,14 @@ class Numbers:
         self._numbers: dict[tuple[str, str], int] = {}
 
     def forget(self) -> None:
-        """To be called after a rollback: what the transaction stored is not there."""
+        """Empties the cache after a rollback: what the transaction stored is not there."""
         self._numbers.clear()
 
     def of(self, connection: sqlite3.Connection, key: str, team: str) -> int:
         """Returns the owner's number, which is given out if there is none."""
-        known = self._numbers.get((key, team))
-        if known is not None:
-            return known
+        cached = self._numbers.get((key, team))
+        if cached is not None:
+            return cached
         pair = (text(key), text(team))
         query = "SELECT min(number) FROM principals WHERE key_id = ? AND team_id = ?"
         (number,) = connection.execute(query, pair).fetchone()

@@ -85,7 +85,7 @@ class SqliteStore:
 
     @classmethod
     async def read(cls, path: str | os.PathLike[str]) -> Self:
-        """Opens a file to read it, whoever writes to it meanwhile: makes nothing, migrates nothing, refuses to write.
+        """Opens a file to read it, while others may write to it: makes nothing, migrates nothing, refuses to write.
 
         Raises StoreError if that can't be.
         """
@@ -122,8 +122,8 @@ class SqliteStore:
 
     async def register_keys(self, entries: Sequence[KeyEntry]) -> list[Owner]:
         named = [entry.name for entry in entries if entry.name is not None]
-        salt, known = await self._read(partial(keys.salt, names=named))
-        digests = await in_background(partial(keys.digests, entries, salt, known))
+        salt, stored = await self._read(partial(keys.salt, names=named))
+        digests = await in_background(partial(keys.digests, entries, salt, stored))
         return await self._write(partial(keys.register, entries=entries, digests=digests), durable=True)
 
     async def change_arm(self, change: ArmChange) -> bool:
@@ -239,7 +239,7 @@ class SqliteStore:
     async def prune(self, before: float) -> int:
         """Deletes decisions older than `before` with their feedback, in steps that let appends through.
 
-        Whoever learns must have a snapshot past them: a row that is gone can't be read again.
+        There must be a snapshot past them: a row that is gone can't be learnt from again.
         """
         return await self._in_steps(partial(housekeeping.prune_step, before=before))
 
@@ -256,7 +256,7 @@ class SqliteStore:
         return await self._read(housekeeping.size)
 
     async def compact(self) -> int:
-        """Gives free pages back to the file system, in steps that let appends through; returns bytes."""
+        """Returns free pages to the file system, in steps that let appends through; the result is their bytes."""
         freed = 0
         while step := await self._writer.run(housekeeping.compact_step):
             freed += step
@@ -266,20 +266,20 @@ class SqliteStore:
     async def integrity(self, *, quick: bool = False) -> list[str]:
         """Returns what is wrong with the file: nothing, hopefully. Reads all of it, beside reads and writes.
 
-        What is found ends all writing. `quick` leaves out whether rows and indexes agree.
+        Damage ends all writing. `quick` leaves out whether rows and indexes agree.
         """
         if self._files is None:
             return await self._read(partial(housekeeping.problems, quick=quick))
         version = self._files.version()
         auditor = await Connection.to(self._files.path, "reader")
         try:
-            found = await auditor.run(partial(read, fn=partial(housekeeping.problems, quick=quick)))
+            wrong = await auditor.run(partial(read, fn=partial(housekeeping.problems, quick=quick)))
         finally:
             await auditor.cut()
-        if found:
-            self._damage = self._damage or str(damaged("; ".join(found[:3])))
+        if wrong:
+            self._damage = self._damage or str(damaged("; ".join(wrong[:3])))
         self._checked = version
-        return found
+        return wrong
 
     async def trouble(self) -> str | None:
         if self._files is not None and self._damage is None:

@@ -21,21 +21,21 @@ class TextIds:
         self._epoch = 0
 
     def begin(self, epoch: int) -> None:
-        """Takes the epoch that the transaction read: texts were deleted if it is not the known one."""
+        """Empties the cache where the epoch that the transaction read is a new one: texts were deleted."""
         if epoch != self._epoch or len(self._ids) > _LARGEST_CACHE:
             self._ids.clear()
             self._epoch = epoch
 
     def forget(self) -> None:
-        """To be called after a rollback: what the transaction stored is not there."""
+        """Empties the cache after a rollback: what the transaction stored is not there."""
         self._ids.clear()
 
-    def known(self, key: Hashable) -> int | None:
+    def cached(self, key: Hashable) -> int | None:
         """Returns the id of what was stored under `key`."""
         return self._ids.get(key)
 
     def store(self, connection: sqlite3.Connection, key: Hashable, body: str) -> int:
-        """Stores `body` unless it is there and returns its id, which `known` gives from now on."""
+        """Stores `body` unless it is there and returns its id, which `cached` returns from now on."""
         digest = hashlib.blake2b(body.encode(), digest_size=16).digest()
         connection.execute(
             "INSERT INTO texts (digest, body) VALUES (?, ?) ON CONFLICT DO NOTHING", (digest, body)
@@ -54,21 +54,21 @@ class Texts:
 
     def arms(self, connection: sqlite3.Connection, id: int) -> tuple[str, ...]:
         """Returns a candidate list."""
-        found = self._arms.get(id)
-        if found is None:
+        names = self._arms.get(id)
+        if names is None:
             if len(self._arms) > _LARGEST_CACHE:
                 self._arms.clear()
-            found = self._arms[id] = tuple(self._read(connection, id))
-        return found
+            names = self._arms[id] = tuple(self._read(connection, id))
+        return names
 
     def frame(self, connection: sqlite3.Connection, id: int) -> list[Any]:
         """Returns a decision frame, to be copied where it is handed out."""
-        found = self._frames.get(id)
-        if found is None:
+        frame = self._frames.get(id)
+        if frame is None:
             if len(self._frames) > _LARGEST_CACHE:
                 self._frames.clear()
-            found = self._frames[id] = self._read(connection, id)
-        return found
+            frame = self._frames[id] = self._read(connection, id)
+        return frame
 
     @staticmethod
     def _read(connection: sqlite3.Connection, id: int) -> list[Any]:

@@ -37,7 +37,7 @@ async def attribute(
     groups: list[list[Feedback]] = []
     for item, session in zip(feedback, sessions, strict=True):
         if item.source:
-            # Of a source it is known who speaks: the weight corrects for who bothers to.
+            # A source tells who speaks: the weight corrects for who bothers to.
             item.weight = gateway.learner.bandit.feedback_weight(item.value, source=item.source)
         if session is None:
             groups.append([item])

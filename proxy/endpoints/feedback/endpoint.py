@@ -24,7 +24,7 @@ _NAMES = ("id", "generation_id", "session_id")
 
 
 async def post(asked: EndpointRequest) -> Reply:
-    """200 when all of it counts; 404 for a single unknown id; a list says so item by item."""
+    """Answers 200 when all of it is committed, 404 for a single unknown id; a list has a status for each item."""
     gateway, http, principal = asked.gateway, asked.http, asked.principal
     document = await _document(http)
     many = isinstance(document, list)

@@ -5,6 +5,8 @@ Text line splitting would also cut at U+2028 or U+0085, which occur inside JSON 
 
 from __future__ import annotations
 
+import re
+
 from adapters.errors import ErrorKind, ProviderError
 
 # A generated image comes as one event of some megabytes; a stream that never ends its event has to fail.
@@ -13,7 +15,9 @@ MAX_EVENT_BYTES = 32 * 1024 * 1024
 # What comes in place of a stream is an error, and those are short.
 MAX_STRAY_BYTES = 64 * 1024
 
-_FIELDS = (b":", b"data", b"event", b"id", b"retry")
+_FIELDS = (b":", b"data:", b"event:", b"id:", b"retry:")
+_BOUNDARY = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
+_CR = 13
 
 SseEvent = tuple[str, bytes]
 """(event name, "" when the stream gave none; data, lines joined by LF)."""
@@ -91,7 +95,7 @@ class SseSplitter:
             self._name = line[6:].removeprefix(b" ").decode("utf-8", "replace")
         elif line == b"data":
             self._data.append(b"")
-        elif len(self.stray) < MAX_STRAY_BYTES and not _is_field(line):
+        elif len(self.stray) < MAX_STRAY_BYTES and not is_field(line):
             self.stray += line[:MAX_STRAY_BYTES] + b"\n"
 
     def _check(self) -> None:
@@ -104,6 +108,39 @@ class SseSplitter:
             )
 
 
-def _is_field(line: bytes) -> bool:
-    """Says whether a line is a field without use here, a comment, or the beginning of either."""
+def event_end(data: bytes, at: int) -> int:
+    """Returns the position after the blank line that ends the event which begins at `at`."""
+    if _CR not in data:
+        end = data.find(b"\n\n", at)
+        return len(data) if end < 0 else end + 2
+    match = _BOUNDARY.search(data, at)
+    return len(data) if match is None else match.end()
+
+
+def last_event_end(data: bytes | bytearray, start: int) -> int:
+    """Returns the position after the last blank line that begins at or after `start`; 0 if there is none."""
+    end = data.rfind(b"\n\n", start) + 1
+    if _CR in data:
+        crlf = data.rfind(b"\n\r\n", start)
+        end = max(end, crlf + 2 if crlf >= 0 else 0, data.rfind(b"\r\r", start) + 1)
+    return end + 1 if end else 0
+
+
+def data_of(raw: bytes) -> bytes | None:
+    """Returns the data of one raw event; None for a comment, and for what is no event."""
+    if raw.startswith(b"data: ") and raw.find(b"\n", 6) >= len(raw) - 4:
+        return raw[6:].rstrip()
+    lines = [
+        line[5:].removeprefix(b" ")
+        for line in raw.replace(b"\r\n", b"\n")
+        .replace(b"\r", b"\n")
+        .removeprefix(b"\xef\xbb\xbf")
+        .split(b"\n")
+        if line.startswith(b"data:")
+    ]
+    return b"\n".join(lines).strip() if lines else None
+
+
+def is_field(line: bytes) -> bool:
+    """Returns whether a line is a field of an event, a comment, or the beginning of either."""
     return line.startswith(_FIELDS) or any(field.startswith(line) for field in _FIELDS)

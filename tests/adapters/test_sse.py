@@ -57,3 +57,9 @@ def test_comments_alone_do_not_add_up():
     splitter = SseSplitter(limit=100)
     for _ in range(1000):
         assert splitter.feed(b": keep-alive\n\n") == []
+
+
+def test_a_line_that_only_begins_like_a_field_is_stray() -> None:
+    splitter = SseSplitter()
+    assert splitter.feed(b"identity service is down\nid\nretry\n\n") == []
+    assert splitter.stray == b"identity service is down\n"

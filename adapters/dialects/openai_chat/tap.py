@@ -17,9 +17,8 @@ from adapters.dialects.openai_shared.choices import finish_of, has_content, refu
 from adapters.dialects.openai_shared.usage import decode_usage, usage_elsewhere
 from adapters.dialects.shared.no_answer import event_object, is_cut, is_stray, no_answer, unanswered
 from adapters.errors import ErrorKind, ProviderError, Truncated
-from adapters.sse import MAX_EVENT_BYTES, MAX_STRAY_BYTES
+from adapters.sse import MAX_EVENT_BYTES, MAX_STRAY_BYTES, data_of, event_end, last_event_end
 
-_BOUNDARY = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
 _USAGE = b'"usage"'
 _FINISH = b'"finish_reason"'
 _CHOICES = re.compile(rb'"choices":( ?)\[')
@@ -107,7 +106,7 @@ class ChatStreamTap(ChatWatch):
             # Many servers omit the last blank line.
             tail = bytes(self._held)
             self._held.clear()
-            payload = _payload(tail)
+            payload = data_of(tail)
             if payload is None:
                 self._stray += tail[:MAX_STRAY_BYTES] if is_stray(tail) else b""
             elif not is_cut(payload):
@@ -127,8 +126,8 @@ class ChatStreamTap(ChatWatch):
         if held:
             start = max(len(held) - 3, 0)
             held += data
-            end = _last_boundary(held, start)
-            if end is None:
+            end = last_event_end(held, start)
+            if not end:
                 if len(held) > MAX_EVENT_BYTES:
                     raise ProviderError(ErrorKind.UPSTREAM, "An event of the stream is too large.")
                 self._fast = False
@@ -136,8 +135,8 @@ class ChatStreamTap(ChatWatch):
             whole = bytes(held[:end])
             del held[:end]
         else:
-            end = _last_boundary(data, 0)
-            if end is None:
+            end = last_event_end(data, 0)
+            if not end:
                 held += data
                 self._fast = False
                 return b""
@@ -158,7 +157,7 @@ class ChatStreamTap(ChatWatch):
                 out.append(whole[at:end])
                 at = end
                 continue
-            end = _event_end(whole, at)
+            end = event_end(whole, at)
             try:
                 changed |= self._event(whole[at:end], out)
             except ProviderError as error:
@@ -227,7 +226,7 @@ class ChatStreamTap(ChatWatch):
 
     def _event(self, raw: bytes, out: list[bytes]) -> bool:
         """Appends what is to be sent on for one event; returns whether that differs from `raw`."""
-        payload = _payload(raw)
+        payload = data_of(raw)
         if not payload:
             if payload is None and is_stray(raw):
                 self._stray += raw[: MAX_STRAY_BYTES - len(self._stray)]
@@ -315,7 +314,7 @@ class ChatStreamTap(ChatWatch):
     def _relearn(self, data: bytes, at: int) -> None:
         """Notes how the event at `at` looks, if it holds another kind of content: reasoning, text, a call's arguments."""
         if data.startswith(self._base, at):
-            raw = data[at : _event_end(data, at)]
+            raw = data[at : event_end(data, at)]
             if raw.endswith(self._closing):
                 self._model(raw)
 
@@ -328,39 +327,6 @@ class ChatStreamTap(ChatWatch):
         if not self.content:
             delta = choice.get("delta")
             self.content = has_content(delta) if isinstance(delta, dict) else bool(choice.get("text"))
-
-
-def _event_end(data: bytes, at: int) -> int:
-    """Returns the position after the blank line that ends the event which begins at `at`."""
-    if _CR not in data:
-        end = data.find(b"\n\n", at)
-        return len(data) if end < 0 else end + 2
-    match = _BOUNDARY.search(data, at)
-    return len(data) if match is None else match.end()
-
-
-def _last_boundary(data: bytes | bytearray, start: int) -> int | None:
-    """Returns the position after the last blank line that begins at or after `start`."""
-    end = data.rfind(b"\n\n", start) + 1
-    if _CR in data:
-        crlf = data.rfind(b"\n\r\n", start)
-        end = max(end, crlf + 2 if crlf >= 0 else 0, data.rfind(b"\r\r", start) + 1)
-    return end + 1 if end else None
-
-
-def _payload(raw: bytes) -> bytes | None:
-    """Returns the data of one raw event, None for a comment."""
-    if raw.startswith(b"data: ") and raw.find(b"\n", 6) >= len(raw) - 4:
-        return raw[6:].rstrip()
-    lines = [
-        line[5:].removeprefix(b" ")
-        for line in raw.replace(b"\r\n", b"\n")
-        .replace(b"\r", b"\n")
-        .removeprefix(b"\xef\xbb\xbf")
-        .split(b"\n")
-        if line.startswith(b"data:")
-    ]
-    return b"\n".join(lines).strip() if lines else None
 
 
 def _event_name(raw: bytes) -> bytes | None:

@@ -26,9 +26,7 @@ from adapters.dialects.shared.no_answer import (
     whole_object,
 )
 from adapters.errors import ErrorKind, ProviderError, Truncated
-from adapters.sse import MAX_EVENT_BYTES, MAX_STRAY_BYTES
-
-_BOUNDARY = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+from adapters.sse import MAX_EVENT_BYTES, MAX_STRAY_BYTES, data_of, event_end, last_event_end
 
 
 class BilledFacts(AnswerFacts):
@@ -108,7 +106,7 @@ class EventTap(BilledFacts, ABC):
         if self.done:
             return b""
         joined = self._held + data if self._held else data
-        cut = _last_boundary(joined)
+        cut = last_event_end(joined, 0)
         if len(joined) - cut > MAX_EVENT_BYTES:
             raise ProviderError(ErrorKind.UPSTREAM, "An event of the stream is too large.")
         self._held = joined[cut:]
@@ -122,7 +120,7 @@ class EventTap(BilledFacts, ABC):
             raise self._failure
         # Many servers omit the last blank line; what is cut within an event is none.
         rest, self._held = self._held, b""
-        payload = _payload(rest)
+        payload = data_of(rest)
         if payload is None and is_stray(rest):
             self._stray += rest[:MAX_STRAY_BYTES]
         if self.done or payload is None or is_cut(payload):
@@ -173,11 +171,10 @@ class EventTap(BilledFacts, ABC):
         changed = False
         at = 0
         while at < len(whole):
-            found = _BOUNDARY.search(whole, at)
-            end = found.end() if found else len(whole)
+            end = event_end(whole, at)
             piece = whole[at:end]
             at = end
-            payload = _payload(piece)
+            payload = data_of(piece)
             try:
                 if payload is None and is_stray(piece):
                     self._stray += piece[: MAX_STRAY_BYTES - len(self._stray)]
@@ -251,19 +248,6 @@ def whole_pieces(pieces: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
         if not data.startswith(b"[DONE]"):
             whole_object(data)
     return pieces
-
-
-def _last_boundary(data: bytes) -> int:
-    """Returns the position after the last whole event, 0 if there is none."""
-    line = data.rfind(b"\n\n")
-    crlf = data.rfind(b"\r\n\r\n")
-    return max(line + 2 if line >= 0 else 0, crlf + 4 if crlf >= 0 else 0)
-
-
-def _payload(piece: bytes) -> bytes | None:
-    """Returns the data of one raw event; None for comments, and for what is no event."""
-    lines = [line[5:].strip() for line in piece.splitlines() if line.startswith(b"data:")]
-    return b"\n".join(lines) if lines else None
 
 
 def _with_payload(piece: bytes, raw: Json) -> bytes:

@@ -24,6 +24,7 @@ from adapters import lenient_json
 from adapters.canonical import Json
 from adapters.dialects.openai_shared.errors import NO_REASON, error_of
 from adapters.errors import ErrorKind, ProviderError, Truncated, redact
+from adapters.sse import is_field
 
 ENDS_WITHOUT_MESSAGE = frozenset({"length", "content_filter"})
 """Canonical finish reasons of an answer that may lack even its message."""
@@ -32,7 +33,6 @@ _SHOWN = 200
 _TITLE = re.compile(rb"<(?:title|h1)[^>]*>([^<]{1,200})", re.IGNORECASE)
 _DATA = re.compile(rb"^data: ?([^\r\n]+)", re.MULTILINE)
 _OVERLOADED_ENDS = frozenset({"insufficient_system_resource"})  # DeepSeek's
-_FIELDS = (b":", b"data:", b"event:", b"id:", b"retry:")
 _WORDS = ("message", "Message", "detail", "msg", "error_message", "error_msg", "fault")
 
 
@@ -103,9 +103,8 @@ def is_cut(payload: bytes | None) -> bool:
 
 
 def is_stray(raw: bytes) -> bool:
-    """Says whether what has no data is no comment either, nor another field of an event or the beginning of one."""
-    text = raw.strip()
-    return not text.startswith(_FIELDS) and not any(field.startswith(text) for field in _FIELDS)
+    """Returns whether what has no data is no comment either, nor another field of an event or the beginning of one."""
+    return not is_field(raw.strip())
 
 
 def unanswered(odd: object, stray: bytes) -> ProviderError:

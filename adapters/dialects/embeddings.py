@@ -10,10 +10,10 @@ from typing import Any
 from adapters.canonical import Json, Usage
 from adapters.dialect import CostOf, Tap
 from adapters.dialects.openai_shared.body_tap import ChatBodyTap
-from adapters.dialects.openai_shared.fields import fail, integer, string
 from adapters.dialects.openai_shared.usage import decode_usage
 from adapters.dialects.shared.lenient import count
 from adapters.dialects.shared.no_answer import no_answer, whole_object
+from adapters.dialects.shared.strict import fail, maybe_count, string
 
 PATH = "/embeddings"
 
@@ -42,7 +42,7 @@ def decode_embedding_request(body: Json) -> EmbeddingRequest:
     encoding = body.get("encoding_format")
     if encoding not in (None, "float", "base64"):
         fail('encoding_format must be "float" or "base64"', "encoding_format")
-    return EmbeddingRequest(model, _inputs(body.get("input")), integer(body, "dimensions", 1))
+    return EmbeddingRequest(model, _inputs(body.get("input")), maybe_count(body, "dimensions", least=1))
 
 
 def _inputs(raw: Any) -> tuple[str | tuple[int, ...], ...]:

@@ -34,8 +34,8 @@ from adapters.dialects.openai_shared import errors as openai_errors
 from adapters.dialects.openai_shared.body_tap import ChatBodyTap
 from adapters.dialects.openai_shared.choices import whole_answer
 from adapters.dialects.openai_shared.errors import error_object
-from adapters.dialects.openai_shared.fields import fail, string
 from adapters.dialects.openai_shared.usage import encode_usage
+from adapters.dialects.shared.strict import fail, string
 from adapters.errors import Inexpressible, ProviderError
 
 NAME = "openai_completions"

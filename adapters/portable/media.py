@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from adapters.canonical import Media, Message, Part, Refusal, Request, Text, ToolResult
-from adapters.dialects.shared.strict import split_data_url
+from adapters.dialects.shared.data_urls import split_data_url
 from adapters.errors import Inexpressible
 from adapters.portable.media_types import is_text, plain_type, text_of, type_of, type_of_name, unescaped
 from adapters.portable.takes import PDF, Takes, owner_of_ids, takes

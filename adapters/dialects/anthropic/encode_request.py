@@ -22,6 +22,7 @@ from adapters.canonical import (
 )
 from adapters.dialects.anthropic.decode_request import NAME
 from adapters.dialects.shared import signatures, strict
+from adapters.dialects.shared.data_urls import split_data_url
 from adapters.errors import Inexpressible
 
 # The API demands max_tokens; most other dialects leave it to the model. So: the most that the family can
@@ -202,7 +203,7 @@ def _media(part: Media, request: Request) -> Json:
     if part.kind not in {"image", "file"}:
         raise Inexpressible(f"{part.kind} input")
     block: Json = {"type": "image" if part.kind == "image" else "document"}
-    inline = strict.split_data_url(part.url) if part.url else None
+    inline = split_data_url(part.url) if part.url else None
     media_type, data = inline or (part.media_type, part.data)
     if data is not None:
         block["source"] = _inline_source(part.kind, media_type, data)

@@ -8,8 +8,7 @@ from typing import Any
 from adapters.canonical import Json, Request, Thinking
 from adapters.dialects.openai_chat.decode_request import decode_request as decode_chat
 from adapters.dialects.openai_chat.encode_request import encode_request as encode_chat
-from adapters.dialects.openai_shared.fields import fail, mapping, sequence
-from adapters.dialects.shared.strict import extras_for
+from adapters.dialects.shared.strict import extras_for, fail, listed, mapping
 from adapters.errors import Inexpressible
 
 NAME = "cohere"
@@ -110,7 +109,7 @@ def decode_request(body: Json) -> Request:
             chat[name] = value
         elif name not in ("tool_choice", "response_format", "thinking"):
             extras[name] = value
-    messages = sequence(body.get("messages"), "messages")
+    messages = listed(body.get("messages"), "messages")
     chat["messages"] = [_to_chat(raw, f"messages[{i}]") for i, raw in enumerate(messages)]
     if body.get("tool_choice") is not None:
         choice = body["tool_choice"]

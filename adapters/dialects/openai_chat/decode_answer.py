@@ -29,8 +29,9 @@ from adapters.canonical import (
 )
 from adapters.dialects.openai_chat.decode_request import signature_of
 from adapters.dialects.openai_shared.choices import finish_of, refuse_error, whole_answer
-from adapters.dialects.openai_shared.parts import split_data_url, thoughts_of
+from adapters.dialects.openai_shared.parts import thoughts_of
 from adapters.dialects.openai_shared.usage import decode_usage, usage_elsewhere
+from adapters.dialects.shared.data_urls import split_data_url
 from adapters.dialects.shared.lenient import moment, word
 from adapters.dialects.shared.no_answer import event_object, no_answer, unanswered
 from adapters.errors import ProviderError, Truncated
@@ -246,8 +247,9 @@ def _media(delta: Json, number: int, events: list[Event]) -> None:
     for image in images if isinstance(images, list) else ():
         match image:
             case {"image_url": {"url": str(url)}}:
-                media_type, data = split_data_url(url)
-                events.append(MediaDelta("image", data or url, media_type, choice=number))
+                inline = split_data_url(url)
+                data, media_type = (url, None) if inline is None else (inline[1] or url, inline[0] or None)
+                events.append(MediaDelta("image", data, media_type, choice=number))
 
 
 class ChatStreamDecoder:

@@ -22,19 +22,24 @@ from adapters.canonical import (
     ToolChoice,
     ToolResult,
 )
-from adapters.dialects.openai_shared.fields import (
-    boolean,
-    fail,
-    integer,
-    mapping,
-    number,
-    optional,
-    sequence,
-    string,
-)
-from adapters.dialects.openai_shared.parts import audio_type, split_data_url, thoughts_of
+from adapters.dialects.openai_shared.parts import audio_type, thoughts_of
+from adapters.dialects.shared.data_urls import split_data_url
 from adapters.dialects.shared.free_text import described, enclosed, free_text_schema
 from adapters.dialects.shared.signatures import GEMINI, tagged
+from adapters.dialects.shared.strict import (
+    LARGEST,
+    fail,
+    listed,
+    mapping,
+    maybe_count,
+    maybe_flag,
+    maybe_mapping,
+    maybe_number,
+    maybe_text,
+    optional,
+    others,
+    string,
+)
 
 NAME = "openai_chat"
 
@@ -81,42 +86,42 @@ _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 def decode_request(body: Json) -> Request:
     """Raises InvalidRequest."""
     model = string(body.get("model"), "model", empty=False)
-    raw_messages = sequence(body.get("messages"), "messages")
+    raw_messages = listed(body.get("messages"), "messages")
     if not raw_messages:
         fail("messages must hold at least one message", "messages")
     messages = tuple(_message(raw, f"messages[{i}]") for i, raw in enumerate(raw_messages))
     _require_ids(messages)
     options = mapping(optional(body, "stream_options", {}), "stream_options")
     limit_field = "max_completion_tokens" if body.get("max_completion_tokens") is not None else "max_tokens"
-    extras = {key: value for key, value in body.items() if key not in _KNOWN and value is not None}
+    extras = others(body, _KNOWN)
     choice = _tool_choice(body, extras)
     return Request(
         model=model,
         messages=messages,
         tools=_tools(body),
         tool_choice=choice,
-        parallel_tool_calls=boolean(body, "parallel_tool_calls"),
-        max_tokens=integer(body, limit_field, 1),
-        temperature=number(body, "temperature", 0, 2),
-        top_p=number(body, "top_p", 0, 1),
-        top_k=integer(body, "top_k", -1),
+        parallel_tool_calls=maybe_flag(body, "parallel_tool_calls"),
+        max_tokens=maybe_count(body, limit_field, least=1),
+        temperature=maybe_number(body, "temperature", least=0, most=2),
+        top_p=maybe_number(body, "top_p", least=0, most=1),
+        top_k=maybe_count(body, "top_k", least=-1),
         stop=_stop(body.get("stop")),
-        seed=integer(body, "seed"),
-        n=integer(body, "n", 1, 128),
-        presence_penalty=number(body, "presence_penalty", -2, 2),
-        frequency_penalty=number(body, "frequency_penalty", -2, 2),
-        logit_bias=None if body.get("logit_bias") is None else mapping(body["logit_bias"], "logit_bias"),
-        logprobs=boolean(body, "logprobs"),
-        top_logprobs=integer(body, "top_logprobs", 0, 20),
+        seed=maybe_count(body, "seed", least=-LARGEST),
+        n=maybe_count(body, "n", least=1, most=128),
+        presence_penalty=maybe_number(body, "presence_penalty", least=-2, most=2),
+        frequency_penalty=maybe_number(body, "frequency_penalty", least=-2, most=2),
+        logit_bias=maybe_mapping(body, "logit_bias"),
+        logprobs=maybe_flag(body, "logprobs"),
+        top_logprobs=maybe_count(body, "top_logprobs", least=0, most=20),
         output_format=_output_format(body.get("response_format")),
         thinking=_thinking(body, extras),
-        service_tier=_optional_string(body, "service_tier"),
-        user=_optional_string(body, "user"),
-        metadata=None if body.get("metadata") is None else mapping(body["metadata"], "metadata"),
-        cache_key=_optional_string(body, "prompt_cache_key"),
-        verbosity=_optional_string(body, "verbosity"),
-        stream=boolean(body, "stream") or False,
-        include_usage=boolean(options, "include_usage", "stream_options.") or False,
+        service_tier=maybe_text(body, "service_tier"),
+        user=maybe_text(body, "user"),
+        metadata=maybe_mapping(body, "metadata"),
+        cache_key=maybe_text(body, "prompt_cache_key"),
+        verbosity=maybe_text(body, "verbosity"),
+        stream=maybe_flag(body, "stream") or False,
+        include_usage=maybe_flag(options, "include_usage", "stream_options") or False,
         extras=extras,
         dialect=NAME,
     )
@@ -135,16 +140,12 @@ def _require_ids(messages: tuple[Message, ...]) -> None:
                 open_calls -= 1
 
 
-def _optional_string(body: Json, name: str, prefix: str = "") -> str | None:
-    return None if body.get(name) is None else string(body[name], prefix + name)
-
-
 def _message(raw: Any, path: str) -> Message:
     message = mapping(raw, path)
     role = message.get("role")
     if role not in _ROLES:
         fail(f"{path}.role must be one of {', '.join(_ROLES)}", f"{path}.role")
-    name = None if message.get("name") is None else string(message["name"], f"{path}.name")
+    name = maybe_text(message, "name", path)
     if role == "tool":
         call_id = string(optional(message, "tool_call_id", ""), f"{path}.tool_call_id")
         content = _content(message.get("content"), f"{path}.content")
@@ -187,7 +188,7 @@ def _assistant(message: Json, path: str) -> tuple[Part, ...]:
     if audio is not None:
         given = mapping(audio, f"{path}.audio")
         parts.append(Media("audio", file_id=string(given.get("id"), f"{path}.audio.id")))
-    for i, raw in enumerate(sequence(optional(message, "tool_calls", []), f"{path}.tool_calls")):
+    for i, raw in enumerate(listed(optional(message, "tool_calls", []), f"{path}.tool_calls")):
         parts.append(_tool_call(raw, f"{path}.tool_calls[{i}]"))
     if message.get("function_call") is not None:
         call = mapping(message["function_call"], f"{path}.function_call")
@@ -250,12 +251,12 @@ def _part(raw: Any, path: str) -> Part:
             fields = mapping(given, f"{path}.{kind}")
             url = string(fields.get("url"), f"{path}.{kind}.url", empty=False)
             detail = fields.get("detail")
-            media_type, data = split_data_url(url)
+            inline = split_data_url(url)
             return Media(
                 "image" if kind == "image_url" else "video",
-                url=None if data is not None else url,
-                data=data,
-                media_type=media_type,
+                url=url if inline is None else None,
+                data=None if inline is None else inline[1],
+                media_type=None if inline is None else inline[0] or None,
                 detail=None if detail is None else string(detail, f"{path}.{kind}.detail"),
                 cache=cache,
             )
@@ -265,30 +266,32 @@ def _part(raw: Any, path: str) -> Part:
             form = string(fields.get("format", "wav"), f"{path}.input_audio.format")
             return Media("audio", data=data, media_type=audio_type(form), cache=cache)
         case "thinking":
-            told = sequence(part.get("thinking"), f"{path}.thinking")
+            told = listed(part.get("thinking"), f"{path}.thinking")
             return Reasoning("".join(str(piece.get("text", "")) for piece in told if isinstance(piece, dict)))
         case "document_url":
             url = string(part.get("document_url"), f"{path}.document_url", empty=False)
-            return Media("file", url=url, name=_optional_string(part, "document_name"), cache=cache)
+            return Media("file", url=url, name=maybe_text(part, "document_name"), cache=cache)
         case "file":
             return _file(mapping(part.get("file"), f"{path}.file"), f"{path}.file", cache)
     return fail(f"{path}.type {kind!r} is not known", f"{path}.type")
 
 
 def _file(fields: Json, path: str, cache: Json | None) -> Media:
-    name = None if fields.get("filename") is None else string(fields["filename"], f"{path}.filename")
+    name = maybe_text(fields, "filename", path)
     if fields.get("file_id") is not None:
         return Media("file", file_id=string(fields["file_id"], f"{path}.file_id"), name=name, cache=cache)
     given = string(fields.get("file_data"), f"{path}.file_data")
-    media_type, data = split_data_url(given)
-    if data is None and given.startswith(("http://", "https://")):
+    inline = split_data_url(given)
+    if inline is not None:
+        return Media("file", data=inline[1], media_type=inline[0] or None, name=name, cache=cache)
+    if given.startswith(("http://", "https://")):
         return Media("file", url=given, name=name, cache=cache)
-    return Media("file", data=given if data is None else data, media_type=media_type, name=name, cache=cache)
+    return Media("file", data=given, name=name, cache=cache)
 
 
 def _tools(body: Json) -> tuple[Tool | BuiltinTool, ...]:
     tools: list[Tool | BuiltinTool] = []
-    for i, raw in enumerate(sequence(optional(body, "tools", []), "tools")):
+    for i, raw in enumerate(listed(optional(body, "tools", []), "tools")):
         path = f"tools[{i}]"
         tool = mapping(raw, path)
         if tool.get("type") == "custom":
@@ -300,7 +303,7 @@ def _tools(body: Json) -> tuple[Tool | BuiltinTool, ...]:
             tools.append(
                 _function(mapping(tool.get("function"), f"{path}.function"), f"{path}.function", cache)
             )
-    for i, raw in enumerate(sequence(optional(body, "functions", []), "functions")):
+    for i, raw in enumerate(listed(optional(body, "functions", []), "functions")):
         tools.append(_function(mapping(raw, f"functions[{i}]"), f"functions[{i}]", None))
     return tuple(tools)
 
@@ -311,7 +314,7 @@ def _custom(raw: Json, path: str) -> Tool:
     form = None if custom.get("format") is None else mapping(custom["format"], f"{path}.format")
     return Tool(
         string(custom.get("name"), f"{path}.name", empty=False),
-        described(_optional_string(custom, "description", f"{path}."), form),
+        described(maybe_text(custom, "description", path), form),
         free_text_schema(form),
         raw=raw,
     )
@@ -321,9 +324,9 @@ def _function(raw: Json, path: str, cache: Json | None) -> Tool:
     parameters = raw.get("parameters")
     return Tool(
         string(raw.get("name"), f"{path}.name", empty=False),
-        None if raw.get("description") is None else string(raw["description"], f"{path}.description"),
+        maybe_text(raw, "description", path),
         None if parameters is None else mapping(parameters, f"{path}.parameters"),
-        boolean(raw, "strict", f"{path}."),
+        maybe_flag(raw, "strict", path),
         cache,
     )
 
@@ -354,7 +357,7 @@ def _stop(raw: Any) -> tuple[str, ...]:
         return ()
     if isinstance(raw, str):
         return (raw,)
-    return tuple(string(word, f"stop[{i}]") for i, word in enumerate(sequence(raw, "stop")))
+    return tuple(string(word, f"stop[{i}]") for i, word in enumerate(listed(raw, "stop")))
 
 
 def _output_format(raw: Any) -> OutputFormat | None:
@@ -374,7 +377,7 @@ def _output_format(raw: Any) -> OutputFormat | None:
                 "json_schema",
                 string(given.get("name"), f"{path}.name", empty=False),
                 None if schema is None else mapping(schema, f"{path}.schema"),
-                boolean(given, "strict", f"{path}."),
+                maybe_flag(given, "strict", path),
                 None
                 if given.get("description") is None
                 else string(given["description"], f"{path}.description"),
@@ -384,24 +387,24 @@ def _output_format(raw: Any) -> OutputFormat | None:
 
 def _thinking(body: Json, extras: Json) -> Thinking | None:
     """OpenAI's effort word, OpenRouter's object, DeepSeek's and Alibaba's switches say one thing."""
-    effort = _optional_string(body, "reasoning_effort")
-    budget = integer(body, "thinking_budget", 0)
-    enabled = boolean(body, "enable_thinking")
+    effort = maybe_text(body, "reasoning_effort")
+    budget = maybe_count(body, "thinking_budget", least=0)
+    enabled = maybe_flag(body, "enable_thinking")
     summary: str | None = None
     given = optional(body, "reasoning", {})
     if given:
         reasoning = mapping(given, "reasoning")
-        effort = effort or _optional_string(reasoning, "effort", "reasoning.")
-        budget = integer(reasoning, "max_tokens", 0, prefix="reasoning.") if budget is None else budget
-        enabled = boolean(reasoning, "enabled", "reasoning.") if enabled is None else enabled
-        summary = _optional_string(reasoning, "summary", "reasoning.")
+        effort = effort or maybe_text(reasoning, "effort", "reasoning")
+        budget = maybe_count(reasoning, "max_tokens", "reasoning", least=0) if budget is None else budget
+        enabled = maybe_flag(reasoning, "enabled", "reasoning") if enabled is None else enabled
+        summary = maybe_text(reasoning, "summary", "reasoning")
     switch = optional(body, "thinking", {})
     if isinstance(switch, dict) and switch.keys() - {"type", "budget_tokens"}:
         extras["thinking"] = switch  # says more than others could be told
         switch = {}
     if switch and enabled is None:
         enabled = mapping(switch, "thinking").get("type") != "disabled"
-        budget = integer(switch, "budget_tokens", 0, prefix="thinking.") if budget is None else budget
+        budget = maybe_count(switch, "budget_tokens", "thinking", least=0) if budget is None else budget
     if effort == "none":
         return Thinking(enabled=False, summary=summary)
     if effort is None and budget is None and enabled is None:

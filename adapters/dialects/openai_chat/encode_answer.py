@@ -26,8 +26,9 @@ from adapters.canonical import (
 )
 from adapters.dialect import CostOf
 from adapters.dialects.openai_shared.errors import error_object
-from adapters.dialects.openai_shared.parts import data_url, detail_of
+from adapters.dialects.openai_shared.parts import detail_of
 from adapters.dialects.openai_shared.usage import encode_usage
+from adapters.dialects.shared.data_urls import data_url
 from adapters.dialects.shared.free_text import FreeText, text_of
 from adapters.errors import ProviderError
 

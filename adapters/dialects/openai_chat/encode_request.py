@@ -21,7 +21,8 @@ from adapters.canonical import (
     ToolResult,
 )
 from adapters.dialects.openai_chat.decode_request import NAME
-from adapters.dialects.openai_shared.parts import audio_format, data_url, detail_of, short_enough
+from adapters.dialects.openai_shared.parts import audio_format, detail_of, short_enough
+from adapters.dialects.shared.data_urls import data_url
 from adapters.dialects.shared.signatures import GEMINI, own
 from adapters.errors import Inexpressible
 

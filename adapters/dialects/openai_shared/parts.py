@@ -1,4 +1,4 @@
-"""Pieces that requests and answers of OpenAI chat share: data URLs, audio formats, thoughts."""
+"""Pieces that requests and answers of OpenAI chat share: audio formats, thoughts."""
 
 from __future__ import annotations
 
@@ -28,21 +28,6 @@ def short_enough(name: str | None) -> str | None:
     if name is None or len(name) <= _LONGEST_NAME:
         return name
     return sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def split_data_url(url: str) -> tuple[str | None, str | None]:
-    """Returns (media type, base64 data), (None, None) for any other URL."""
-    if not url.startswith("data:"):
-        return None, None
-    head, comma, data = url[5:].partition(",")
-    media_type, _, encoding = head.rpartition(";")
-    if not comma or encoding != "base64":
-        return None, None
-    return media_type or None, data
-
-
-def data_url(media_type: str | None, data: str, default: str) -> str:
-    return f"data:{media_type or default};base64,{data}"
 
 
 def audio_type(form: str) -> str:
@@ -112,9 +97,8 @@ def _string(detail: Json, name: str) -> str | None:
 def detail_of(text: str, signature: str | None, redacted: str | None, id: str | None) -> Json:
     """Encodes one thinking block as an entry of `reasoning_details`."""
     detail: Json
-    seal = redacted or signature or ""
-    if seal.startswith("{"):
-        whole = orjson.loads(seal)
+    whole = _detail_in(redacted or signature or "")
+    if whole is not None:
         return whole if redacted is not None else {**whole, "text": text}
     if redacted is not None:
         detail = {"type": "reasoning.encrypted", "data": redacted}
@@ -125,3 +109,16 @@ def detail_of(text: str, signature: str | None, redacted: str | None, id: str | 
     if id is not None:
         detail["id"] = id
     return detail
+
+
+def _detail_in(seal: str) -> Json | None:
+    """Returns the entry that `_whole_thought` kept as a seal; None for a seal as its vendor made it, which may begin
+    with a brace too.
+    """
+    if not seal.startswith("{"):
+        return None
+    try:
+        detail = orjson.loads(seal)
+    except orjson.JSONDecodeError:
+        return None
+    return detail if isinstance(detail, dict) and "type" in detail else None

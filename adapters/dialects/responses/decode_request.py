@@ -22,6 +22,7 @@ from adapters.canonical import (
 )
 from adapters.dialects.responses import tools as responses_tools
 from adapters.dialects.shared import signatures, strict
+from adapters.dialects.shared.data_urls import split_data_url
 from adapters.dialects.shared.strict import below
 from adapters.errors import InvalidRequest
 
@@ -201,7 +202,7 @@ def _media(
     if raw.get("file_id") is not None:
         return Media(kind, file_id=strict.text(raw, "file_id", path), detail=detail, name=name)
     url = strict.text(raw, key, path)
-    inline = strict.split_data_url(url)
+    inline = split_data_url(url)
     if inline is not None:
         return Media(kind, data=inline[1], media_type=inline[0], detail=detail, name=name)
     if key == "file_data":

@@ -24,6 +24,7 @@ from adapters.canonical import (
 from adapters.dialects.openai_shared.parts import short_enough
 from adapters.dialects.responses.decode_request import LOGPROBS, NAME
 from adapters.dialects.shared import signatures, strict
+from adapters.dialects.shared.data_urls import data_url
 from adapters.errors import Inexpressible
 
 # A budget of tokens has no place here; these bounds are the budgets that others give to the same words.
@@ -200,7 +201,7 @@ def _media(part: Media, request: Request) -> Json:
             if part.file_id is not None:
                 raw["file_id"] = part.file_id
             else:
-                raw["image_url"] = part.url or f"data:{part.media_type or 'image/png'};base64,{part.data}"
+                raw["image_url"] = part.url or data_url(part.media_type, part.data or "", "image/png")
             if part.detail is not None:
                 raw["detail"] = part.detail
             return raw
@@ -211,7 +212,7 @@ def _media(part: Media, request: Request) -> Json:
             elif part.url is not None:
                 raw["file_url"] = part.url
             else:
-                raw["file_data"] = f"data:{part.media_type or 'application/pdf'};base64,{part.data}"
+                raw["file_data"] = data_url(part.media_type, part.data or "", "application/pdf")
             if part.name is not None:
                 raw["filename"] = part.name
             return raw

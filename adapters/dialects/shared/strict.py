@@ -8,14 +8,16 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 
 from adapters import lenient_json
 from adapters.canonical import Json, Request
-from adapters.dialects.openai_shared.fields import LARGEST
 from adapters.errors import Inexpressible, InvalidRequest
+
+LARGEST = 2**53
+"""Integers beyond it are not exact in every JSON parser, and beyond 64 bits ours can't write them."""
 
 HINTS = frozenset(
     {
@@ -48,8 +50,19 @@ def below(path: str, key: str | int) -> str:
 
 def wrong(path: str, wanted: str, value: Any) -> InvalidRequest:
     """Returns (not raises) the complaint that `path` holds something other than `wanted`."""
-    found = "nothing" if value is None else type(value).__name__
-    return InvalidRequest(f"{path or 'body'}: expected {wanted}, found {found}", path or None)
+    actual = "nothing" if value is None else type(value).__name__
+    return InvalidRequest(f"{path or 'body'}: expected {wanted}, found {actual}", path or None)
+
+
+def fail(message: str, path: str) -> NoReturn:
+    """Raises InvalidRequest."""
+    raise InvalidRequest(message, path)
+
+
+def optional(raw: Json, key: str, default: Any) -> Any:
+    """Returns the field, `default` where it is absent or null."""
+    value = raw.get(key)
+    return default if value is None else value
 
 
 def mapping(value: Any, path: str) -> Json:
@@ -64,11 +77,16 @@ def listed(value: Any, path: str) -> list[Any]:
     return value
 
 
-def text(raw: Json, key: str, path: str = "") -> str:
-    value = raw.get(key)
+def string(value: Any, path: str, *, empty: bool = True) -> str:
     if not isinstance(value, str):
-        raise wrong(below(path, key), "a string", value)
+        raise wrong(path, "a string", value)
+    if not value and not empty:
+        fail(f"{path}: must not be empty", path)
     return value
+
+
+def text(raw: Json, key: str, path: str = "") -> str:
+    return string(raw.get(key), below(path, key))
 
 
 def maybe_text(raw: Json, key: str, path: str = "") -> str | None:
@@ -82,7 +100,7 @@ def maybe_flag(raw: Json, key: str, path: str = "") -> bool | None:
     return value
 
 
-def maybe_count(raw: Json, key: str, path: str = "", *, least: int = 0) -> int | None:
+def maybe_count(raw: Json, key: str, path: str = "", *, least: int = 0, most: int = LARGEST) -> int | None:
     value = raw.get(key)
     if value is None:
         return None
@@ -92,8 +110,8 @@ def maybe_count(raw: Json, key: str, path: str = "", *, least: int = 0) -> int |
         raise wrong(below(path, key), "an integer", value)
     if value < least:
         raise InvalidRequest(f"{below(path, key)}: must be at least {least}", below(path, key))
-    if value > LARGEST:
-        raise InvalidRequest(f"{below(path, key)}: must be at most {LARGEST}", below(path, key))
+    if value > most:
+        raise InvalidRequest(f"{below(path, key)}: must be at most {most}", below(path, key))
     return value
 
 
@@ -104,7 +122,7 @@ def maybe_number(raw: Json, key: str, path: str = "", *, least: float, most: flo
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise wrong(below(path, key), "a number", value)
     if not least <= value <= most:
-        raise InvalidRequest(f"{below(path, key)}: must lie in {least}..{most}", below(path, key))
+        raise InvalidRequest(f"{below(path, key)}: must lie in {least:g}..{most:g}", below(path, key))
     return value
 
 
@@ -119,11 +137,10 @@ def maybe_list(raw: Json, key: str, path: str = "") -> list[Any]:
 
 
 def texts(raw: Json, key: str, path: str = "") -> tuple[str, ...]:
-    found = maybe_list(raw, key, path)
-    for number, value in enumerate(found):
-        if not isinstance(value, str):
-            raise wrong(below(below(path, key), number), "a string", value)
-    return tuple(found)
+    where = below(path, key)
+    return tuple(
+        string(value, below(where, number)) for number, value in enumerate(maybe_list(raw, key, path))
+    )
 
 
 def others(raw: Json, known: frozenset[str]) -> Json:
@@ -166,17 +183,6 @@ def parsed_arguments(arguments: str) -> Json:
     if not isinstance(value, dict):
         raise Inexpressible("tool call arguments that are no JSON object")
     return value
-
-
-def split_data_url(url: str) -> tuple[str, str] | None:
-    """Returns (media type, base64 data) of a base64 data URL, None for every other URL."""
-    if not url.startswith("data:"):
-        return None
-    head, comma, data = url[5:].partition(",")
-    media_type, semicolon, encoding = head.rpartition(";")
-    if not comma or not semicolon or encoding != "base64":
-        return None
-    return media_type.partition(";")[0], data
 
 
 def plain_to_base64(plain: str) -> str:

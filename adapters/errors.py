@@ -27,7 +27,7 @@ class ErrorKind(Enum):
     NOT_FOUND = ("not_found", 404, True, True)
     CONTEXT_LENGTH = ("context_length", 400, True, False)
     CONTENT_FILTER = ("content_filter", 400, True, False)
-    INVALID_REQUEST = ("invalid_request", 400, False, False)
+    INVALID_REQUEST = ("invalid_request", 400, True, False)
     TOO_LARGE = ("too_large", 413, True, False)
     # No fault of an arm: the gateway lacks something itself, or its operator's time limit ended a call.
     GATEWAY = ("gateway", 503, False, False)
@@ -64,7 +64,7 @@ class Inexpressible(Exception):  # noqa: N818
 @dataclass(slots=True)
 class ProviderError(Exception):
     """A failed call. `status` is the upstream's (None before there was one), `retry_after_s` in seconds,
-    `code` the provider's own word. The message never holds a credential.
+    `code` the provider's own word, `param` the field that it names. The message never holds a credential.
     """
 
     kind: ErrorKind
@@ -72,164 +72,13 @@ class ProviderError(Exception):
     status: int | None = None
     code: str | None = None
     retry_after_s: float | None = None
+    param: str | None = None
 
     def __str__(self) -> str:
         return f"{self.kind.label}: {self.message}"
 
 
-# --- from a provider's words to the tree --------------------------------------------------------------
-
-_BY_STATUS = {
-    400: ErrorKind.INVALID_REQUEST,
-    401: ErrorKind.AUTHENTICATION,
-    402: ErrorKind.QUOTA,
-    403: ErrorKind.PERMISSION,
-    404: ErrorKind.NOT_FOUND,
-    405: ErrorKind.NOT_FOUND,
-    408: ErrorKind.TIMEOUT,
-    409: ErrorKind.UPSTREAM,
-    410: ErrorKind.NOT_FOUND,
-    413: ErrorKind.TOO_LARGE,
-    421: ErrorKind.UPSTREAM,
-    422: ErrorKind.INVALID_REQUEST,
-    424: ErrorKind.UPSTREAM,
-    425: ErrorKind.OVERLOADED,
-    429: ErrorKind.RATE_LIMIT,
-    451: ErrorKind.CONTENT_FILTER,
-    499: ErrorKind.TIMEOUT,
-    500: ErrorKind.UPSTREAM,
-    502: ErrorKind.UPSTREAM,
-    503: ErrorKind.OVERLOADED,
-    504: ErrorKind.TIMEOUT,
-    524: ErrorKind.TIMEOUT,
-    529: ErrorKind.OVERLOADED,
-}
-
-# Words of `code`, `type`, `status` or `__type` fields, compared without case, "_", "-", " " or a suffix
-# "error" / "exception". They are more exact than the status: OpenAI answers 429 to an empty purse.
-_BY_CODE = {
-    "insufficientquota": ErrorKind.QUOTA,
-    "billinghardlimitreached": ErrorKind.QUOTA,
-    "billingnotactive": ErrorKind.QUOTA,
-    "billing": ErrorKind.QUOTA,
-    "insufficientbalance": ErrorKind.QUOTA,
-    "arrearage": ErrorKind.QUOTA,
-    "servicequotaexceeded": ErrorKind.QUOTA,
-    "paymentrequired": ErrorKind.QUOTA,
-    "contextlengthexceeded": ErrorKind.CONTEXT_LENGTH,
-    "stringabovemaxlength": ErrorKind.CONTEXT_LENGTH,
-    "modelcontextwindowexceeded": ErrorKind.CONTEXT_LENGTH,
-    "contentfilter": ErrorKind.CONTENT_FILTER,
-    "contentpolicyviolation": ErrorKind.CONTENT_FILTER,
-    "responsibleaipolicyviolation": ErrorKind.CONTENT_FILTER,
-    "datainspectionfailed": ErrorKind.CONTENT_FILTER,
-    "moderationblocked": ErrorKind.CONTENT_FILTER,
-    "ratelimit": ErrorKind.RATE_LIMIT,
-    "ratelimited": ErrorKind.RATE_LIMIT,
-    "ratelimitexceeded": ErrorKind.RATE_LIMIT,
-    "resourceexhausted": ErrorKind.RATE_LIMIT,
-    "throttling": ErrorKind.RATE_LIMIT,
-    "toomanyrequests": ErrorKind.RATE_LIMIT,
-    "overloaded": ErrorKind.OVERLOADED,
-    "engineoverloaded": ErrorKind.OVERLOADED,
-    "serviceunavailable": ErrorKind.OVERLOADED,
-    "unavailable": ErrorKind.OVERLOADED,
-    "modelnotready": ErrorKind.OVERLOADED,
-    "slowdown": ErrorKind.OVERLOADED,
-    "timeout": ErrorKind.TIMEOUT,
-    "modeltimeout": ErrorKind.TIMEOUT,
-    "deadlineexceeded": ErrorKind.TIMEOUT,
-    "invalidapikey": ErrorKind.AUTHENTICATION,
-    "authentication": ErrorKind.AUTHENTICATION,
-    "unauthenticated": ErrorKind.AUTHENTICATION,
-    "unauthorized": ErrorKind.AUTHENTICATION,
-    "unrecognizedclient": ErrorKind.AUTHENTICATION,
-    "expiredtoken": ErrorKind.AUTHENTICATION,
-    "invalidsignature": ErrorKind.AUTHENTICATION,
-    "permission": ErrorKind.PERMISSION,
-    "permissiondenied": ErrorKind.PERMISSION,
-    "accessdenied": ErrorKind.PERMISSION,
-    "unsupportedcountryregionterritory": ErrorKind.PERMISSION,
-    "modelnotfound": ErrorKind.NOT_FOUND,
-    "notfound": ErrorKind.NOT_FOUND,
-    "resourcenotfound": ErrorKind.NOT_FOUND,
-    "deploymentnotfound": ErrorKind.NOT_FOUND,
-    "requesttoolarge": ErrorKind.TOO_LARGE,
-    "servererror": ErrorKind.UPSTREAM,
-    "server": ErrorKind.UPSTREAM,
-    "internal": ErrorKind.UPSTREAM,
-    "internalserver": ErrorKind.UPSTREAM,
-    "api": ErrorKind.UPSTREAM,
-    "modelstream": ErrorKind.UPSTREAM,
-    "invalidrequest": ErrorKind.INVALID_REQUEST,
-    "invalidargument": ErrorKind.INVALID_REQUEST,
-    "validation": ErrorKind.INVALID_REQUEST,
-    "failedprecondition": ErrorKind.INVALID_REQUEST,
-}
-
-# What providers without a code for it write when the prompt doesn't fit, and when a filter refused.
-_CONTEXT_LENGTH = re.compile(
-    r"context[ _-]?(?:length|window|size)|maximum (?:context|prompt|input) length|prompt is too long"
-    r"|(?:input|prompt)[^.]{0,40}(?:is too long|too many tokens)|too many (?:input )?tokens"
-    r"|exceeds? (?:the |this model's )?(?:maximum|max)[^.]{0,40}tokens|reduce the length of the"
-    r"|token count[^.]{0,60}exceeds|(?:input|prompt) tokens? (?:limit )?exceed",
-    re.IGNORECASE,
-)
-_CONTENT_FILTER = re.compile(
-    r"content (?:management|moderation|filter|policy)|content[_-]filter|safety system|data_inspection_failed"
-    r"|inappropriate content|flagged (?:by|for) ",
-    re.IGNORECASE,
-)
-_NO_MONEY = re.compile(
-    r"insufficient (?:balance|credits?|funds|quota)|credit balance is too low|exceeded your current quota"
-    r"|billing details|payment required|out of credits",
-    re.IGNORECASE,
-)
-_BAD_KEY = re.compile(
-    r"(?:invalid|incorrect|missing)[^.]{0,20} api[ _-]?key|api key not valid", re.IGNORECASE
-)
-
-
-def classify(status: int | None, message: str, *codes: object) -> ErrorKind:
-    """Returns the kind of a failure: the provider's own `codes` first (those that are strings), then its
-    words where the status is too coarse, then the status (None: in a stream, where there is none).
-    """
-    kinds = [_BY_CODE.get(_code_word(code)) for code in codes if isinstance(code, str)]
-    exact = next((kind for kind in kinds if kind not in (None, ErrorKind.INVALID_REQUEST)), None)
-    if exact is not None and exact is not ErrorKind.RATE_LIMIT:
-        return exact
-    # Only failures that are about the request or the account are told apart by their words.
-    if status in (None, 400, 403, 413, 422, 429):
-        for pattern, kind in (
-            (_NO_MONEY, ErrorKind.QUOTA),
-            (_CONTEXT_LENGTH, ErrorKind.CONTEXT_LENGTH),
-            (_CONTENT_FILTER, ErrorKind.CONTENT_FILTER),
-            (_BAD_KEY, ErrorKind.AUTHENTICATION),
-        ):
-            if status == 429 and kind is not ErrorKind.QUOTA:
-                continue
-            if pattern.search(message):
-                return kind
-    if exact is not None:
-        return exact
-    if status in _BY_STATUS:
-        return _BY_STATUS[status]
-    if status is not None and 400 <= status < 500:
-        return ErrorKind.INVALID_REQUEST
-    if ErrorKind.INVALID_REQUEST in kinds:
-        return ErrorKind.INVALID_REQUEST
-    return ErrorKind.UPSTREAM
-
-
-def _code_word(code: str) -> str:
-    word = code.rsplit("#", 1)[-1].split(":", 1)[0].lower()
-    for sign in "_- .":
-        word = word.replace(sign, "")
-    for ending in ("exception", "error"):
-        if word != ending:
-            word = word.removesuffix(ending)
-    return word
-
+# --- how long to wait -----------------------------------------------------------------------------------
 
 _RESET_HEADERS = (
     "x-ratelimit-reset-requests",

@@ -22,6 +22,7 @@ from proxy.learning.learner import Learner
 from proxy.learning.peers import Peers, UnderWay
 from proxy.learning.store_watch import StoreWatch
 from proxy.routing.cooldowns import Cooldowns
+from proxy.routing.refusals import Refusals
 from proxy.routing.router import Router
 from proxy.routing.sessions import Sessions
 from proxy.upstream import Addresses, Limits, Pool, Proxies, Timeouts
@@ -48,8 +49,9 @@ class Gateway(Services):
         self.started_at = time.time()
         self.arms = ArmTable()
         self.cooldowns = Cooldowns()
+        self.refusals = Refusals()
         self.sessions = Sessions()
-        self.router = Router(self.arms, self.cooldowns, config.routes, self.sessions)
+        self.router = Router(self.arms, self.cooldowns, config.routes, self.sessions, self.refusals)
         try:
             addresses = Addresses(config.server.allowed_addresses)
         except ValueError as error:

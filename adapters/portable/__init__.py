@@ -10,5 +10,6 @@ from adapters.portable.carry import portable
 from adapters.portable.limits import at_most, body_at_most
 from adapters.portable.media import shown
 from adapters.portable.target import Target, carried
+from adapters.portable.tools import note
 
-__all__ = ["Target", "at_most", "body_at_most", "carried", "portable", "shown"]
+__all__ = ["Target", "at_most", "body_at_most", "carried", "note", "portable", "shown"]

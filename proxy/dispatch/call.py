@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -21,6 +21,7 @@ from proxy.dispatch.chat import ChatWire
 from proxy.dispatch.relay import Ending, Relay
 from proxy.dispatch.services import Services
 from proxy.dispatch.translators import BodyTranslator
+from proxy.dispatch.tries import Failed, Tries
 from proxy.dispatch.wire import Wire
 from proxy.governance.principal import Principal
 from proxy.ingress.errors import invalid
@@ -33,28 +34,9 @@ from state.records import Decision
 
 log = logging.getLogger("meritorder.call")
 
-MOST_ATTEMPTS = 4
-"""Arms tried for one request. The fifth would come when the client has long given up."""
-
 BAD_REQUEST_KINDS = frozenset(
     {ErrorKind.INVALID_REQUEST, ErrorKind.CONTEXT_LENGTH, ErrorKind.CONTENT_FILTER, ErrorKind.TOO_LARGE}
 )
-
-
-@dataclass(slots=True)
-class _Failed:
-    arm: str
-    error: ProviderError
-    seconds: float
-
-    def row(self) -> dict[str, object]:
-        return {
-            "arm": self.arm,
-            "error": self.error.kind.label,
-            "status": self.error.status,
-            "message": self.error.message[:500],
-            "seconds": round(self.seconds, 4),
-        }
 
 
 class Call:
@@ -86,7 +68,7 @@ class Call:
         self.chosen = decision.chosen
         self.at = 0.0
         self.started = 0.0
-        self.failed: list[_Failed] = []
+        self.tries = Tries(services.refusals, request, services.pool.timeouts.total, services.loop.time())
         self.inexpressible: list[str] = []
         self.dropped: list[str] = []  # of the request, in the words of the arm that is asked
         self.relay: Relay | None = None
@@ -104,6 +86,7 @@ class Call:
         services.calls[self.id] = self
         try:
             reply = self.reply = StreamReply(self.http) if self.request.stream else None
+            last: tuple[Arm, Relay, ProviderError] | None = None
             while True:
                 arm = self.plan.candidates.arms[self.chosen]
                 try:
@@ -114,11 +97,18 @@ class Call:
                     self.inexpressible.append(f"{arm.name}: {error.feature}")
                     if self._redraw():
                         continue
+                    if last is not None:  # an arm that could say it failed
+                        self.tries.failed.pop()
+                        return self._lost(*last, reply)
                     raise invalid(
                         "No arm can express this request: " + "; ".join(self.inexpressible)
                     ) from None
                 try:
                     ending = await relay.ended
+                    failure = ending.error
+                    wait = None if failure is None else self._wait_for(arm, relay, failure)
+                    if wait:
+                        await asyncio.sleep(wait)
                 except asyncio.CancelledError:
                     relay.cancel()
                     services.cooldowns.abandoned(arm.index)
@@ -129,15 +119,15 @@ class Call:
                     relay.exchange = relay.typed = None
                     if self._bill is not None:
                         self._bill.relay = None
-                if ending.error is None:
+                if failure is None:
                     if services.cooldowns.succeeded(arm.index):
                         log.warning("%s answers again", arm.name)
+                    self.tries.answered(arm.index, services.loop.time())
                     self._record(arm, relay, "ok", None)
                     return self._deliver(arm, reply, ending)
-                if self._give_up(arm, relay, ending.error):
-                    status = "shutdown" if self._cut else ending.error.kind.label
-                    self._record(arm, relay, status, ending.error)
-                    return self._fail(reply, ending.error)
+                if wait is None or self._cut:
+                    return self._lost(arm, relay, failure, reply)
+                last = arm, relay, failure
         finally:
             del services.calls[self.id]
             if self.finished is not None:
@@ -147,7 +137,8 @@ class Call:
         services, request, wire = self.services, self.request, self._wire
         self._bill = bill = Bill(arm, request, wire.measured)
         self.dropped = []
-        outgoing = wire.outgoing(arm, bill.cost, self.dropped)
+        without = services.refusals.left_out(arm.index, services.loop.time())
+        outgoing = wire.outgoing(arm, bill.cost, self.dropped, without)
         head, body = outgoing.head, outgoing.body
         early = b"" if reply is None or wire.typed_by_upstream else self._head(arm)
         relay = self._relay(arm, outgoing.pipe, reply, early)
@@ -160,6 +151,7 @@ class Call:
         bill.relay = relay
         self.at, self.started = services.clock.now(), services.loop.time()
         services.cooldowns.dispatched(arm.index, self.started)
+        self.tries.asked(arm.index, self.started)
         if arm.signer is not None:
             head += arm.signature(body, time.time(), stream=request.stream)
         relay.exchange = services.pool.send(
@@ -195,24 +187,37 @@ class Call:
             return relay
         return self._dispatch(arm, reply)
 
-    def _give_up(self, arm: Arm, relay: Relay, error: ProviderError) -> bool:
-        """Books the failure; returns whether it is final (else another arm is drawn)."""
-        now = self.services.loop.time()
+    def _wait_for(self, arm: Arm, relay: Relay, error: ProviderError) -> float | None:
+        """Books a failure and draws what is asked next; returns the seconds till then, None where the failure is final."""
+        tries, now = self.tries, self.services.loop.time()
+        self._book(arm, error, now)
+        wait: float | None = 0.0
+        if relay.forwarded or not tries.elsewhere(arm.index, error, now):
+            return None
+        if not tries.without(arm.index, error, now):
+            probabilities, chosen = self.probabilities, self.chosen
+            if not self._redraw():
+                self.probabilities, self.chosen = probabilities, chosen
+                wait = tries.backoff_s(error, relay.status, now)
+        if wait is not None:
+            tries.failed.append(Failed(arm.name, error, now - self.started))
+        return wait
+
+    def _book(self, arm: Arm, error: ProviderError, now: float) -> None:
+        cooldowns = self.services.cooldowns
         if error.kind.cools:
-            if self.services.cooldowns.failed(arm.index, error.kind.label, now, error.retry_after_s):
+            if cooldowns.failed(arm.index, error.kind.label, now, error.retry_after_s):
                 log.warning("%s rests after %s: %s", arm.name, error.kind.label, error.message[:200])
         elif error.kind in BAD_REQUEST_KINDS:
-            self.services.cooldowns.succeeded(arm.index)
+            cooldowns.succeeded(arm.index)
         else:
-            self.services.cooldowns.abandoned(arm.index)
-        if relay.forwarded or not error.kind.another_arm or len(self.failed) + 1 >= MOST_ATTEMPTS:
-            return True
-        probabilities, chosen = self.probabilities, self.chosen
-        if not self._redraw():
-            self.probabilities, self.chosen = probabilities, chosen
-            return True
-        self.failed.append(_Failed(arm.name, error, now - self.started))
-        return False
+            cooldowns.abandoned(arm.index)
+
+    def _lost(
+        self, arm: Arm, relay: Relay, error: ProviderError, reply: StreamReply | None
+    ) -> Reply | StreamReply:
+        self._record(arm, relay, "shutdown" if self._cut else error.kind.label, error)
+        return self._fail(reply, error)
 
     def _redraw(self) -> bool:
         """Draws from what is left of the vector; False when nothing is."""
@@ -343,7 +348,7 @@ class Call:
             finish=pipe.finish,
             cost_usd=cost,
             ttft_s=ttft,
-            attempts=[failed.row() for failed in self.failed],
+            attempts=[failed.row() for failed in self.tries.failed],
             dropped=self.dropped,
         )
         if usage is not None:

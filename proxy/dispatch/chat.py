@@ -71,6 +71,7 @@ class ChatWire:
         self._id = id
         self._at = at
         self._features = features
+        self._without: frozenset[str] = frozenset()
 
     @property
     def content_type(self) -> bytes:
@@ -79,8 +80,9 @@ class ChatWire:
     def expect(self, content_type: bytes) -> None:
         """Nothing to note: the client's dialect says what its answers are."""
 
-    def outgoing(self, arm: Arm, cost_of: CostOf, dropped: list[str]) -> Outgoing:
+    def outgoing(self, arm: Arm, cost_of: CostOf, dropped: list[str], without: frozenset[str]) -> Outgoing:
         request, client = self._request, self._client
+        self._without = without
         head = arm.head(stream=request.stream)
         translated = None
         if arm.dialect is client:
@@ -126,13 +128,16 @@ class ChatWire:
             and arm.row.stream_options
             and self._client.traits.counts_on_request,
             dropped=dropped,
+            without=self._without,
         )
 
     def _translated(self, canonical: Request, arm: Arm, dropped: list[str]) -> _Body:
         """Returns the request in an arm's words. Raises Inexpressible."""
         outgoing = replace(canonical, model=arm.model, include_usage=arm.row.stream_options, dropped=dropped)
         fit = fitted(carried(outgoing, arm.target), arm.rules, arm.dialect.name)
-        body = encode(arm.dialect.encode_request(fit.request), arm=arm, dropped=dropped)
+        body = encode(
+            arm.dialect.encode_request(fit.request), arm=arm, dropped=dropped, without=self._without
+        )
         return _Body(body, fit.names)
 
     def _shows_otherwise(self, arm: Arm) -> bool:

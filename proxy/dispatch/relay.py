@@ -17,6 +17,7 @@ from adapters.answer_facts import MAX_ANSWER_BYTES
 from adapters.dialect import Tap
 from adapters.errors import ErrorKind, ProviderError, Truncated, retry_after_s
 from proxy.dispatch.bypass import Bypass
+from proxy.dispatch.detours import no_error
 from proxy.ingress.buffers import Account
 from proxy.ingress.reply import StreamReply
 from proxy.masking import Mask
@@ -318,6 +319,8 @@ class Relay:
         self._end(Ending(error))
 
     def _told(self, status: int, body: bytearray) -> ProviderError:
+        if status < 400:
+            return no_error(status, self.header(b"location"))
         try:
             return self._decode_error(status, self._header_map(), self._mask.body(bytes(body)))
         except Exception as error:  # noqa: BLE001  whatever an upstream can send

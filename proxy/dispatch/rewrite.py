@@ -10,17 +10,29 @@ from typing import Any
 
 import orjson
 
-from adapters.portable import body_at_most
+from adapters.portable import body_at_most, note
 from proxy.arms.arm import Arm
 from proxy.config import OWN_FIELDS
 
+_NOTHING: frozenset[str] = frozenset()
 _KEY = b'"model"'
 _IN_PATH = frozenset({"model", "stream"})
 _USAGE = b',"stream_options":{"include_usage":true}}'
 
 
-def rewrite(raw: bytes, document: dict[str, Any], *, arm: Arm, ask_usage: bool, dropped: list[str]) -> bytes:
-    """Returns the body to send. `document` is `raw` parsed; neither is changed. `dropped` hears what the arm doesn't take."""
+def rewrite(
+    raw: bytes,
+    document: dict[str, Any],
+    *,
+    arm: Arm,
+    ask_usage: bool,
+    dropped: list[str],
+    without: frozenset[str] = _NOTHING,
+) -> bytes:
+    """Returns the body to send. `document` is `raw` parsed; neither is changed. `dropped` hears what the arm doesn't take,
+    by its provider's rules or as it said itself (`without`).
+    """
+    ask_usage = ask_usage and "stream_options" not in without
     if arm.max_output is not None and arm.dialect.traits.demands_max_tokens:
         limited = body_at_most(document, arm.max_output, dropped)
         if limited is not document:
@@ -28,7 +40,12 @@ def rewrite(raw: bytes, document: dict[str, Any], *, arm: Arm, ask_usage: bool, 
     if arm.dialect.traits.model_in_path:
         return _of_path(raw, document, arm)
     options = document.get("stream_options") if ask_usage else None
-    if not arm.parameters and options is None and arm.watched.isdisjoint(document):
+    if (
+        not arm.parameters
+        and options is None
+        and arm.watched.isdisjoint(document)
+        and without.isdisjoint(document)
+    ):
         spliced = _spliced(raw, orjson.dumps(document.get("model")), arm.model)
         if spliced is not None:
             return spliced[:-1] + _USAGE if ask_usage else spliced
@@ -37,7 +54,7 @@ def rewrite(raw: bytes, document: dict[str, Any], *, arm: Arm, ask_usage: bool, 
     if ask_usage:
         changed["stream_options"] = {**(options or {}), "include_usage": True}
     changed.update(arm.parameters)
-    return orjson.dumps(arm.row.adapt(changed, dropped))
+    return orjson.dumps(arm.row.adapt(_left_out(changed, without, dropped), dropped))
 
 
 def _of_path(raw: bytes, document: dict[str, Any], arm: Arm) -> bytes:
@@ -48,9 +65,19 @@ def _of_path(raw: bytes, document: dict[str, Any], arm: Arm) -> bytes:
     return orjson.dumps({**rest, **arm.parameters})
 
 
-def encode(body: dict[str, Any], *, arm: Arm, dropped: list[str]) -> bytes:
+def encode(
+    body: dict[str, Any], *, arm: Arm, dropped: list[str], without: frozenset[str] = _NOTHING
+) -> bytes:
     """Returns a translated body with the arm's own parameters, as bytes. `dropped` hears what the provider doesn't take."""
-    return orjson.dumps(arm.row.adapt({**body, **arm.parameters}, dropped))
+    return orjson.dumps(arm.row.adapt(_left_out({**body, **arm.parameters}, without, dropped), dropped))
+
+
+def _left_out(body: dict[str, Any], without: frozenset[str], dropped: list[str]) -> dict[str, Any]:
+    for name in without & body.keys():
+        del body[name]
+        if name != "stream_options":
+            note(dropped, name)
+    return body
 
 
 def _spliced(raw: bytes, asked: bytes, model: str) -> bytes | None:

@@ -15,6 +15,7 @@ from proxy.learning.journal import Journal
 from proxy.learning.learner import Learner
 from proxy.masking import Mask
 from proxy.routing.cooldowns import Cooldowns
+from proxy.routing.refusals import Refusals
 from proxy.routing.router import Router
 from proxy.routing.sessions import Sessions
 from proxy.tasks import Tasks
@@ -47,6 +48,7 @@ class Services:
     learner: Learner
     journal: Journal
     cooldowns: Cooldowns
+    refusals: Refusals
     sessions: Sessions
     router: Router
     pool: Pool

@@ -39,11 +39,14 @@ class SoundWire:
         if self._tap is not None:
             self._tap.expect(content_type)
 
-    def outgoing(self, arm: Arm, cost_of: CostOf, dropped: list[str]) -> Outgoing:  # noqa: ARG002  no answer shows it
+    def outgoing(self, arm: Arm, cost_of: CostOf, dropped: list[str], without: frozenset[str]) -> Outgoing:
+        del cost_of  # no answer shows it
         self._tap, self._type = SoundTap(speech=self._speech), UNTYPED
         request, form = self._request, self._form
         if form is None:
-            body = rewrite(request.raw, request.document, arm=arm, ask_usage=False, dropped=dropped)
+            body = rewrite(
+                request.raw, request.document, arm=arm, ask_usage=False, dropped=dropped, without=without
+            )
             return Outgoing(arm.head(stream=request.stream), body, self._tap)
         headers = (pair for pair in arm.headers if pair[0] != b"content-type")
         path = arm.path(stream=request.stream)

@@ -34,8 +34,10 @@ class Wire(Protocol):
     def content_type(self) -> bytes:
         """The header lines of the reply that say what its body is."""
 
-    def outgoing(self, arm: Arm, cost_of: CostOf, dropped: list[str]) -> Outgoing:
-        """Writes the request for `arm`; `dropped` hears what it doesn't take. Raises Inexpressible, Refusal."""
+    def outgoing(self, arm: Arm, cost_of: CostOf, dropped: list[str], without: frozenset[str]) -> Outgoing:
+        """Writes the request for `arm`; `dropped` hears what it doesn't take, `without` are fields that it refused itself.
+        Raises Inexpressible, Refusal.
+        """
 
     def expect(self, content_type: bytes) -> None:
         """Notes what the upstream says that its answer is."""

@@ -122,6 +122,8 @@ def _row(gateway: Gateway, arm: Arm, task: str | None, shares: Shares, now: floa
         "errors": cell.errors,
         "failed_attempts": statistics.failed_attempts.get(arm.name, 0),
         "cooldown": gateway.cooldowns.state(arm.index, gateway.loop.time()),
+        # What it refused of single requests, and is spared now.
+        "refusals": gateway.refusals.state(arm.index, gateway.loop.time()),
         "quality": {
             "mean": quality.mean,
             "low": quality.low,

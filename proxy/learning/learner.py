@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from bandit import ArmPrior, Bandit, Fit, IntArray, Objective, recalled
 from proxy.learning.pace import Pace
-from proxy.learning.statistics import NO_VERDICT, OURS, Statistics, duration
+from proxy.learning.statistics import NO_VERDICT, OURS, REFUSALS, Statistics, duration
 from proxy.learning.timeline import Timeline
 from state.background import in_background
 from state.interface import Store
@@ -105,6 +105,8 @@ class Learner:
         bandit = self.bandit
         now = self.time.row(event.seq, event.finished_at)
         for attempt in event.attempts:
+            if attempt.get("error") in REFUSALS:
+                continue  # of this request: it says nothing of whether the arm answers others
             bandit.observe_failure(self._arm(str(attempt["arm"])), now=now)
         output = event.output_tokens
         answered = event.status == "ok"

@@ -17,7 +17,8 @@ from state.records import Decision, Feedback
 NO_VERDICT = frozenset({"gateway", "deadline", "shutdown"})
 """Statuses of calls that the gateway couldn't make, or ended itself: nothing of the arm is learnt from them."""
 
-OURS = NO_VERDICT | {"invalid_request", "context_length", "content_filter", "too_large", "cancelled"}
+REFUSALS = frozenset({"invalid_request", "context_length", "content_filter", "too_large"})
+OURS = NO_VERDICT | REFUSALS | {"cancelled"}
 """Statuses that say nothing about the arm's reliability."""
 
 _LONGEST_S = 86400.0
@@ -120,6 +121,8 @@ class Statistics:
             histogram.add(ttft)
         if decision.attempts:
             for attempt in decision.attempts:
+                if attempt.get("error") == decision.status == "invalid_request":
+                    continue  # the client's fault
                 failed = str(attempt["arm"])
                 self.failed_attempts[failed] = self.failed_attempts.get(failed, 0) + 1
         self.recent.add(cell.number, now)

@@ -11,6 +11,7 @@ from typing import Any
 from proxy.arms.arm import Arm
 from proxy.ingress.errors import Refusal, invalid
 from proxy.routing.cooldowns import Cooldowns
+from proxy.routing.refusals import Refusals, features
 from proxy.routing.request import ClientRequest
 from proxy.routing.require_parameters import missing_words
 
@@ -72,6 +73,22 @@ def well(arms: Sequence[Arm], cooldowns: Cooldowns, now: float, excluded: Exclud
     if all(reasons):
         reasons[cooldowns.ends_first([arm.index for arm in arms])] = None
     return _kept(arms, reasons, excluded)
+
+
+def unrefusing(
+    arms: Sequence[Arm], refusals: Refusals, request: ClientRequest, now: float, excluded: Excluded
+) -> tuple[list[Arm], list[Arm]]:
+    """Keeps the arms that refused no request of this kind lately, and returns the others as a last resort; where all
+    refused, the first is kept alone, and says why once more.
+    """
+    asked_for, tokens = features(request), request.input_tokens
+    refused = [refusals.reason(arm.index, asked_for, tokens, now) for arm in arms]
+    reasons = [None if reason is None else f"refused:{reason}" for reason in refused]
+    if all(reasons):
+        reasons[0] = None
+        return _kept(arms, reasons, excluded), []
+    refusing = [arm for arm, reason in zip(arms, reasons, strict=True) if reason is not None]
+    return _kept(arms, reasons, excluded), refusing
 
 
 def large_enough(arms: Sequence[Arm], tokens: int, excluded: Excluded) -> list[Arm]:

@@ -24,11 +24,13 @@ from proxy.routing.eligibility import (
     payable,
     requiring_parameters,
     same_arm,
+    unrefusing,
     well,
     wished,
     with_known_prices,
 )
 from proxy.routing.model_names import fitting_route, plain_name
+from proxy.routing.refusals import Refusals
 from proxy.routing.request import ClientRequest
 from proxy.routing.sessions import Sessions
 
@@ -54,7 +56,8 @@ class OtherApi(Protocol):
 @dataclass(slots=True, init=False)
 class Plan:
     """What may be drawn for a request, and for what. `excluded` holds why other arms behind the name are no candidates,
-    `rest` those that take over when the only candidate, which a loop of tools began at, or the cheapest, can't go on.
+    `rest` those that take over when the candidates can't go on: a loop of tools began at them, they are the cheapest, or the
+    others refused such a request lately.
     """
 
     route: str
@@ -94,8 +97,14 @@ class Router:
     """Names, eligibility and prices. The arms that can do a kind of request are cached until arms or prices change."""
 
     def __init__(
-        self, arms: ArmTable, cooldowns: Cooldowns, routes: Mapping[str, RouteConfig], sessions: Sessions
+        self,
+        arms: ArmTable,
+        cooldowns: Cooldowns,
+        routes: Mapping[str, RouteConfig],
+        sessions: Sessions,
+        refusals: Refusals | None = None,
     ) -> None:
+        self._refusals = refusals or Refusals()
         self._arms = arms
         self._cooldowns = cooldowns
         self._sessions = sessions
@@ -135,6 +144,9 @@ class Router:
             objective = request.objective.over(objective)
         if objective.max_usd_per_request is not None and every.unpriced:
             arms = payable(arms, model, excluded)
+        refusing: Sequence[Arm] = ()
+        if self._refusals.any:
+            arms, refusing = unrefusing(arms, self._refusals, request, now, excluded)
         rest: Sequence[Arm] = ()
         if request.provider and by_price(request.provider):
             every_price = arms
@@ -145,6 +157,7 @@ class Router:
             if last is not None and any(arm.name == last.arm for arm in arms):
                 rest = [*(arm for arm in arms if arm.name != last.arm), *rest]
                 arms = same_arm(arms, last.arm, excluded)
+        rest = rest or refusing
         candidates = every if not excluded else CandidateSet(arms)
         return Plan(
             behind.route,

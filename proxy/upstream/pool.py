@@ -33,7 +33,7 @@ class Pool:
         addresses: Addresses | None = None,
     ) -> None:
         self._limits = limits
-        self._timeouts = timeouts
+        self.timeouts = timeouts
         self._tls = tls
         self._proxies = Proxies.from_environment() if proxies is None else proxies
         self._addresses = addresses or Addresses()
@@ -64,7 +64,7 @@ class Pool:
         origin = self._by_endpoint.get(endpoint) or self._origin(endpoint)
         loop = self._loop
         assert loop is not None
-        exchange = Exchange(origin, head, body, sink, timeouts or self._timeouts, loop.time())
+        exchange = Exchange(origin, head, body, sink, timeouts or self.timeouts, loop.time())
         if at_once:
             origin.submit(exchange)
         else:

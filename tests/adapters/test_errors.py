@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from adapters.dialects.openai_shared.errors import decode_error, encode_error
-from adapters.errors import ErrorKind, ProviderError, classify, redact, retry_after_s
+from adapters.errors import ErrorKind, ProviderError, redact, retry_after_s
+from adapters.failure_words import classify
 
 NOON = 1_767_268_800.0  # Thu, 01 Jan 2026 12:00:00 GMT
 

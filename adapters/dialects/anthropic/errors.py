@@ -11,7 +11,8 @@ import orjson
 from adapters import lenient_json
 from adapters.canonical import Json
 from adapters.dialects.openai_shared import errors as openai_errors
-from adapters.errors import ErrorKind, ProviderError, classify, redact, retry_after_s
+from adapters.errors import ErrorKind, ProviderError, redact, retry_after_s
+from adapters.failure_words import classify
 
 _WORDS = {
     ErrorKind.INVALID_REQUEST: "invalid_request_error",

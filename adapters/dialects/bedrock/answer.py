@@ -43,10 +43,10 @@ from adapters.errors import (
     Inexpressible,
     ProviderError,
     Truncated,
-    classify,
     redact,
     retry_after_s,
 )
+from adapters.failure_words import classify
 from adapters.halves import Halves
 from adapters.sse import MAX_STRAY_BYTES
 

@@ -9,7 +9,8 @@ import orjson
 
 from adapters import lenient_json
 from adapters.canonical import Json
-from adapters.errors import MAX_RETRY_AFTER_S, ErrorKind, ProviderError, classify, redact, retry_after_s
+from adapters.errors import MAX_RETRY_AFTER_S, ErrorKind, ProviderError, redact, retry_after_s
+from adapters.failure_words import classify
 
 # What OpenAI's own clients expect to read in `type`.
 _TYPE = {
@@ -74,6 +75,9 @@ def error_of(raw: Any, status: int | None) -> ProviderError:
     detail = error.get("innererror")
     if isinstance(detail, dict):
         codes.insert(0, detail.get("code"))
+    details = error.get("details")
+    if isinstance(details, list):  # Google's tell the reason there
+        codes += [entry.get("reason") for entry in details if isinstance(entry, dict)]
     metadata = error.get("metadata")
     if isinstance(metadata, dict):
         codes.append(metadata.get("error_type"))
@@ -84,8 +88,14 @@ def error_of(raw: Any, status: int | None) -> ProviderError:
         )
     kind = classify(status if status is not None and status >= 400 else number, message, *codes)
     code = next((str(code) for code in codes if isinstance(code, str | int) and code), None)
+    param = error.get("param")
     return ProviderError(
-        kind, redact(message), status, redact(code) if code else None, _wait(error, outer, metadata)
+        kind,
+        redact(message),
+        status,
+        redact(code) if code else None,
+        _wait(error, outer, metadata),
+        redact(param) if isinstance(param, str) and param else None,
     )
 
 

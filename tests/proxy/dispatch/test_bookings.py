@@ -155,7 +155,7 @@ async def test_a_probe_whose_request_is_refused_shows_that_the_arm_is_well(
     provider: Provider, launch: Launch
 ) -> None:
     gateway = await resting(provider, launch, failing(400))
-    assert (await gateway.chat())[0] == 400
+    assert (await gateway.chat())[2]["X-Meritorder-Arm"] == "p/good"
     assert await cooldown(gateway, "p/shy") is None
 
 

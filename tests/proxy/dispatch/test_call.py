@@ -65,20 +65,22 @@ async def test_an_unreachable_arm_is_passed_over(provider: Provider, launch: Lau
     assert decision.attempts[0]["error"] == "upstream"
 
 
-async def test_a_request_the_provider_finds_invalid_is_not_tried_elsewhere(
+async def test_a_request_that_two_arms_find_invalid_is_not_tried_at_a_third(
     provider: Provider, launch: Launch
 ) -> None:
     error = {
         "error": {"message": "temperature too high", "type": "invalid_request_error", "param": "temperature"}
     }
-    provider.scripts["picky"] = failing(400, body=error)
-    gateway = await launch(provider.arm("picky"), provider.arm("good"))
-    prefer(gateway, "p/picky", "p/good")
-    code, body, _ = await gateway.chat()
+    for arm in ("picky", "strict"):
+        provider.scripts[arm] = failing(400, body=error)
+    gateway = await launch(provider.arm("picky"), provider.arm("strict"), provider.arm("third"))
+    prefer(gateway, "p/picky", "p/strict", "p/third")
+    code, body, _ = await gateway.chat(temperature=9.0)
     assert code == 400
     assert "temperature too high" in body["error"]["message"]
     assert gateway.gateway.cooldowns.all_well
-    assert len(provider.seen) == 1
+    assert not gateway.gateway.refusals.any
+    assert [exchange.json["model"] for exchange in provider.seen] == ["picky", "strict"]
 
 
 async def test_retry_after_sets_the_cooldown_and_reaches_the_client(

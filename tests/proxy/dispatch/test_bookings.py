@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import orjson
 import pytest
 
 from tests.proxy.provider import Exchange, Provider, Script, completion, polite
@@ -96,6 +97,76 @@ async def test_after_a_failed_attempt_the_record_holds_the_vector_that_was_drawn
         [first["p/good"] / left, 0.0, first["p/dear"] / left], rel=1e-5
     )
     assert record.propensity == pytest.approx(first["p/dear"] / left, rel=1e-5)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_four_arms_are_tried_and_no_fifth(provider: Provider, launch: Launch, stream: bool) -> None:
+    names = [f"bad{number}" for number in range(6)]
+    provider.scripts |= {name: failing(503) for name in names}
+    gateway = await launch(*(provider.arm(name) for name in names))
+    drawing(gateway)
+    assert (await gateway.chat(stream=stream))[0] == 503
+    assert [exchange.json["model"] for exchange in provider.seen] == names[:4]
+    [record] = await gateway.decisions()
+    assert [attempt["arm"] for attempt in record.attempts] == [f"p/{name}" for name in names[:3]]
+    assert (record.arm, record.status) == ("p/bad3", "overloaded")
+    assert all(attempt["seconds"] >= 0.0 for attempt in record.attempts)
+
+
+# -- the context ---------------------------------------------------------------------------------------
+
+
+async def test_the_record_has_the_context_that_was_decided_on(provider: Provider, launch: Launch) -> None:
+    gateway = await launch(provider.arm("good"))
+    asked = [("Hi", "greeting"), ("Hi", "code"), ("Prove that there are infinitely many primes.", "greeting")]
+    for _ in range(2):
+        for text, task in asked:
+            await gateway.chat(text, task=task)
+        records = await gateway.decisions()  # and the tasks are learnt
+    first, second = records[:3], records[3:]
+    assert [record.task for record in records] == [task for _, task in asked] * 2
+    assert all(record.context[0] == 1.0 for record in records)
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert (second[one].context != second[other].context).any()
+    assert (first[0].context == first[1].context).all()  # no task had a column yet
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (
+            "messages",
+            {
+                "max_tokens": 50,
+                "system": "You are terse.",
+                "messages": [{"role": "user", "content": "WORDS"}],
+            },
+        ),
+        ("responses", {"max_output_tokens": 50, "instructions": "You are terse.", "input": "WORDS"}),
+        (
+            "messages",
+            {
+                "max_tokens": 50,
+                "system": [{"type": "text", "text": "You are terse."}],
+                "messages": [{"role": "user", "content": [{"type": "text", "text": "WORDS"}]}],
+            },
+        ),
+    ],
+    ids=["messages", "responses", "blocks"],
+)
+async def test_a_question_has_one_context_whatever_dialect_it_is_asked_in(
+    provider: Provider, launch: Launch, path: str, body: dict[str, Any]
+) -> None:
+    words = "Write a function in Python that sorts a list of words. " * 20
+    gateway = await launch(provider.arm("good"))
+    turns = [{"role": "system", "content": "You are terse."}, {"role": "user", "content": words}]
+    assert (await gateway.chat(messages=turns, max_tokens=50))[0] == 200
+    text = orjson.dumps({"model": "auto", **body}).decode().replace("WORDS", words)
+    status, answer, _ = await gateway.post(f"/v1/{path}", orjson.loads(text))
+    assert status == 200, answer
+    chat, other = await gateway.decisions()
+    assert other.context == pytest.approx(chat.context, abs=1e-6)
+    assert other.task == chat.task
 
 
 # -- the verdict on a probe --------------------------------------------------------------------------

@@ -96,7 +96,7 @@ async def test_a_tool_call_reaches_the_client_as_it_is_called(
     assert "Rome" in rest
     [record] = await gateway.decisions()
     assert (record.status, record.finish) == ("ok", "tool_calls")
-    assert record.ttft_s is not None
+    assert 0.0 < record.ttft_s < record.finished_at - record.at
 
 
 @pytest.mark.parametrize(("client", "dialect"), PAIRS)
@@ -134,6 +134,18 @@ async def test_what_nobody_counted_is_estimated_by_all_that_was_said(
     assert record.usage_estimated
     assert record.output_tokens == estimated(size + 8)
     assert record.cost_usd == pytest.approx((record.input_tokens + 2 * record.output_tokens) / 1e6)
+
+
+@pytest.mark.parametrize("dialect", ["anthropic_messages", "cohere", "bedrock"])
+async def test_a_translated_answer_keeps_its_id_and_gets_one_where_it_has_none(
+    provider: Provider, launch: Launch, dialect: str
+) -> None:
+    script = Halting(dialect, [TextDelta("Hi")], [Finish("stop")])
+    gateway = await begun(provider, launch, dialect, script)
+    first, _ = await answer(gateway, "openai_chat", script)
+    [record] = await gateway.decisions()
+    assert f'"id":"{record.id}"' in first.replace(" ", "")
+    assert record.id == "answer-1" if b"answer-1" in script.first else record.id.startswith("gen-")
 
 
 async def test_a_role_alone_is_no_content(provider: Provider, launch: Launch) -> None:

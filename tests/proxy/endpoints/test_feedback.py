@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -264,8 +265,9 @@ async def test_late_feedback_counts_for_the_decision_it_is_about(gateway: Runnin
 
 @pytest.mark.parametrize("own", [True, False])
 async def test_feedback_while_the_answer_still_streams_waits_for_its_end(
-    provider: Provider, launch: Launch, own: bool
+    provider: Provider, launch: Launch, monkeypatch: pytest.MonkeyPatch, own: bool
 ) -> None:
+    monkeypatch.setattr(import_module("proxy.endpoints.feedback.answers_under_way"), "_UNDER_WAY_S", 3600.0)
     go = asyncio.Event()
 
     async def slow(exchange: Exchange) -> None:
@@ -288,7 +290,8 @@ async def test_feedback_while_the_answer_still_streams_waits_for_its_end(
                 await asyncio.sleep(0)
         assert not judging.done()
         go.set()
-        assert (await judging)["status"] == "new"
+        async with asyncio.timeout(60):
+            assert (await judging)["status"] == "new"
     assert (await counts(gateway))[0] == 1
 
 

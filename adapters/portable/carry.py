@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from adapters.canonical import BuiltinTool, Message, Opaque, Part, Request, ToolCall, ToolResult
+from adapters.canonical import BuiltinTool, Message, Opaque, Part, Request, Text, ToolCall, ToolResult
 from adapters.portable.google import of_google
 from adapters.portable.hints import LACKS, is_hint
 from adapters.portable.retold import retold
@@ -38,13 +38,22 @@ def portable(request: Request, dialect: str) -> Request:
         changes["tools"], changes["tool_choice"] = tools, choice
         if not tools:
             changes["parallel_tool_calls"] = None
-    if any(_is_own(part) for message in request.messages for part in message.parts):
+    if _has_own(request):
         changes["messages"] = tuple(told for message in request.messages for told in _told(message))
     return replace(request, **changes) if changes else request
 
 
-def _is_own(part: Part) -> bool:
-    return isinstance(part, Opaque) or (isinstance(part, ToolCall | ToolResult) and part.raw is not None)
+def _has_own(request: Request) -> bool:
+    """Is there anything that only the client's dialect has words for?"""
+    for message in request.messages:
+        for part in message.parts:
+            if isinstance(part, Text):
+                continue
+            if isinstance(part, Opaque):
+                return True
+            if isinstance(part, ToolCall | ToolResult) and part.raw is not None:
+                return True
+    return False
 
 
 def _told(message: Message) -> list[Message]:

@@ -20,10 +20,21 @@ _BEHIND_ADDRESSES = {"image": "image/jpeg", "file": PDF, "video": "video/mp4", "
 
 def shown(request: Request, provider: str, dialect: str) -> Request:
     """Returns the request as the provider takes what it shows, the same object where nothing differs. Raises Inexpressible."""
+    if not _shows(request):
+        return request
     rules = takes(provider, dialect)
     messages = tuple(_message(message, request, rules, dialect) for message in request.messages)
     same = all(new is old for new, old in zip(messages, request.messages, strict=True))
     return request if same else replace(request, messages=messages)
+
+
+def _shows(request: Request) -> bool:
+    """Is there anything but words and calls? Most requests end here."""
+    for message in request.messages:
+        for part in message.parts:
+            if not isinstance(part, Text) and isinstance(part, Media | ToolResult | Refusal):
+                return True
+    return False
 
 
 def _message(message: Message, request: Request, rules: Takes, dialect: str) -> Message:

@@ -190,3 +190,43 @@ def test_every_dialect_is_named() -> None:
     for name in DIALECTS:
         if name != "openai_completions":
             assert f"`{name}`" in PAGES["configuration.md"]
+
+
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+_PACKAGES = ("adapters", "bandit", "proxy", "state")
+
+
+def _stands(path: str) -> bool:
+    """Returns whether a path of the repository exists; within a section on a package its name may be left out."""
+    return any((ROOT / package / path).exists() for package in ("", *_PACKAGES))
+
+
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_every_path_of_the_contributors_pages_exists(page: str) -> None:
+    named = {
+        span
+        for span in spans((ROOT / page).read_text("utf-8"))
+        if re.fullmatch(r"[\w.-]+/[\w./-]*|[\w-]+\.(?:py|md|txt|toml|lock)", span) and "NAME" not in span
+    }
+    assert len(named) > 20 or page != "ARCHITECTURE.md"
+    assert {path for path in named if not _stands(path)} == set()
+
+
+def test_the_map_names_every_folder() -> None:
+    folders = {
+        str(path.parent.relative_to(ROOT)) + "/"
+        for package in _PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+    }
+    mapped = set(re.findall(r"`([\w./]+/)`", ARCHITECTURE))
+    mapped |= {f"{package}/{path}" for package in _PACKAGES for path in mapped}
+    dialects = {folder for folder in folders if folder.startswith("adapters/dialects/")}
+    assert folders - mapped <= dialects, "a folder that ARCHITECTURE.md doesn't name"
+
+
+def test_ten_jobs_have_a_place() -> None:
+    section = ARCHITECTURE.partition("## Where is it done?")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ([^|`-][^|]*) \| (.*`.*) \|$", section, re.MULTILINE)
+    assert len(rows) >= 10
+    for job, answer in rows:
+        assert any(path.endswith(".py") and (ROOT / path).is_file() for path in spans(answer)), job

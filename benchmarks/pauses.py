@@ -63,7 +63,7 @@ async def lateness(arms: int, rows: list[Feedback], *, threaded: bool) -> np.nda
     for start in range(0, len(rows), TOGETHER):
         part = rows[start : start + TOGETHER]
         if threaded:
-            await learner.take(part)
+            await learner.learn(part)
         else:
             learner.apply(part)
         await asyncio.sleep(TICK_S)

@@ -90,14 +90,14 @@ upstream/dialing/  From an endpoint to an open connection: names, addresses, pro
     tls                  TLS towards upstreams: verified, HTTP/1.1 by ALPN, sessions resumed
 
 learning/  The journal and the fold over it: what was learnt, what happened
-    journal              Group commit: what happened within a tenth of a second becomes one transaction
+    journal              Group commit: what happened within a tenth of a second becomes one transaction, which …
     latencies            Quantiles of seconds from a histogram in which old observations fade
     learner              The fold: journal rows in, bandit and statistics out
     pace                 How much of the event loop's time work may take that traffic shouldn't wait for
     peers                The other workers and gateways on the same store: whether an answer of theirs is …
     statistics           What happened, by arm and task: counts, shares over time, cost and latency
     store_watch          Watches the store: trouble with its file is noticed before a request fails for it
-    timeline             The time that learning goes by: of rows' own time stamps, what can be believed
+    timeline             The clock of learning: rows' own time stamps, as far as they can be believed
     windows              How often each of some things happened lately: counts in slots of time, in rings
 
 commands/  The command line

@@ -27,7 +27,7 @@ Arrays = Mapping[str, npt.NDArray[np.float64]]
 
 
 class StoreError(Exception):
-    """The store could not do it: disk full, file locked by a stranger, newer schema. Says what to do."""
+    """The store could not do it: disk full, file locked by another program, newer schema. The message holds the remedy."""
 
 
 class DamagedError(StoreError):
@@ -71,7 +71,7 @@ class Store(Protocol):
         ...
 
     async def add_labels(self, added: Sequence[Label]) -> None:
-        """Commits labels in one transaction and sets their `seq`; one whose digest is known keeps its seq of 0."""
+        """Commits labels in one transaction and sets their `seq`; one whose digest is there already keeps its seq of 0."""
         ...
 
     async def arms(self) -> list[ArmChange]:
@@ -95,7 +95,9 @@ class Store(Protocol):
         """Returns committed rows with seq > `after` in order, feedback complete as after `append`."""
         ...
 
-    async def last_seq(self) -> int: ...
+    async def last_seq(self) -> int:
+        """Returns the seq of the newest committed row, 0 before any."""
+        ...
 
     async def decision(self, id: str, viewer: Viewer = EVERYBODY) -> Decision | None:
         """Looks up by `request_id` or by `id` (then the latest row that has it) what the viewer may see, its own first."""
@@ -112,7 +114,7 @@ class Store(Protocol):
     async def decisions_between(
         self, start: float, end: float, *, after: int = 0, limit: int = 1000
     ) -> list[Decision]:
-        """Pages decisions by seq whose `at` lies in [start, end)."""
+        """Returns a page of the decisions whose `at` lies in [start, end), in order of seq from `after` on."""
         ...
 
     async def save_snapshot(self, name: str, seq: int, meta: Mapping[str, object], arrays: Arrays) -> None:
@@ -131,9 +133,13 @@ class Store(Protocol):
         """Keeps a small value, JSON-able, by name. Not `lasting`: a power cut may take it."""
         ...
 
-    async def values(self, prefix: str) -> dict[str, object]: ...
+    async def values(self, prefix: str) -> dict[str, object]:
+        """Returns the values whose names begin with `prefix`, by name."""
+        ...
 
-    async def drop_value(self, name: str) -> None: ...
+    async def drop_value(self, name: str) -> None:
+        """Deletes a value, if it is there."""
+        ...
 
     async def prune(self, before: float) -> int:
         """Deletes decisions older than `before` (epoch seconds) with their feedback; returns how many."""

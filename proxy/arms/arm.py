@@ -70,7 +70,7 @@ class Arm:
 
     @property
     def rules(self) -> Rules:
-        """What the arm demands of a conversation's history."""
+        """The rules of this arm for a conversation's history."""
         return rules_for(self.provider, self.dialect.name, self.model)
 
     def path(self, *, stream: bool) -> str:
@@ -96,7 +96,7 @@ class Arm:
 
     @property
     def target(self) -> Target:
-        """What requests are told to."""
+        """The traits of the arm that a request is translated for."""
         able = None if self.capabilities is None else REASONING in self.capabilities
         return Target(
             self.row.name, self.dialect.name, False if self.row.thinking == "none" else able, self.max_output
@@ -104,12 +104,12 @@ class Arm:
 
     @property
     def quoted(self) -> Price:
-        """What decisions count."""
+        """The price that decisions count with."""
         return self.price if self.least is None else self.least
 
     @property
     def prior(self) -> ArmPrior:
-        """What is believed before any feedback."""
+        """The belief in the arm before any feedback."""
         price = self.price
         mixed = 0.25 * price.output + 0.75 * price.input
         return ArmPrior(
@@ -188,7 +188,9 @@ class ArmTable:
             self._changed()
 
     def reprice(self, name: str, priced: Priced, *, vouched: bool) -> None:
-        """Acts on the very next decision; `vouched`: not only the request that added the arm says so. Raises KeyError."""
+        """Sets an arm's price from the very next decision on; `vouched`: not only the request that added the arm states it.
+        Raises KeyError.
+        """
         arm = self.by_name[name]
         claimed = arm.doubted and not vouched
         arm.price_source, arm.price_until = priced.source, priced.until
@@ -218,7 +220,7 @@ class ArmTable:
 
 
 def _at_least(price: Price, listed: Price | None, sure: Sequence[Price]) -> Price:
-    """Returns a price that only a request vouches for as no less than what is `listed`, or else the least of the others."""
+    """Returns the least that a price on a request's word alone may count as: what is `listed`, or else the least of others."""
     others = sure if listed is None else (listed,)
     if not others or price.second or price.character:
         return price
@@ -226,7 +228,7 @@ def _at_least(price: Price, listed: Price | None, sure: Sequence[Price]) -> Pric
 
 
 def _dearest(sure: Sequence[Price]) -> Price | None:
-    """Returns what an arm is counted at whose price nobody knows, so that it doesn't win by being unknown."""
+    """Returns the price that an arm of unknown price counts with, so that it doesn't win by being unknown."""
     if not sure:
         return None
     return Price({"input": max(p.input for p in sure), "output": max(p.output for p in sure)})
@@ -351,7 +353,7 @@ def build(
 
 
 def _parameters(config: ArmConfig, dialect: Dialect, row: Provider) -> Mapping[str, object]:
-    """Returns what every body to the arm holds: the service tier that it is, and what configuration adds."""
+    """Returns the fields of every body to the arm: its service tier, and what configuration adds."""
     if config.service_tier is None:
         return config.parameters
     if row.tier_request_header is not None:
@@ -372,7 +374,7 @@ def _tier_header(config: ArmConfig, row: Provider) -> list[tuple[bytes, bytes]]:
 
 
 def _chats(config: ArmConfig) -> bool:
-    """What configuration says goes before what the name tells."""
+    """Returns whether an arm is for chat: by its capabilities where they are configured, else by its model's name."""
     if config.capabilities:
         return not _OTHER_APIS.issuperset(config.capabilities)
     return chats(config.model)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 async def listing(asked: EndpointRequest) -> Reply:
-    """Totals are of everything in the journal; shares are of the traffic in each window.
+    """Returns the statistics of every arm: totals of everything in the journal, shares of the traffic in each window.
 
     `behind` says why newer requests are missing: the journal can't be written or read, or learning is late, by the
     rows and seconds of `lag`.
@@ -36,7 +36,7 @@ async def listing(asked: EndpointRequest) -> Reply:
     rows_behind, seconds_behind = gateway.journal.lag
     if behind is None and rows_behind:
         behind = gateway.journal.unread or f"{rows_behind} rows are committed and not learnt yet"
-    # As of the end of the current slot: two workers that know the same rows say the same.
+    # As of the end of the current slot: two workers that learnt the same rows answer the same.
     now = moment(gateway.now())
     statistics = gateway.learner.statistics
     shares, tasks = statistics.shares(now), statistics.tasks()
@@ -71,7 +71,7 @@ async def listing(asked: EndpointRequest) -> Reply:
 
 
 def _gone(gateway: Gateway, name: str, task: str | None, shares: Shares) -> dict[str, object]:
-    """Returns what an arm did that is in service no more: it stays in the totals."""
+    """Returns the row of an arm that is in service no more: what it did stays in the totals."""
     cell = gateway.learner.statistics.total(name, task)
     nothing: dict[str, object] = dict.fromkeys(("mean", "low", "high", "effective_samples"))
     return {

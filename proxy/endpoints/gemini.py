@@ -18,7 +18,7 @@ _GEMINI = by_name("gemini")
 
 
 async def call(asked: EndpointRequest) -> Reply | StreamReply:
-    """Does what the path says after the model's name."""
+    """Generates, streams or counts, as the path says after the model's name."""
     model, colon, verb = asked.rest.rpartition(":")
     if not colon or verb not in _VERBS:
         raise not_found(f"A model can be asked for {', '.join(_VERBS)}.", code="path_not_found")

@@ -12,7 +12,7 @@ async def healthz(_: EndpointRequest) -> Reply:
 
 
 async def readyz(asked: EndpointRequest) -> Reply:
-    """503 while draining, without arms, or while the store can't be relied on or the journal can't be written.
+    """Answers 503 while draining, without arms, or while the store can't be relied on or the journal can't be written.
     `load` says how near the limits it is.
     """
     gateway, reasons = asked.gateway, []

@@ -42,14 +42,14 @@ def _rows(gateway: Gateway) -> dict[str, dict[str, object]]:
 
 
 def _pricing(arm: Arm) -> dict[str, str | None]:
-    """Returns US dollars per token as texts; None where nobody knows."""
+    """Returns US dollars per token as texts; None where the price is unknown."""
     if not arm.priced:
         return {"prompt": None, "completion": None}
     return {"prompt": f"{arm.price.input:.12g}", "completion": f"{arm.price.output:.12g}"}
 
 
 async def listing(asked: EndpointRequest) -> Reply:
-    """Returns all of them, in Google's form to who has its kind of key."""
+    """Returns all of them; in Google's form where the request holds Google's kind of key."""
     if asked.http.headers.get("x-goog-api-key"):
         return await gemini.listing(asked)
     rows = _rows(asked.gateway)

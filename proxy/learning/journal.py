@@ -1,4 +1,4 @@
-"""Group commit: what happened within a tenth of a second becomes one transaction. It is learnt from behind that."""
+"""Group commit: what happened within a tenth of a second becomes one transaction, which is learnt from afterwards."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LINGER_S = 0.1
 where the processor did something else meanwhile. Feedback, which its sender waits for, ends the wait."""
 
 COMPANY = 128
-"""As many decisions wait for no more: a batch that grows larger saves little, and others wait for it."""
+"""So many decisions are committed at once: a larger batch saves little, and others wait for it."""
 
 _LARGEST = 1024
 """Decisions of one transaction: other processes wait for it, and feedback does."""
@@ -41,7 +41,7 @@ LEARNT_S = 2.0
 """How long a question for what was learnt waits for what is committed; then the answer says how much is missing."""
 
 _CLOSING_S = 5.0
-"""How long the end waits for it. The rest is learnt at the next start."""
+"""How long `close` waits until all is learnt. The rest is learnt at the next start."""
 
 Waiting = list[tuple[list[Feedback], asyncio.Future[list[FeedbackResult]]]]
 
@@ -75,7 +75,7 @@ class Journal:
         self.unread: str | None = None
 
     def start(self, tasks: Tasks) -> None:
-        """Begins to write."""
+        """Starts to write and to learn."""
         self._saved = self._target = self._reached = self._learner.seq
         self._writer = tasks.start(self._write(), name="journal")
         tasks.start(self._learn(), name="learning")
@@ -302,11 +302,11 @@ class Journal:
             limit = min(_PAGE, until - self._reached)
             if limit > 0:
                 rows = await self._store.tail(learner.seq, limit)
-                await learner.take(rows)
+                await learner.learn(rows)
                 if len(rows) < limit:  # rows that were deleted leave gaps
                     self._reached = until
             else:
-                await learner.take(self._next())
+                await learner.learn(self._next())
 
     def _next(self) -> list[Event]:
         """Removes kept rows, and returns them, up to a gap in their numbers: others wrote in between."""

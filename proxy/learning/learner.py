@@ -60,9 +60,9 @@ class Learner:
             if self.bandit.due:
                 self.bandit.take(_fitted(self.bandit))
 
-    async def take(self, events: Sequence[Event]) -> None:
-        """Applies those of some committed rows, in order of `seq`, that weren't yet, as `apply` does; but fits run in
-        a thread, and traffic goes on meanwhile and between slices of the rows.
+    async def learn(self, events: Sequence[Event]) -> None:
+        """Applies committed rows as `apply` does, but for those that were applied already. Fits run in a thread, and traffic
+        goes on meanwhile and between slices of the rows.
         """
         async with self._learning:
             count = 0
@@ -131,7 +131,7 @@ class Learner:
         self.statistics.decided(event, now)
 
     def _target(self, event: Decision) -> tuple[Objective | None, IntArray | None]:
-        """Returns the objective and the candidates that it was for, if it has targets to hold on average."""
+        """Returns the objective of a decision and its candidates, where it has targets to hold on average."""
         wanted = event.objective
         if wanted.get("max_usd_per_request") is None and wanted.get("min_quality") is None:
             return None, None
@@ -201,7 +201,7 @@ class Learner:
         while until is None or self.seq < until:
             limit = _PAGE if until is None else min(_PAGE, until - self.seq)
             rows = await store.tail(self.seq, limit)
-            await self.take(rows)  # somebody else may have applied some of them while they were read
+            await self.learn(rows)  # some of them may have been applied while they were read
             if len(rows) < limit:
                 return
 

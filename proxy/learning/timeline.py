@@ -1,4 +1,4 @@
-"""The time that learning goes by: of rows' own time stamps, what can be believed. A fold over the journal.
+"""The clock of learning: rows' own time stamps, as far as they can be believed. A fold over the journal.
 
 Weights decay with time, so a row dated next year would be worth more than all before it, or make them worth nothing.
 Rows come from several processes, from machines whose clock was wrong, from files that were written then. So a row
@@ -20,7 +20,7 @@ LATE_S = 3600.0
 """Rows of several processes are committed a little out of the order of their times: by less than this."""
 
 SETTLED_S = 600.0
-"""Time that rows from elsewhere must span, by their own stamps, to be the present."""
+"""Seconds that rows from elsewhere must span, by their own stamps, to be the present."""
 
 MOST_PASSED_S = 7 * 86400.0
 """What a jump ahead counts as at most, once it is the present: of what is known, seven tenths are left."""
@@ -38,7 +38,7 @@ class Timeline:
         self._base: float | None = None
         self._shift = 0.0
         self._elsewhere: tuple[float, float] | None = None  # first and newest stamp of those that stay there
-        # From which row on what was added to the stamps.
+        # (row, what was added to the stamps from it on)
         self._shifts: list[tuple[int, float]] = [(0, 0.0)]
 
     def now(self, stamp: float) -> float:

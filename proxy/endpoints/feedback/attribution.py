@@ -12,7 +12,7 @@ from proxy.ingress.errors import Refusal
 from state.records import Decision, Feedback, FeedbackResult, Viewer
 
 EPISODE = "episode"
-"""Source of the rows that a session's feedback becomes, so that they can be told from an answer's own."""
+"""Source of the rows that a session's feedback becomes, so that they differ from an answer's own."""
 
 
 @dataclass(slots=True)

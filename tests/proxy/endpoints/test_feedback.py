@@ -45,10 +45,10 @@ async def test_traffic_goes_on_while_what_arms_have_in_common_is_fitted() -> Non
     direct.apply(rows)
     seen: list[int] = []
     asyncio.get_running_loop().call_soon(lambda: seen.append(learner.seq))
-    await learner.take(rows)
+    await learner.learn(rows)
     assert 0 < seen[0] < 200  # in the midst of it
     assert_same(learner.bandit, direct.bandit)
-    await learner.take(rows)  # all of it is known
+    await learner.learn(rows)  # all of it is known
     assert_same(learner.bandit, direct.bandit)
 
 
@@ -62,7 +62,7 @@ async def test_traffic_goes_on_while_a_snapshot_is_copied() -> None:
     direct.apply(judged(60))
     learner.apply(judged(60))
     asyncio.get_running_loop().call_soon(seen.append, "a turn of the event loop")
-    learning = asyncio.ensure_future(learner.take(judged(80)))  # has to wait
+    learning = asyncio.ensure_future(learner.learn(judged(80)))  # has to wait
     await learner.save(store)
     assert store.seq == 60
     for name, array in direct.bandit.snapshot()[1].items():
@@ -74,7 +74,7 @@ async def test_traffic_goes_on_while_a_snapshot_is_copied() -> None:
 async def test_two_that_learn_the_same_rows_at_once_learn_them_once() -> None:
     direct, learner, rows = knowing(), knowing(), judged(120)
     direct.apply(rows)
-    await asyncio.gather(learner.take(rows[:90]), learner.take(rows), learner.take(rows[:100]))
+    await asyncio.gather(learner.learn(rows[:90]), learner.learn(rows), learner.learn(rows[:100]))
     assert_same(learner.bandit, direct.bandit)
 
 
@@ -85,14 +85,14 @@ async def test_a_fit_that_fails_ends_no_learning(
         raise np.linalg.LinAlgError("Singular matrix")
 
     learner, rows = knowing(), judged(40)
-    await learner.take(rows[:1])
+    await learner.learn(rows[:1])
     with monkeypatch.context() as patched:
         patched.setattr(np.linalg, "inv", singular)
-        await learner.take(rows)
+        await learner.learn(rows)
     assert "can't be fitted" in caplog.text
     assert learner.seq == 40
     assert sum(learner.bandit.feedback_count(arm) for arm in range(5)) == 40
-    await learner.take(judged(80))
+    await learner.learn(judged(80))
     for arm in range(5):
         assert learner.bandit.quality_estimate(arm, 1.7e9 + 80).mean == pytest.approx(1 / 3, abs=0.1)
 

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from proxy.ingress.buffers import Account, Buffers, overloaded
 from proxy.ingress.errors import Refusal
@@ -17,8 +18,27 @@ from proxy.ingress.framing import Body, Counted, too_large
 from proxy.ingress.parser import Found, Reader, coding_of
 from proxy.ingress.reply import Reply, StreamReply, refused
 from proxy.ingress.request import HttpRequest, Incoming
+from proxy.phases import Phases
 
-log = logging.getLogger("meritorder.lane")
+log = logging.getLogger("meritorder.connection")
+
+READING: Final = 0  # heads of requests
+SERVING: Final = 1  # a request, and what comes meanwhile is held
+RECEIVING: Final = 2  # the body of the request that is served
+LINGERING: Final = 3  # we said our last, and read over what the client still sends
+CLOSING: Final = 4  # what is written may still go out, nothing is read
+CLOSED: Final = 5
+
+PHASES: Final = Phases(
+    ("reading", "serving", "receiving", "lingering", "closing", "closed"),
+    {
+        READING: (SERVING, LINGERING, CLOSING, CLOSED),
+        SERVING: (READING, RECEIVING, LINGERING, CLOSING, CLOSED),
+        RECEIVING: (SERVING, CLOSED),
+        LINGERING: (CLOSING, CLOSED),
+        CLOSING: (CLOSED,),
+    },
+)
 
 Handle = Callable[[Incoming], Awaitable[Reply | StreamReply]]
 
@@ -31,8 +51,8 @@ _MOST_DISCARDED = 128 * 1024 * 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class Lanes:
-    """Makes lanes, and knows the open ones. Bodies of more than `largest` bytes are refused."""
+class ClientConnections:
+    """Makes connections' protocols, and knows those that are open. Bodies of more than `largest` bytes are refused."""
 
     def __init__(
         self, handle: Handle, *, largest: int, buffers: Buffers, loop: asyncio.AbstractEventLoop
@@ -41,41 +61,42 @@ class Lanes:
         self.largest = largest
         self.buffers = buffers
         self.loop = loop
-        self.lanes: set[Lane] = set()
+        self.open: set[ClientConnection] = set()
 
-    def __call__(self) -> Lane:
-        return Lane(self)
+    def __call__(self) -> ClientConnection:
+        return ClientConnection(self)
 
     def close(self) -> None:
         """Ends every connection, after the answer that is under way."""
-        for lane in list(self.lanes):
-            lane.close()
+        for connection in list(self.open):
+            connection.close()
 
     async def shutdown(self, patience_s: float) -> None:
         """Ends every connection; answers that are under way get `patience_s`."""
-        serving = [lane.serving for lane in self.lanes if lane.serving is not None]
+        serving = [each.serving for each in self.open if each.serving is not None]
         if serving:
             await asyncio.wait(serving, timeout=patience_s)
-        for lane in list(self.lanes):
-            lane.cut()
+        for connection in list(self.open):
+            connection.cut()
 
 
-class Lane(asyncio.Protocol):
-    """A connection reads heads, or serves a request, or lingers: it said its last, and its client may still be sending."""
+class ClientConnection(asyncio.Protocol):
+    """The protocol object of one client's socket; `PHASES` is its life."""
 
-    def __init__(self, lanes: Lanes) -> None:
-        self._lanes = lanes
+    def __init__(self, connections: ClientConnections) -> None:
+        self._all = connections
+        self._phase = READING
         self._reader = Reader()
-        self.account = Account(lanes.buffers)
+        self.account = Account(connections.buffers)
         self.transport: asyncio.Transport | None = None
         self.paused = False
         self._waiting: list[asyncio.Future[None]] = []  # for the client to read
         self.serving: asyncio.Task[None] | None = None
         self._held = b""  # what came and is not wanted yet
         self._stopped = False  # reading
-        self._body: Body | None = None  # on its way
+        self._body: Body | None = None  # that is being received
         self._arrived: asyncio.Future[bytes] | None = None
-        self._discarding = -1  # bytes that may still come of a client that is not listened to any more
+        self._discardable = _MOST_DISCARDED  # bytes that may still come while we linger
         self._ending = False  # no further request is wanted
         self._remote: str | None = None
         self.requests = 0
@@ -84,30 +105,30 @@ class Lane(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]  # uvloop's are no subclass
-        self._lanes.lanes.add(self)
+        self._all.open.add(self)
         sock = transport.get_extra_info("socket")
         if sock is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
     def data_received(self, data: bytes) -> None:
-        if self.serving is not None:
-            body = self._body
-            if body is not None:
-                self._take_in(body, data)
-            else:
-                self._held += data
-                if len(self._held) > _MOST_HELD:
-                    self._stop_reading()
-        elif self._discarding >= 0:
-            self._discarding -= len(data)
-            if self._discarding < 0 and self.transport is not None:
-                self.transport.abort()
-        else:
+        phase = self._phase
+        if phase == READING:
             self._read(data)
+        elif phase == RECEIVING:
+            self._receive_more(data)
+        elif phase == SERVING:
+            self._held += data
+            if len(self._held) > _MOST_HELD:
+                self._stop_reading()
+        elif phase == LINGERING:
+            self._discardable -= len(data)
+            if self._discardable < 0 and self.transport is not None:
+                self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  however it was lost
+        self._phase = PHASES.enter(self._phase, CLOSED)
         self.transport = None
-        self._lanes.lanes.discard(self)
+        self._all.open.discard(self)
         self._reader.close()
         self._held = b""
         if self.serving is not None:
@@ -125,17 +146,19 @@ class Lane(asyncio.Protocol):
 
     def close(self) -> None:
         """Ends the connection, after the answer that is under way."""
-        if self.serving is not None:
+        if self._phase == READING:
+            self._leave()
+        elif self._phase in (SERVING, RECEIVING):
             self._ending = True
-        elif self.transport is not None and self._discarding < 0:
-            self.transport.close()
 
     def cut(self) -> None:
         """Ends the connection."""
         if self.serving is not None:
             self.serving.cancel()
-        if self.transport is not None:
-            self.transport.close()
+            if self.transport is not None:
+                self.transport.close()
+        else:
+            self._leave()
 
     @property
     def owes(self) -> tuple[str, int, int] | None:
@@ -143,10 +166,12 @@ class Lane(asyncio.Protocol):
 
         Bytes of a head count for nothing: a head that takes a minute is no client's.
         """
-        if self.serving is not None:
-            body = self._body
-            return None if body is None else ("body", self.requests, body.received)
-        if self._discarding >= 0:
+        phase, body = self._phase, self._body
+        if phase == SERVING:
+            return None
+        if phase == RECEIVING and body is not None:
+            return ("body", self.requests, body.received)
+        if phase == LINGERING:
             transport = self.transport
             return ("end", self.requests, 0 if transport is None else transport.get_write_buffer_size())
         return ("head" if self.requests == 0 else "next", self.requests, 0)
@@ -155,8 +180,8 @@ class Lane(asyncio.Protocol):
 
     def keep(self, count: int) -> None:
         """Counts a body that is here. Raises Refusal."""
-        if count > self._lanes.largest:
-            raise too_large(self._lanes.largest)
+        if count > self._all.largest:
+            raise too_large(self._all.largest)
         if not self.account.take(count):
             raise overloaded()
 
@@ -170,31 +195,35 @@ class Lane(asyncio.Protocol):
 
     async def receive(self, request: Incoming) -> bytes:
         """Returns the body of `request` that is still to come. Raises Refusal."""
-        lanes, framing, headers = self._lanes, self._reader.framing, request.headers
+        largest, framing, headers = self._all.largest, self._reader.framing, request.headers
         assert framing is not None
         coding, reserved = coding_of(headers), 0
         if isinstance(framing, Counted):
-            if framing.left > lanes.largest:
-                raise too_large(lanes.largest)
+            if framing.left > largest:
+                raise too_large(largest)
             if not coding:  # what is packed is counted when it is unpacked
                 reserved = framing.left
                 self.keep(reserved)
-        body = Body(framing, coding, lanes.largest, self.account, reserved)
+        body = Body(framing, coding, largest, self.account, reserved)
         held, self._held = self._held, b""
         rest = body.feed(held)
         if rest is not None:
             self._held = rest
             return body.whole()
-        if "Expect" in headers and request.chunks and self.transport is not None:
+        if self.transport is None:
+            raise ConnectionResetError("the client has left")
+        if "Expect" in headers and request.chunks:
             self.transport.write(_CONTINUE)
+        self._phase = PHASES.enter(self._phase, RECEIVING)
         self._body = body
-        arrived: asyncio.Future[bytes] = lanes.loop.create_future()
+        arrived: asyncio.Future[bytes] = self._all.loop.create_future()
         self._arrived = arrived
         self._go_on_reading()
         try:
             return await arrived
         finally:
-            self._body = self._arrived = None
+            self._received()
+            self._arrived = None
             del arrived, body  # a refusal's frames would hold them as they hold it
 
     async def drained(self) -> None:
@@ -202,7 +231,7 @@ class Lane(asyncio.Protocol):
         if self.transport is None:
             raise ConnectionResetError("the client has left")
         if self.paused:
-            waiting = self._lanes.loop.create_future()
+            waiting = self._all.loop.create_future()
             self._waiting.append(waiting)
             await waiting
 
@@ -224,6 +253,7 @@ class Lane(asyncio.Protocol):
             self._hang_up()
 
     def _begin(self, reader: Reader) -> None:
+        self._phase = PHASES.enter(self._phase, SERVING)
         request = reader.take(self)
         self.requests += 1
         rest = reader.rest
@@ -232,30 +262,34 @@ class Lane(asyncio.Protocol):
             self._held = rest
             if len(rest) > _MOST_HELD:
                 self._stop_reading()
-        self.serving = self._lanes.loop.create_task(self._serve(request))
+        self.serving = self._all.loop.create_task(self._serve(request))
 
-    def _take_in(self, body: Body, data: bytes) -> None:
-        """Takes what came of a body that is wanted."""
-        arrived = self._arrived
-        if arrived is None or arrived.done():
+    def _receive_more(self, data: bytes) -> None:
+        body, arrived = self._body, self._arrived
+        if body is None or arrived is None or arrived.done():
             return
         try:
             rest = body.feed(data)
         except Refusal as refusal:
-            self._body = None
-            refusal.__traceback__ = refusal.__context__ = (
-                None  # its frames hold the body, as the future holds it
-            )
+            self._received()
+            # Its frames hold the body, as the future holds it.
+            refusal.__traceback__ = refusal.__context__ = None
             arrived.set_exception(refusal)
             return
         if rest is not None:
-            self._body = None
+            self._received()
             self._held = rest
             arrived.set_result(body.whole())
 
+    def _received(self) -> None:
+        """No more of the body is wanted: it is here, or refused, or its request is given up."""
+        self._body = None
+        if self._phase == RECEIVING:
+            self._phase = PHASES.enter(RECEIVING, SERVING)
+
     async def _serve(self, request: HttpRequest) -> None:
         try:
-            reply = await self._lanes.handle(request)
+            reply = await self._all.handle(request)
             await reply.send(request)
         except asyncio.CancelledError:
             self._leave()
@@ -266,9 +300,13 @@ class Lane(asyncio.Protocol):
         finally:
             self.serving = None
             self.account.settle()
+        if self._phase != SERVING:  # the client has left
+            return
         if self._ending or not reply.keep_alive:
             self._hang_up()
-        elif self._held:
+            return
+        self._phase = PHASES.enter(SERVING, READING)
+        if self._held:
             held, self._held = self._held, b""
             self._go_on_reading()
             self._read(held)
@@ -284,8 +322,9 @@ class Lane(asyncio.Protocol):
         self._held = b""
         self._reader.close()
         if transport is None or transport.is_closing():
+            self._leave()
             return
-        self._discarding = _MOST_DISCARDED
+        self._phase = PHASES.enter(self._phase, LINGERING)
         self._go_on_reading()
         try:
             transport.write_eof()
@@ -293,6 +332,9 @@ class Lane(asyncio.Protocol):
             transport.abort()
 
     def _leave(self) -> None:
+        """Closes the connection, once what is written has gone out."""
+        if self._phase not in (CLOSING, CLOSED):
+            self._phase = PHASES.enter(self._phase, CLOSING)
         if self.transport is not None:
             self.transport.close()
 

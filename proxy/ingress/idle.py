@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
-from proxy.ingress.connection import Lane
+from proxy.ingress.connection import ClientConnection
 
 log = logging.getLogger("meritorder.idle")
 
@@ -31,13 +31,13 @@ SWEEP_S = 5.0
 _PATIENCE = {"head": PATIENCE_S, "body": PATIENCE_S, "next": KEEP_ALIVE_S, "end": LINGER_S}
 
 
-class Idlers:
+class IdleClients:
     """Which connections have been waiting for their client: for what, since when without progress, since when at all."""
 
     def __init__(self) -> None:
-        self._waiting: dict[Lane, tuple[tuple[str, int, int], float, float]] = {}
+        self._waiting: dict[ClientConnection, tuple[tuple[str, int, int], float, float]] = {}
 
-    def sweep(self, connections: Iterable[Lane], now: float) -> int:
+    def sweep(self, connections: Iterable[ClientConnection], now: float) -> int:
         """Closes those that have waited for too long, as of loop second `now`; returns how many of them owed us something."""
         before, self._waiting = self._waiting, {}
         closed = 0

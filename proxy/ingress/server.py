@@ -12,9 +12,9 @@ from proxy.endpoints.endpoint_request import EndpointRequest
 from proxy.gateway import Gateway
 from proxy.governance.principal import LOCAL
 from proxy.ingress.accepting import Acceptor
-from proxy.ingress.connection import Lanes
+from proxy.ingress.connection import ClientConnections
 from proxy.ingress.errors import Refusal, invalid, not_found
-from proxy.ingress.idle import SWEEP_S, Idlers
+from proxy.ingress.idle import SWEEP_S, IdleClients
 from proxy.ingress.reply import Reply, StreamReply, refused
 from proxy.ingress.request import Incoming
 from state.interface import StoreError
@@ -25,11 +25,11 @@ _NO_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
 class Server:
-    """Serves lanes: no router, no middleware."""
+    """Serves clients' connections: no router, no middleware."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._lanes = Lanes(
+        self._connections = ClientConnections(
             self._handle,
             largest=gateway.config.server.max_body_bytes,
             buffers=gateway.buffers,
@@ -37,11 +37,11 @@ class Server:
         )
         self._listening: Acceptor | None = None
         self._hurried = False
-        self._idlers = Idlers()
+        self._idle_clients = IdleClients()
 
     async def listen(self, sock: socket.socket) -> None:
         """Begins to accept on a bound socket."""
-        self._listening = Acceptor(sock, self._lanes, self._gateway.tasks, self._gateway.loop)
+        self._listening = Acceptor(sock, self._connections, self._gateway.tasks, self._gateway.loop)
         self._listening.start()
         self._gateway.tasks.start(self._sweep(), name="idle clients")
 
@@ -52,10 +52,10 @@ class Server:
 
     def sweep(self, now: float) -> int:
         """Lets clients go that have sent nothing for too long as of `now`; returns how many."""
-        return self._idlers.sweep(self._lanes.lanes, now)
+        return self._idle_clients.sweep(self._connections.open, now)
 
     def hurry(self) -> None:
-        """Ends the patience of `close`."""
+        """Makes `close` cut what is still under way."""
         self._hurried = True
 
     async def close(self, grace_s: float) -> None:
@@ -63,14 +63,14 @@ class Server:
         self._gateway.draining = True
         if self._listening is not None:
             self._listening.close()
-        self._lanes.close()
+        self._connections.close()
         deadline = self._gateway.loop.time() + grace_s
         loop, calls = self._gateway.loop, self._gateway.calls
         while calls and not self._hurried and loop.time() < deadline:  # noqa: ASYNC110  no event per call for this
             await asyncio.sleep(0.05)
         for call in list(calls.values()):
             call.cut("The gateway is shutting down.")
-        await self._lanes.shutdown(1.0)
+        await self._connections.shutdown(1.0)
 
     async def _handle(self, request: Incoming) -> Reply | StreamReply:
         path = request.raw_path.partition("?")[0]

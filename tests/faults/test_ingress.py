@@ -91,24 +91,24 @@ async def test_a_client_that_only_sends_finds_its_answer_afterwards(wire: Wire) 
 async def test_a_body_that_nobody_wants_is_not_read_without_bound(gateway: Running, wire: Wire) -> None:
     """Before the handler asks for it no more of a body is taken than one read and a little."""
     asked, go = asyncio.Event(), asyncio.Event()
-    handle = gateway.server._lanes.handle
+    handle = gateway.server._connections.handle
 
     async def late(request):  # type: ignore[no-untyped-def]
         asked.set()
         await go.wait()
         return await handle(request)
 
-    gateway.server._lanes.handle = late
+    gateway.server._connections.handle = late
     wire.head("POST /v1/chat/completions", *authorized(f"Content-Length: {4 * MIB}"))
     wire.writer.write(bytes(4 * MIB))
-    [lane] = gateway.server._lanes.lanes
+    [connection] = gateway.server._connections.open
     async with asyncio.timeout(30):
         await asked.wait()
-        while not lane._stopped:
+        while not connection._stopped:
             await asyncio.sleep(0)
     for _ in range(100):
         await asyncio.sleep(0)
-    assert len(lane._held) < MIB
+    assert len(connection._held) < MIB
     go.set()
     assert (await wire.answer())[0] == 400  # zeros are no JSON, but all of them were read
 

@@ -127,14 +127,14 @@ async def test_a_flood_of_requests_waits_outside(gateway: Running, provider: Pro
     wire.writer.write(post(STREAM))
     async with asyncio.timeout(30):
         await wire.reader.readuntil(b"one")
-        [lane] = gateway.server._lanes.lanes
+        [connection] = gateway.server._connections.open
         bad = post(b"{" + b" " * 10_000)
         wire.writer.write(bad * 1000)  # far more than both sockets' buffers hold
-        while len(lane._held) < 64 * 1024:
+        while len(connection._held) < 64 * 1024:
             await asyncio.sleep(0)
         for _ in range(100):
             await asyncio.sleep(0)
-        assert len(lane._held) < 64 * 1024 + 300_000  # and one read
+        assert len(connection._held) < 64 * 1024 + 300_000  # and one read
         slow.go.set()
         await wire.reader.readuntil(b"0\r\n\r\n")
         assert await statuses(wire, 1000) == [400] * 1000
@@ -186,13 +186,13 @@ class Accepted(asyncio.Transport):
 
 
 async def test_a_connection_made_as_the_drain_begins_is_hung_up(gateway: Running) -> None:
-    lane, transport = gateway.server._lanes(), Accepted()
-    lane.connection_made(transport)
-    lane.close()
+    connection, transport = gateway.server._connections(), Accepted()
+    connection.connection_made(transport)
+    connection.close()
     for _ in range(10):
         await asyncio.sleep(0)
     assert transport.closed
-    lane.connection_lost(None)
+    connection.connection_lost(None)
 
 
 async def test_an_idle_connection_is_kept_while_it_is_served(

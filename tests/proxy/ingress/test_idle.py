@@ -36,13 +36,13 @@ class Client:
                 await asyncio.sleep(0)
 
     def seen(self) -> int:
-        return len(self.gateway.server._lanes.lanes)
+        return len(self.gateway.server._connections.open)
 
     def got(self, first: bytes) -> bool:
         """Says whether the gateway has read what makes a difference to it."""
         if not first.startswith(b"POST") or b"\r\n\r\n" not in first:
             return True
-        owed = [lane.owes for lane in self.gateway.server._lanes.lanes]
+        owed = [connection.owes for connection in self.gateway.server._connections.open]
         return bool(self.gateway.gateway.calls) or any(owes and owes[0] == "body" for owes in owed)
 
     def after(self, seconds: float) -> int:
@@ -77,10 +77,10 @@ async def test_a_body_that_goes_on_coming_may_take_its_time(client: Client) -> N
     await client.open(HEAD + b"Content-Length: 100\r\n\r\n" + BODY[:20])
     client.after(0.0)
     client.writer.write(BODY[20:30])
-    [lane] = client.gateway.server._lanes.lanes
-    began = lane.owes
+    [connection] = client.gateway.server._connections.open
+    began = connection.owes
     async with asyncio.timeout(30):
-        while lane.owes == began:
+        while connection.owes == began:
             await asyncio.sleep(0)
     assert client.after(PATIENCE_S + 1.0) == 0
     assert client.after(2.0 * PATIENCE_S + 2.0) == 1
@@ -122,13 +122,13 @@ async def test_who_sends_no_further_request_is_hung_up_and_owed_nothing(client: 
 
 async def test_a_body_that_comes_in_drops_is_ended(client: Client) -> None:
     await client.open(HEAD + b"Content-Length: 100000\r\n\r\n" + BODY[:1])
-    [lane] = client.gateway.server._lanes.lanes
+    [connection] = client.gateway.server._connections.open
     seconds, closed = 0.0, 0
     async with asyncio.timeout(30):
         while not closed:
-            began = lane.owes
+            began = connection.owes
             client.writer.write(b"x")
-            while lane.owes == began:
+            while connection.owes == began:
                 await asyncio.sleep(0)
             closed = client.after(seconds)
             seconds += PATIENCE_S / 2

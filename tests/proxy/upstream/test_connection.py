@@ -193,7 +193,7 @@ async def test_a_refusal_stops_the_rest_of_a_large_body(pool, serve):
     server = await serve(script)
     exchange, sink = ask(pool, server.endpoint, bytes(30_000_000))
     await sink.head.wait()
-    assert exchange.connection._unsent is None
+    assert not exchange.connection._request.pending
     exchange.cancel()
     over.set()
 

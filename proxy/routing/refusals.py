@@ -39,12 +39,12 @@ class Refused:
     times: int = 1
 
     def fits(self, features: frozenset[str], tokens: int) -> bool:
-        """Says whether a request is of the kind that was refused."""
+        """Returns whether a request is of the kind that was refused."""
         return tokens >= self.tokens if self.tokens is not None else self.features <= features
 
     @property
     def label(self) -> str:
-        """What it was about, in a word or two."""
+        """The features or the length that it was about, in a word or two."""
         if self.tokens is not None:
             return f"prompts of {self.tokens} tokens"
         return "+".join(sorted(self.features)) or "requests"

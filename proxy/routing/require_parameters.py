@@ -19,7 +19,6 @@ from proxy.routing.request import ClientRequest, travelling
 _HINTS = ("user", "metadata", "cache_key", "service_tier", "top_k")
 _USUAL_TIERS = (None, "auto", "default", "standard")
 _WORD = (Message("user", (Text("."),)),)
-_OPENAI = frozenset({"openai_chat", "openai_completions", "openai_responses"})
 
 
 def missing_words(arms: Sequence[Arm], request: ClientRequest) -> list[str | None]:
@@ -56,7 +55,7 @@ def _untranslated(arm: Arm, request: Request) -> str | None:
         body(outgoing)
         if lost := next((name for name in outgoing.dropped if name != "stream_options"), None):
             return lost
-        if arm.dialect.name not in _OPENAI and (lost := _lost_of_messages(outgoing)):
+        if not arm.dialect.traits.openai_family and (lost := _lost_of_messages(outgoing)):
             return lost
         short = replace(outgoing, messages=_WORD)
         complete = body(short)
@@ -76,7 +75,7 @@ def _untranslated(arm: Arm, request: Request) -> str | None:
 
 
 def _lost_of_messages(request: Request) -> str | None:
-    """Names and details of pictures are OpenAI's alone."""
+    """Returns what of the messages OpenAI's family alone can express: names, and details of pictures."""
     for message in request.messages:
         if message.name is not None:
             return "the name of a message"

@@ -137,27 +137,12 @@ class Router:
             arms = long_enough(arms, request, wanted, excluded)
         if request.require_parameters and api is None:
             arms = requiring_parameters(arms, request, excluded)
-        objective = self._objectives.get(behind.route) or self._objectives["auto"]
-        if suffix is not None:
-            objective = SUFFIXES[suffix].over(objective)
-        if request.objective is not None:
-            objective = request.objective.over(objective)
+        objective = self._objective(behind.route, suffix, request)
         if objective.max_usd_per_request is not None and every.unpriced:
             arms = payable(arms, model, excluded)
-        refusing: Sequence[Arm] = ()
-        if self._refusals.any:
-            arms, refusing = unrefusing(arms, self._refusals, request, now, excluded)
         rest: Sequence[Arm] = ()
-        if request.provider and by_price(request.provider):
-            every_price = arms
-            arms = cheapest(arms, excluded)
-            rest = [arm for arm in every_price if arm not in arms]
-        if request.in_tool_loop and request.session is not None:
-            last = self._sessions.last(principal.sessions, request.session)
-            if last is not None and any(arm.name == last.arm for arm in arms):
-                rest = [*(arm for arm in arms if arm.name != last.arm), *rest]
-                arms = same_arm(arms, last.arm, excluded)
-        rest = rest or refusing
+        if request.in_tool_loop or request.provider or self._refusals.any:
+            arms, rest = self._preferred(arms, request, principal.sessions, now, excluded)
         candidates = every if not excluded else CandidateSet(arms)
         return Plan(
             behind.route,
@@ -167,6 +152,32 @@ class Router:
             behind.excluded if not excluded else {**behind.excluded, **excluded},
             rest,
         )
+
+    def _objective(self, route: str, suffix: str | None, request: ClientRequest) -> Objective:
+        """Returns the route's objective with what the model's name and the request itself say over it."""
+        objective = self._objectives.get(route) or self._objectives["auto"]
+        if suffix is not None:
+            objective = SUFFIXES[suffix].over(objective)
+        return objective if request.objective is None else request.objective.over(objective)
+
+    def _preferred(
+        self, arms: Sequence[Arm], request: ClientRequest, owner: str, now: float, excluded: Excluded
+    ) -> tuple[Sequence[Arm], Sequence[Arm]]:
+        """Returns the arms to be drawn from, and those that take over when all of them fail."""
+        refusing: Sequence[Arm] = ()
+        if self._refusals.any:
+            arms, refusing = unrefusing(arms, self._refusals, request, now, excluded)
+        rest: Sequence[Arm] = ()
+        if request.provider and by_price(request.provider):
+            every_price = arms
+            arms = cheapest(arms, excluded)
+            rest = [arm for arm in every_price if arm.name in excluded]
+        if request.in_tool_loop and request.session is not None:
+            last = self._sessions.last(owner, request.session)
+            if last is not None and any(arm.name == last.arm for arm in arms):
+                rest = [*(arm for arm in arms if arm.name != last.arm), *rest]
+                arms = same_arm(arms, last.arm, excluded)
+        return arms, rest or refusing
 
     def elsewhere(self, plan: Plan, request: ClientRequest, principal: Principal, now: float) -> Plan | None:
         """Returns the plan without the arm that a loop of tools began at, or the cheapest; None where there is no other."""

@@ -107,11 +107,13 @@ async def test_every_arm_is_tried_once_and_the_last_failure_is_told(
     provider.scripts |= {name: failing(503) for name in names}
     gateway = await launch(*(provider.arm(name) for name in names))
     drawing(gateway)
-    assert (await gateway.chat(stream=stream))[0] == 503
+    status, _, headers = await gateway.chat(stream=stream)
+    assert (status, headers["X-Meritorder-Arm"]) == (503, "p/bad5")
     assert [exchange.json["model"] for exchange in provider.seen] == names
     [record] = await gateway.decisions()
     assert [attempt["arm"] for attempt in record.attempts] == [f"p/{name}" for name in names[:-1]]
-    assert (record.arm, record.status) == ("p/bad5", "overloaded")
+    assert (record.arm, record.status, record.propensity) == ("p/bad5", "overloaded", 1.0)
+    assert record.probabilities.tolist() == [0.0] * 5 + [1.0]
     assert all(attempt["seconds"] >= 0.0 for attempt in record.attempts)
 
 

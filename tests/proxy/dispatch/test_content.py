@@ -52,6 +52,7 @@ class Halting:
         self.first = encoder.feed([Start("answer-1", "m"), *first])
         self.second = None if second is None else encoder.feed(second) + encoder.close()
         self.read = asyncio.Event()
+        self.stays = False
 
     async def __call__(self, exchange: Exchange) -> None:
         await exchange.begin_stream()
@@ -61,6 +62,8 @@ class Halting:
             exchange.cut()
             return
         await exchange.send(self.second)
+        if self.stays:
+            await exchange.left()
         exchange.writer.write(b"0\r\n\r\n")
         await exchange.writer.drain()
 
@@ -112,6 +115,18 @@ async def test_an_answer_that_fails_behind_a_tool_call_is_not_begun_anew_by_anot
     assert (record.status, record.attempts) == ("upstream", [])
     assert record.usage_estimated
     assert record.output_tokens == estimated(11 + 41)
+
+
+@pytest.mark.parametrize(("client", "dialect"), PAIRS)
+async def test_a_translated_answer_ends_with_its_end_mark_though_the_message_goes_on(
+    provider: Provider, launch: Launch, client: str, dialect: str
+) -> None:
+    script = Halting(dialect, [TextDelta("Hi")], [Finish("stop"), UsageReport(Usage(input=7, output=3))])
+    script.stays = True
+    gateway = await begun(provider, launch, dialect, script)
+    await answer(gateway, client, script)
+    [record] = await gateway.decisions()
+    assert (record.status, record.output_tokens) == ("ok", 3)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -274,3 +275,34 @@ async def test_what_another_worker_wrote_in_between_is_learnt_in_its_place(
         assert row.seq == 1
     finally:
         await other.close()
+
+
+async def test_feedback_is_committed_behind_what_it_is_about_however_much_waits(
+    provider: Provider, launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.learning.journal.LINGER_S", 3600.0)
+    monkeypatch.setattr("proxy.learning.journal._LARGEST", 2)
+    provider.scripts["one"] = answers
+    gateway = await launch(provider.arm("one"))
+    names = [(await gateway.chat())[2]["X-Generation-Id"] for _ in range(7)]
+    status, body, _ = await gateway.post("/v1/feedback", [{"id": name, "value": 1} for name in names])
+    assert (status, {row["status"] for row in body["data"]}) == (200, {"new"})
+    rows = await gateway.gateway.store.tail(0)
+    assert [type(row) for row in rows] == [Decision] * 7 + [Feedback] * 7
+
+
+async def test_the_last_snapshot_holds_all_that_was_committed(
+    provider: Provider, launch: Launch, tmp_path: Path
+) -> None:
+    provider.scripts["one"] = answers
+    gateway = await launch(provider.arm("one"), server={"database": str(tmp_path / "journal.db")})
+    await gateway.chat()
+    [row] = await gateway.decisions()
+    for _ in range(1000):
+        gateway.gateway.journal.decided(replace(row, seq=0))
+    await gateway.close()
+    store = await SqliteStore.open(tmp_path / "journal.db")
+    try:
+        assert (await store.load_snapshots("learner"))[0][0] == await store.last_seq() == 1001
+    finally:
+        await store.close()

@@ -64,6 +64,9 @@ async def test_decision_and_record_have_the_objective_that_is_explained(
         record = (await gateway.decisions())[-1]
         assert record.objective == told["objective"]
         assert (record.route, set(record.arms)) == (route, {"p/cheap", "p/dear"})
+    await gateway.chat(model="luxury", provider={"ignore": ["p/dear"]})
+    record = (await gateway.decisions())[-1]
+    assert (list(record.arms), record.probabilities.tolist(), record.propensity) == (["p/cheap"], [1.0], 1.0)
 
 
 async def test_a_decision_expects_no_more_tokens_than_the_answer_may_have(
@@ -87,6 +90,36 @@ async def test_an_expected_cost_is_that_of_the_prompt_the_answer_and_the_request
         row = told["arms"][arm]
         wanted = fee + told["input_tokens"] * 3e-6 + row["output_tokens"] * 5e-6
         assert row["cost_usd"] == pytest.approx(wanted, rel=1e-6)
+
+
+async def test_a_prompt_that_just_fills_a_window_still_fits(provider: Provider, launch: Launch) -> None:
+    words = "A word or two. " * 300
+    tokens = (await explained(await launch(provider.arm("any")), words))["input_tokens"]
+    gateway = await launch(
+        provider.arm("exact", context_window=tokens), provider.arm("small", context_window=tokens - 1)
+    )
+    assert set((await explained(gateway, words))["arms"]) == {"p/exact"}
+
+
+async def test_a_long_prompt_is_expected_to_cost_what_long_prompts_do(
+    provider: Provider, launch: Launch
+) -> None:
+    """Gemini 2.5 Pro costs twice as much, and half as much more for its answers, beyond 200,000 tokens."""
+    model = "gemini-2.5-pro"
+    arm = {"name": "g", "provider": "google", "model": model, "api_key": "k", "base_url": provider.url}
+    gateway = await launch(arm, provider.arm("plain"))
+
+    async def cost(words: int) -> tuple[int, float, float]:
+        told = await explained(gateway, "word " * words, model="g")
+        return told["input_tokens"], told["arms"]["g"]["cost_usd"], told["arms"]["g"]["output_tokens"]
+
+    price = gateway.gateway.arms.by_name["g"].price
+    for words, steps in ((1_000, 0), (180_000, 1)):
+        tokens, usd, output = await cost(words)
+        assert (tokens > 200_000) is bool(steps)
+        wanted = price.fixed_usd(tokens, 0) + output * price.output_usd(tokens)
+        assert usd == pytest.approx(wanted, rel=1e-6)
+    assert price.output_usd(250_000) > price.output_usd(1_000)
 
 
 async def test_a_price_is_in_force_at_the_next_decision(provider: Provider, launch: Launch) -> None:

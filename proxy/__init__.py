@@ -1,142 +1,154 @@
 """The gateway: everything that touches a socket, and the composition of the other three rooms.
 
+Every module in the order in which a request meets them: in by `ingress/`, out by `upstream/`, then `learning/`.
+
 ingress/  The listening side: sockets, connections, requests, replies, who may come in
-    accepting            New connections: all that wait, in one turn of the event loop, and none in a …
-    admission            Who may come in: loopback only while no key is configured, else whoever holds …
-    buffers              How much the requests of one worker keep in memory: bodies of clients, and …
+    accepting            New connections: all that wait, in one turn of the event loop
     connection           One client's connection, from its first byte to its last
-    errors               What the gateway itself says no to, and how a refusal looks in the client's dialect
-    framing              Where a request's body ends, by its length or by its chunks, and what it is …
-    idle                 Clients that connect and send nothing, or stop in the middle of a request, are let go
-    log_lines            Log lines that only the gateway can begin
     parser               Heads of requests, read as they come; what HTTP forbids is refused here
-    reply                Answers to clients, written straight to the transport; their heads differ in a …
+    framing              Where a request's body ends, by its length or its chunks, and its decompression
+    buffers              How much memory the requests and held-back answers of one worker may take
     request              A client's request as handlers see it
-    server               The listening side: admission, dispatch by path, and errors in the client's dialect
-    shedding             What is refused at the door because there is more of it than can be served and booked
+    server               Dispatch by path, and errors in the client's dialect
+    admission            Who may come in: loopback only while no key is configured, else holders of a key
+    shedding             What is refused at the door while there is more than can be served and recorded
+    reply                Answers to clients, written straight to the transport
+    errors               What the gateway itself says no to
+    idle                 Closes connections whose clients send nothing, or stop in the middle of a request
+    log_lines            Log lines that only the gateway can begin
 
 governance/  Who asks, and what they may do
-    principal            Who asks: a key and its team under their lasting ids, and what they may do
+    principal            A key and its team under their lasting ids, and their scopes
 
-endpoints/  One module per API; these tables say which path leads where, and what a key must be allowed to …
-    arms                 `GET /v1/arms`: what every arm does and what is known of it; `?by=task` splits by …
-    audio                `POST /v1/audio/transcriptions` and `/v1/audio/speech`: bytes in, bytes out, …
-    chat                 `POST /v1/chat/completions`, and `POST /v1/explain`: what would be chosen for …
-    completions          `POST /v1/completions`: OpenAI's text completions
-    control              `POST /v1/arms`, `DELETE /v1/arms/{arm}`, `PUT` and `DELETE /v1/prices/{arm}`: …
-    embeddings           `POST /v1/embeddings`: passed on to the arms that serve the model
+endpoints/  One module per API; its tables say which path leads where, and which scope it needs
     endpoint_request     What every handler is given: who asks what of which gateway
-    generation           `GET /v1/generation?id=`: what became of one request, in OpenRouter's words and …
-    health               `GET /healthz` (the process lives) and `GET /readyz` (it can serve and write)
-    labels               `POST /v1/labels`: queries that were judged before traffic, to start warm; …
+    chat                 `POST /v1/chat/completions`, and `/v1/explain`: what would be chosen, and why
     messages             `POST /v1/messages` and `/v1/messages/count_tokens`: Anthropic's API
-    models               `GET /v1/models` and `GET /v1/models/{name}`: routes and arms, as OpenAI lists models
     responses            `POST /v1/responses`: OpenAI's Responses API, without stored responses
+    gemini               `POST /v1beta/models/{model}:generateContent` and its siblings: Gemini's API
+    completions          `POST /v1/completions`: OpenAI's text completions
+    embeddings           `POST /v1/embeddings`: passed on to the arms that serve the model
+    audio                `POST /v1/audio/transcriptions` and `/v1/audio/speech`
+    models               `GET /v1/models`: routes and arms, as OpenAI and Anthropic list models
+    generation           `GET /v1/generation?id=`: what became of one request
+    labels               `POST /v1/labels`: queries that were judged before traffic, to start warm
+    arms                 `GET /v1/arms`: what every arm does and what is known of it
+    control              Arms and prices that come, change and go at run time
+    health               `GET /healthz` (the process lives) and `GET /readyz` (it can serve and write)
 
-endpoints/feedback/  `POST /v1/feedback`: what is said of answers, whom it is about, and when it can be …
-    answers_under_way    Feedback that comes before the end of the answer it is about: it waits for that …
-    attribution          Whom a feedback is about: one answer, or all answers of a session; and with what …
-    endpoint             `POST /v1/feedback`: one value or a list, about answers or whole sessions, …
+endpoints/feedback/  `POST /v1/feedback`
+    endpoint             One value or a list, about answers or whole sessions, acknowledged when committed
+    attribution          Which answers a feedback is about, and with what weight it counts
+    answers_under_way    Feedback that comes before the end of its answer waits for it, here or elsewhere
 
 routing/  From a model name to the arms that may answer, with today's quote
-    body                 A client's JSON body: parsed, and its fields read one at a time with an error that …
-    cooldowns            Which arms cool down after a failure, and when one of them may be tried again
-    eligibility          Which of some arms a request may go to: filters over a list of arms, one for each …
-    prompt               What routing reads of a request's body: how long it is, what it holds, and what it …
-    request              A client's request: what came in, what it asks of the router, and its canonical form …
-    require_parameters   What an arm can't express: for requests that demand every parameter (`require_parameters`)
-    router               From a model name to the arms that may answer, and to what each of them would cost
-    sessions             Which arm served a conversation last, and how much of it that provider has …
+    body                 A client's JSON body: parsed, its fields read one at a time with an error that names them
+    prompt               What routing reads of a body: how long it is, what it holds, what it asks for
+    request              What came in, what it asks of the router, and its canonical form when it is needed
+    model_names          What agents call models: names with a window's size or a date
+    router               From a model name to the arms that may answer, and what each would cost
+    eligibility          Filters over a list of arms, one for each reason to leave an arm out
+    require_parameters   What an arm can't express, for requests that demand every parameter
+    cooldowns            Which arms cool down after a failure, and when one may be tried again
+    refusals             What arms refused lately, so that such requests go elsewhere
+    sessions             Which arm served a conversation last, and how much of it its provider has cached
 
 arms/  What an arm is, which ones are in service, and how their calls are authorised
-    added_arms           Which keys an arm that is added through the API may use, and what of its own …
-    api_prices           Prices that were set through the API and are in force, as the journal has them
-    arm                  The arms: what each one is, where it is, what it costs today
-    credentials          Credentials: which variables hold them, and those that are made for a call: AWS …
-    prices               What an arm costs at a moment: the catalogue's price of that day, under what …
-    registry             Which arms are in service: those of the configuration, those that come and go at run …
+    arm                  What each arm is, where it is, what it costs today
+    registry             Which arms are in service: those of the configuration, those that come and go
+    prices               What an arm costs at a moment, by catalogue, configuration and API
+    api_prices           Prices that were set through the API, as the journal has them
+    added_arms           Which keys an arm that is added through the API may use
+    credentials          Keys from variables, and what is made for a call: AWS signatures, Google's tokens
 
 dispatch/  One call to its end: encode, call, fall back, relay, record
-    bypass               From one socket to the other: reads that are one HTTP chunk around one ordinary …
-    call                 One client request to its end: decide, call, fall back, relay, and write down …
-    passthrough          APIs that are no chats: arms that offer one speak it, and bytes pass
-    relay                One call of one arm: the upstream's bytes on their way to the client
-    bill                 What one answer costs: the client is told, and the record says the same
-    wire                 How a call is written for an arm, and its answer for the client: `chat` or `sound`
-    chat                 A chat: bytes pass where the arm speaks the client's dialect, else it is translated
-    sound                A call whose answer may be of any content type: speech, transcripts
-    translators          Taps that translate: upstream bytes, canonical events, client bytes
-    rewrite              A same-dialect request on its way up: the model's name replaced, usage asked for
     services             What a call needs of the worker it runs in
+    call                 Decide, call, fall back, relay, and write down what became of it
+    tries                The arms that were asked for one request, and whether another may be
+    wire                 How a call is written for an arm, and its answer for the client: `chat` or `sound`
+    chat                 Bytes pass where the arm speaks the client's dialect, else they are translated
+    rewrite              A same-dialect body on its way up: model replaced, usage asked for
+    translators          Taps that translate: upstream bytes, canonical events, client bytes
+    sound                Answers of any content type: speech, transcripts
+    passthrough          APIs that are no chats: arms that offer one speak it
+    relay                The upstream's bytes on their way to the client
+    bypass               Reads that go from one socket to the other unparsed (compiled)
+    detours              Answers that are neither 200 nor an error: redirects, other successes
+    bill                 What one answer costs: the client is told, and the record says the same
 
-upstream/  Pooled HTTP/1.1 connections to the providers, made for a relay: callbacks, no task and no copy …
-    connection           One connection: writes a request, parses the answer, tells the exchange's sink
+upstream/  Pooled HTTP/1.1 connections to the providers: callbacks, no task and no copy per chunk
+    pool                 The way to every upstream, and one timer for all time limits
+    origin               The connections to one origin: idle ones, a limit on all, a fair queue
     endpoint             Where to connect, and the request head that goes there
     exchange             One request and its answer, as the relay sees it
-    failures             What can go wrong between us and an upstream
-    inflate              Decoding an answer that an upstream compressed although asked not to, so that the …
-    lacks                What this machine or process lacks to open a connection: no provider is to blame …
+    connection           One connection: its phases, its exchange, its sink
+    request_writer       A request on its way into a socket, as fast as the server takes it
+    answer_parser        What llhttp reports of the answers on one connection
+    framing              Headers of an answer that say how its body is wrapped
+    inflate              Decompresses an answer that was compressed although asked not to be
     limits               How many connections, how long, how large
-    origin               The connections to one origin: idle ones, a limit on all, a fair line for what …
-    pool                 The way to every upstream
+    failures             What can go wrong between us and an upstream
+    lacks                What this machine or process lacks to open a connection: no provider is to blame
 
-upstream/dialing/  From an endpoint to an open connection: names, addresses, proxies, TLS
-    dial                 From an endpoint to an open connection, step by step
-    proxies              HTTP proxies as the environment names them
+upstream/dialing/  From an endpoint to an open connection
+    dial                 The steps: resolve, connect, tunnel, shake hands
     resolver             Names to addresses, remembered for a while
     addresses            Addresses that no provider has: clouds' metadata services and the like
-    race                 Connecting a socket to the first of several addresses that answers
+    race                 Connects to the first of several addresses that answers
+    proxies              HTTP proxies as the environment names them
     tunnel               CONNECT: a way through an HTTP proxy to a TLS server
     tls                  TLS towards upstreams: verified, HTTP/1.1 by ALPN, sessions resumed
 
 learning/  The journal and the fold over it: what was learnt, what happened
-    journal              Group commit: what happened within a tenth of a second becomes one transaction, which …
-    latencies            Quantiles of seconds from a histogram in which old observations fade
+    journal              Group commit: what happened within a tenth of a second is one transaction
     learner              The fold: journal rows in, bandit and statistics out
-    pace                 How much of the event loop's time work may take that traffic shouldn't wait for
-    peers                The other workers and gateways on the same store: whether an answer of theirs is …
-    statistics           What happened, by arm and task: counts, shares over time, cost and latency
-    store_watch          Watches the store: trouble with its file is noticed before a request fails for it
+    pace                 How much of the event loop's time learning may take from traffic
     timeline             The clock of learning: rows' own time stamps, as far as they can be believed
-    windows              How often each of some things happened lately: counts in slots of time, in rings
+    statistics           What happened, by arm and task: counts, shares over time, cost and latency
+    windows              How often each of some things happened lately
+    latencies            Quantiles of seconds from a histogram in which old observations fade
+    peers                The other workers and gateways on the same store
+    store_watch          Notices trouble with the store's file before a request fails for it
 
 commands/  The command line
-    arms                 The arm statistics as a table in the terminal
-    compiled             Whether what runs for every request is compiled; without a compiler it is …
-    database             `meritorder backup` and `meritorder check-db`: copy and read a database, beside a …
-    evaluate             `meritorder evaluate`: what another policy or objective would have got on …
-    main                 The command line
-    models               `meritorder models`: the catalogue in the terminal
+    main                 The commands and their options
     run                  What `meritorder serve` runs: one gateway process, or several under a parent
     serve                One gateway process from bind to drain
-    workers              `--workers N`: processes that share the port and the store, watched by a parent …
+    workers              `--workers N`: processes that share the port and the store
+    compiled             Whether what runs for every request is compiled
+    arms                 `meritorder arms`: the arm statistics as a table
+    models               `meritorder models`: the catalogue
+    evaluate             `meritorder evaluate`: what another policy would have got on journalled traffic
+    database             `meritorder backup` and `meritorder check-db`
 
 market/  The simulated market: what `meritorder serve` starts without provider keys, and the demo's scene
-    __main__             The market as a process of its own: commands as JSON lines on stdin, a line in …
-    catalogue            The recorded market: questions, what each model answered, how long real calls took
-    conditions           What the market does to a recorded outcome: price changes, collapses, outages
-    market               The simulated market: providers on loopback ports, and the handle that changes …
-    provider             One provider of the market: a loopback HTTP server that speaks the OpenAI chat format
-    replies              Answers of the market in the OpenAI chat format
+    market               Providers on loopback ports, and the handle that changes their conditions
+    provider             One provider: a loopback HTTP server that speaks the OpenAI chat format
+    replies              Its answers
+    catalogue            What was recorded: questions, what each model answered, how long calls took
+    conditions           Price changes, collapses, outages
+    __main__             The market as a process of its own
 
 market/demo/  `meritorder demo`: a market that changes, and a gateway that has to notice
-    command              `meritorder demo`: a market that changes, and a gateway that has to notice
-    gateway              A gateway of the demo's own: started as a subprocess, spoken to through its …
-    milestones           How fast traffic followed the market: the requests between a change and its effect
-    process              The handle of a market that runs in a process of its own, so that it takes no …
-    report               The demo's result: the learnt policy against simpler ones on the same questions …
-    results              The demo's last page, for people and as JSON
-    run                  One run of the demo: requests in flight, grades on their way, and the market's …
-    story                What happens in the demo, and when: the market's changes by number of requests sent
-    tally                Running figures of a demo run: over the latest requests, and since the start
-    traffic              The demo's clients: questions through the gateway, grades posted back late, or never
-    view                 The demo on the terminal: a live view, or plain lines where there is no terminal
+    command              The command and its options
+    run                  One run: requests in flight, grades on their way, and the market's changes
+    story                What happens, and when, by number of requests sent
+    gateway              A gateway of the demo's own: a subprocess, spoken to through its API
+    process              The handle of a market that runs in a process of its own
+    traffic              Questions through the gateway, grades posted back late, or never
+    tally                Running figures: over the latest requests, and since the start
+    milestones           How many requests came between a change and its effect
+    report               The learnt policy against simpler ones on the same questions
+    results              The last page, for people and as JSON
+    view                 A live view on the terminal, or plain lines where there is none
 
-clock                    Epoch seconds that don't jump: the monotonic clock, laid on the wall clock of the …
-config                   Configuration: `meritorder.toml`, then the environment, then the command line, …
+__main__                 `python -m proxy`: the same as the command `meritorder`
 gateway                  The gateway of one worker: everything it holds, and its life from start to drain
-masking                  Keeps the gateway's own secrets out of all that leaves it: it knows them, so it …
-secret_values            Where secrets come from: a value of the configuration file, a variable that it …
+config                   `meritorder.toml`, then the environment, then the command line, the later winning
+secret_values            Where secrets come from: the file, a variable that it names, or another file
+masking                  Keeps the gateway's own secrets out of errors and logs
+phases                   Phases of a connection, and which may follow which
+clock                    Epoch seconds that don't jump
 tasks                    Background tasks with a name, held strongly, and cancelled together
 threads                  Work that may hang, each piece in a thread of its own
 """

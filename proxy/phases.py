@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 
-class PhaseError(RuntimeError):
+class PhaseError(Exception):
     """A connection was led into a phase that can't follow its present one: a fault of ours."""
 
 

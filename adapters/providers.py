@@ -11,7 +11,7 @@ from typing import Literal
 
 from adapters.canonical import Json
 from adapters.errors import Inexpressible
-from adapters.model_limits import refuse_unfit
+from adapters.limits import within
 
 Auth = Literal["bearer", "x-api-key", "api-key", "x-goog-api-key", "google", "aws", "none"]
 """Where the key goes. "google" and "aws" take a bearer key too, and otherwise credentials made per call."""
@@ -66,11 +66,14 @@ class Provider:
                 headers.append((self.auth.encode(), key.encode()))
         return headers
 
-    def adapt(self, body: Json, dropped: list[str] | None = None) -> Json:
-        """Returns a chat body in this provider's words; the same object where nothing differs. `dropped` hears what was
-        left out. Raises Inexpressible where it has no words for what would change the answer, its price or its speed.
+    def adapt(self, body: Json, dropped: list[str] | None = None, model: str | None = None) -> Json:
+        """Returns a body in this provider's words and within its model's limits; the same object where nothing differs.
+        `model` stands for one that the body doesn't name. `dropped` hears what was left out. Raises Inexpressible where there are
+        no words for what would change the answer, its price or its speed.
         """
-        refuse_unfit(self.name, body)
+        named = model or body.get("model")
+        if isinstance(named, str):
+            body = within(self.name, self.dialect, named, body, dropped)
         if self.dialect != "openai_chat":
             return body
         changed = dict(body)

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from adapters.limits.table import BUDGETED
+
 OPENROUTER = "openrouter"
 
 _ANY = re.compile(r"(?s).+")
@@ -23,9 +25,6 @@ _GOOGLE_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,63}")
 
 # "This model does not support assistant message prefill": from 4.6 on.
 _NO_PREFILL = re.compile(r"(?:opus|sonnet|haiku)-(?:4-[6-9]|[5-9])|fable|mythos")
-
-# Before 4.6, thinking takes a budget and no effort; since then the model measures it out itself.
-_BUDGETED = re.compile(r"claude-(3|[a-z]+-4(?:[-.]?[015])?(?:[-@:](?:\d{6}|v\d|latest)|$))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,5 +198,5 @@ def rules_for(provider: str, dialect: str, model: str) -> Rules:
         changes["user_last"] = True
     if dialect == "anthropic_messages" or (dialect == "bedrock" and "claude" in model):
         changes["thought_first"] = True
-        changes["budgeted"] = dialect == "bedrock" or _BUDGETED.search(model) is not None
+        changes["budgeted"] = dialect == "bedrock" or BUDGETED.search(model) is not None
     return replace(rules, **changes)  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from adapters.canonical import Request
+from adapters.limits import limits_for
 from adapters.portable.carry import portable
 from adapters.portable.hints import AGENTS
 from adapters.portable.limits import at_most
@@ -40,6 +41,14 @@ def _without_wishes(request: Request, target: Target) -> Request:
     if request.thinking is not None and target.thinks is False:
         if request.thinking.enabled:
             note(request.dropped, "thinking")
+        request = replace(request, thinking=None)
+    if (
+        request.thinking is not None
+        and request.thinking.enabled
+        and request.tools
+        and not limits_for(target.provider, target.dialect, request.model).effort_with_tools
+    ):
+        note(request.dropped, "thinking")
         request = replace(request, thinking=None)
     if request.service_tier not in _USUAL_TIERS and not (
         target.provider in _TIERED and target.dialect in ("openai_chat", "openai_responses")

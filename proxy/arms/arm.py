@@ -15,7 +15,7 @@ from adapters.dialect import Dialect
 from adapters.dialects import DIALECTS, by_name
 from adapters.families import REASONING, chats
 from adapters.history import Rules, rules_for
-from adapters.model_limits import unfit
+from adapters.limits import watched
 from adapters.portable import Target
 from adapters.providers import PROVIDERS, Provider, provider_named
 from bandit import ArmPrior, FloatArray, IntArray
@@ -33,7 +33,7 @@ _OTHER_APIS = frozenset({"embeddings", "transcriptions", "speech"})
 @dataclass(slots=True)
 class Arm:
     """One model at one provider. `index` is the bandit's; `capabilities` None: unknown; `query` stands behind every path;
-    `chats` False: for embeddings or audio alone; `watched` are the body fields that can't pass to this provider as they are.
+    `chats` False: for embeddings or audio alone; `watched` are the body fields that can't pass to this provider as they are, `limited` those that may exceed the model's limits.
     `priced` False: the price is unknown, and decisions count the arm as the dearest. `doubted`: a request alone described
     the arm; `claimed`: `price` too stands on that request alone, and decisions count it as `least` or more, which is by the
     catalogue's price, `listed`, or else by those of the other arms.
@@ -58,6 +58,7 @@ class Arm:
     parameters: Mapping[str, object] = field(default_factory=dict)
     quality: float | None = None
     watched: frozenset[str] = frozenset()
+    limited: frozenset[str] = frozenset()
     signer: Signer | None = None
     query: str = ""
     claimed: bool = False
@@ -344,9 +345,9 @@ def build(
         watched=OWN_FIELDS
         | row.rejects
         | row.refuses
-        | unfit(row.name, config.model)[0]
         | frozenset(row.renames)
         | ({"reasoning_effort"} if row.thinking != "effort" else set()),
+        limited=watched(row.name, dialect.name, config.model),
         signer=signer,
         query=query,
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from adapters.limits import within
 from adapters.portable import body_at_most, note
 from proxy.arms.arm import Arm
 from proxy.config import OWN_FIELDS
@@ -37,6 +38,10 @@ def rewrite(
         limited = body_at_most(document, arm.max_output, dropped)
         if limited is not document:
             raw, document = orjson.dumps(limited), limited
+    if not arm.limited.isdisjoint(document):
+        limited = within(arm.row.name, arm.dialect.name, arm.model, document, dropped)
+        if limited is not document:
+            raw, document = orjson.dumps(limited), limited
     if arm.dialect.traits.model_in_path:
         return _of_path(raw, document, arm)
     options = document.get("stream_options") if ask_usage else None
@@ -54,7 +59,7 @@ def rewrite(
     if ask_usage:
         changed["stream_options"] = {**(options or {}), "include_usage": True}
     changed.update(arm.parameters)
-    return orjson.dumps(arm.row.adapt(_left_out(changed, without, dropped), dropped))
+    return orjson.dumps(arm.row.adapt(_left_out(changed, without, dropped), dropped, arm.model))
 
 
 def _of_path(raw: bytes, document: dict[str, Any], arm: Arm) -> bytes:
@@ -69,7 +74,8 @@ def encode(
     body: dict[str, Any], *, arm: Arm, dropped: list[str], without: frozenset[str] = _NOTHING
 ) -> bytes:
     """Returns a translated body with the arm's own parameters, as bytes. `dropped` hears what the provider doesn't take."""
-    return orjson.dumps(arm.row.adapt(_left_out({**body, **arm.parameters}, without, dropped), dropped))
+    whole = _left_out({**body, **arm.parameters}, without, dropped)
+    return orjson.dumps(arm.row.adapt(whole, dropped, arm.model))
 
 
 def _left_out(body: dict[str, Any], without: frozenset[str], dropped: list[str]) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def missing_words(arms: Sequence[Arm], request: ClientRequest) -> list[str | Non
 def _refused(arm: Arm, stated: Json) -> str | None:
     """Bytes that pass: only what the provider's row takes out is missing."""
     try:
-        arm.row.adapt({**stated, "model": arm.model})
+        arm.row.adapt({**stated, "model": arm.model}, None, arm.model)
     except Inexpressible as error:
         return error.feature
     return min(arm.row.rejects & stated.keys(), default=None)
@@ -49,7 +49,7 @@ def _untranslated(arm: Arm, request: Request) -> str | None:
 
     def body(request: Request) -> Json:
         fit = fitted(carried(request, arm.target), arm.rules, arm.dialect.name)
-        return arm.row.adapt(arm.dialect.encode_request(fit.request))
+        return arm.row.adapt(arm.dialect.encode_request(fit.request), None, arm.model)
 
     try:
         body(outgoing)

@@ -24,6 +24,7 @@ from adapters.dialects.anthropic.decode_request import NAME
 from adapters.dialects.shared import signatures, strict
 from adapters.dialects.shared.data_urls import split_data_url
 from adapters.errors import Inexpressible
+from adapters.limits.table import BUDGETED
 
 # The API demands max_tokens; most other dialects leave it to the model. So: the most that the family can
 # write (published model limits), and for unknown names the least of the models on sale, so that no answer is
@@ -35,8 +36,6 @@ _MAX_OUTPUT = (
 )
 DEFAULT_MAX_TOKENS = 32_000
 
-# Before 4.6, thinking takes a budget and no effort; since then the model measures it out itself.
-_BUDGETED = re.compile(r"claude-(3|[a-z]+-4(?:[-.]?[015])?(?:[-@:](?:\d{6}|v\d|latest)|$))")
 # Share of max_tokens that an effort may think, as OpenRouter documents it; the API's least budget is 1,024.
 _BUDGET_SHARE = {"minimal": 0.1, "low": 0.2, "medium": 0.5, "high": 0.8, "xhigh": 0.95, "max": 0.95}
 _LEAST_BUDGET = 1_024
@@ -295,7 +294,7 @@ def _thinking(body: Json, request: Request) -> None:
     if thinking is None:
         return
     effort = None if thinking.effort in {None, "none"} else thinking.effort
-    budgeted = _BUDGETED.search(request.model) is not None
+    budgeted = BUDGETED.search(request.model) is not None
     if not thinking.enabled or thinking.effort == "none":
         if effort is None:
             body["thinking"] = {"type": "disabled"}
@@ -316,5 +315,5 @@ def _budget(effort: str | None, max_tokens: int) -> int:
     """Returns the tokens to think with; they count against max_tokens and must leave room for the answer."""
     budget = max(_LEAST_BUDGET, int(max_tokens * _BUDGET_SHARE.get(effort or "medium", 0.5)))
     if budget >= max_tokens:
-        raise Inexpressible(f"reasoning within {max_tokens} output tokens")
+        raise Inexpressible(f"thinking within max_tokens of {max_tokens}")
     return budget

@@ -161,10 +161,9 @@ def extras_for(request: Request, dialect: str) -> Json:
 
 
 def refuse(features: Mapping[str, Any]) -> None:
-    """Raises Inexpressible for the first of `features` that is set to anything but a neutral value."""
-    for name, value in features.items():
-        if value:
-            raise Inexpressible(name)
+    """Raises Inexpressible for all of `features` that are set to anything but a neutral value."""
+    if lacks := [name for name, value in features.items() if value]:
+        raise Inexpressible(", ".join(lacks))
 
 
 def object_text(value: Any) -> str:

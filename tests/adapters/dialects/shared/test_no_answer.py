@@ -324,7 +324,7 @@ def test_frames_without_an_answer_are_refused(kind: str) -> None:
         ({"title": "Unavailable", "status": 503}, ErrorKind.OVERLOADED, "Unavailable"),
         (
             {"success": False, "errors": [{"code": 7009, "message": "No such model"}]},
-            ErrorKind.UPSTREAM,
+            ErrorKind.NOT_FOUND,
             "No such",
         ),
         ({"detail": "Not Found"}, ErrorKind.UPSTREAM, "Not Found"),

@@ -17,7 +17,6 @@ from adapters.providers import PROVIDERS
         ("openai", "gpt-5-mini", {"stop": ["x"]}),
         ("openai", "gpt-5-nano-2025-08-07", {"top_p": 0.5}),
         ("openai", "gpt-5.4", {"temperature": 0.2, "reasoning_effort": "high"}),
-        ("openai", "gpt-5.4", {"temperature": 0.2, "reasoning": {"effort": "low"}}),
         ("azure", "gpt-5", {"presence_penalty": 0.5}),
         ("anthropic", "claude-opus-4-7", {"temperature": 0.0}),
         ("anthropic", "claude-opus-4-8", {"top_k": 5}),

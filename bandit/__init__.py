@@ -2,40 +2,53 @@
 
 Pure: numpy only, no clock, no global randomness, no I/O but one table read at import. Read it in this order:
 
-facts      what the parser saw of a request
-features   these become a context vector
-words      of `topic_words`, a list by hand of what speaks for a subject
-topics     subjects recognised by words, of that list and of a trained table
-tasks      task names become slots of that vector
-priors     what is known of an arm before traffic, and whether labels can be trusted
-hierarchy  what arms have in common, and how much they differ
-sums       additive statistics that can be taken back
-posteriors mean and covariance of the quality coefficients of every arm, updated by one observation at a time
-solving    posteriors of many arms at once
-quality    posterior of answer quality per arm (linear, additive, time-decayed)
-drift      change detector on quality residuals
-evidence   what one arm has shown: its sums, its labels and whether they are trusted, its changes
-bias       who gives feedback, and what it should weigh
-outcomes   posteriors of output tokens, latency and errors per arm
-outlook    what a call of each arm is like: all of these together
-objective  what a caller pays for: dollars of quality, cost and waiting
-targeting  what quality must be worth for a quality target to hold
-pacing     budgets and quality targets that hold on average
-contest    who is the best of a few uncertain arms, and which one is worth trying
-kernels    posteriors and prices become utilities, these a probability for each arm, and a draw
-decision   what a decision says of its candidates
-engine     `Bandit`, which puts them together
+context/      what kind of request it is
+  facts              a request as the parser reads it
+  features           facts become a context vector
+  topic_words        words that speak for a subject, listed by hand
+  topics             subjects recognised by these words and by a trained table
+  tasks              names of kinds of work become columns of the vector
+quality/      how good an arm's answers are
+  settings           constants
+  priors             an arm's prior, and whether its labels can be trusted
+  sums               additive statistics that can be retracted
+  decay              the weight of old observations
+  drift              change detector on residuals
+  evidence           the observations of one arm
+  query_effects      what makes a query hard for all arms, removed from labels
+  hierarchy          what arms have in common, and posteriors of many arms at once
+  newcomers          the benefit of the doubt for arms that join late
+  posteriors         mean and covariance of every arm's coefficients, updated by one observation at a time
+  regression         the posterior of quality, of all these together
+  feedback_bias      who gives feedback, and its weight
+  context_sums       the mean context of traffic, for reports
+calls/        what a call of an arm is like
+  call_posteriors    posteriors of output tokens, latency and errors
+  call_model         all of these together
+decision/     which arm is drawn
+  objective          what a caller pays for: US dollars of quality, cost and waiting
+  targeting          the worth of quality that holds a quality target
+  pacing             budgets and quality targets that hold on average
+  shortlist          of many candidates, the few that compete
+  predict_quality    expected quality of the candidates, and its variance
+  arm_probabilities  the probability that each of a few arms is drawn with
+  decide             posteriors and prices become utilities, probabilities and a draw
+  draw               the result, and a redraw after a failed attempt
+evaluation/   what another policy would have done on logged traffic
+settings, learners, engine
+                   constants; everything that is learnt, and its snapshot; `Bandit`, the interface
 """
 
 from bandit.arrays import FloatArray, IntArray
 from bandit.context.facts import Context, RequestFacts
-from bandit.context.features import DIMENSION, recalled
+from bandit.context.features import DIMENSION, journal_context
 from bandit.context.tasks import task_label
-from bandit.decision.decision import Decision
+from bandit.decision.draw import Draw
 from bandit.decision.objective import PRESETS, Objective, Quote
-from bandit.engine import Bandit, Estimate, Settings
+from bandit.engine import Bandit, Estimate
 from bandit.quality.priors import ArmPrior
 from bandit.quality.regression import Fit
+from bandit.settings import Settings
 
 __all__ = [
     "DIMENSION",
@@ -43,7 +56,7 @@ __all__ = [
     "ArmPrior",
     "Bandit",
     "Context",
-    "Decision",
+    "Draw",
     "Estimate",
     "Fit",
     "FloatArray",
@@ -52,6 +65,6 @@ __all__ = [
     "Quote",
     "RequestFacts",
     "Settings",
-    "recalled",
+    "journal_context",
     "task_label",
 ]

@@ -71,7 +71,7 @@ def measure(arms: int, rounds: int) -> dict[str, float]:
             now=now,
         )
         bandit.observe_quality(arm, context.x, float(luck[number] < truth[arm]), at=now)
-        bandit.settle()
+        bandit.fit_if_due()
         times[number] = (t1 - t0, t2 - t1, time.thread_time_ns() - t2)
     kept = times[rounds // 4 :] / 1e3
     features, decide, update = np.median(kept, axis=0).tolist()

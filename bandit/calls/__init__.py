@@ -1,1 +1,1 @@
-"""What a call of each arm is like, apart from its quality: tokens, latency, errors."""
+"""What a call of an arm is like, apart from its quality: output tokens, latency, errors."""

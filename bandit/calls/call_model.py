@@ -1,4 +1,4 @@
-"""What a call of each arm is like, apart from its quality: output tokens, latency, errors."""
+"""What a call of each arm is expected to be like, apart from its quality."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from bandit.arrays import FloatArray
 from bandit.calls.call_posteriors import ErrorRates, LogMeans, Providers
 
 
-class Outlook:
-    """The posteriors that every call feeds."""
+class CallModel:
+    """The posteriors of output tokens, TTFT, seconds per output token and errors, which every call feeds."""
 
     def __init__(
         self, *, kinds: int, token_half_life_s: float, latency_half_life_s: float, error_half_life_s: float
@@ -21,7 +21,7 @@ class Outlook:
         self.errors = ErrorRates(half_life_s=error_half_life_s)
 
     def add_arm(self, provider: str = "") -> None:
-        """Adds an arm that knows nothing yet, but what other arms of `provider` showed."""
+        """Adds an arm without calls: other arms of `provider`, then all arms, stand for it."""
         self.providers.add_arm(provider)
         for part in (self.tokens, self.ttft, self.token_s, self.errors):
             part.add_arm()
@@ -36,7 +36,7 @@ class Outlook:
         token_s: float | None,
         now: float,
     ) -> None:
-        """Takes what an answer was like; None where it said nothing (no usage, no content)."""
+        """Records one answer; None for what wasn't measured (no usage, no content)."""
         if output_tokens:
             self.tokens.observe(arm, kind, output_tokens, now)
         if ttft_s is not None:
@@ -44,8 +44,8 @@ class Outlook:
         if token_s is not None:
             self.token_s.observe(arm, 0, token_s, now)
 
-    def typical(self, kind: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Returns expected output tokens, TTFT and seconds per token of all arms for one kind of work: (n,) each."""
+    def expected(self, kind: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Returns expected output tokens, TTFT (seconds) and seconds per token of all arms for one kind of work: (n,) each."""
         return (
             self.tokens.predict(kind, self.providers),
             self.ttft.predict(0, self.providers),
@@ -62,7 +62,7 @@ class Outlook:
         }
 
     def restore(self, arrays: Mapping[str, FloatArray]) -> None:
-        """Takes what `snapshot` gave. Raises KeyError or ValueError if it doesn't fit."""
+        """Restores a snapshot. Raises KeyError or ValueError if it doesn't fit."""
         self.tokens.restore("tokens", arrays)
         self.ttft.restore("ttft", arrays)
         self.token_s.restore("token_s", arrays)

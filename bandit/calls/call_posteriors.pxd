@@ -28,14 +28,14 @@ cdef class LogMeans:
     cdef object _forget(self)
 
     @cython.locals(
-        logarithm=double, weight=double, total=double, known=double, squared=double, most=double,
+        logarithm=double, weight=double, total=double, count=double, squared=double, most=double,
         expected=double, residual=double, last=double, keep=double,
     )
     cpdef object observe(self, Py_ssize_t arm, Py_ssize_t cell, double value, double now)
 
     @cython.locals(
         version=Py_ssize_t, kept=double[:, ::1], stamp=Py_ssize_t[:, ::1], arm=Py_ssize_t, position=Py_ssize_t,
-        group=Py_ssize_t, known=double, mean=double,
+        group=Py_ssize_t, prior=double, mean=double,
     )
     cpdef object expect(self, Py_ssize_t cell, Providers providers, Py_ssize_t[::1] rows, double[::1] result)
 

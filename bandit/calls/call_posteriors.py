@@ -1,11 +1,11 @@
 """Posteriors that every call feeds: output tokens, TTFT, time per output token, errors.
 
-Means of logarithms, because these are positive and heavy-tailed; each observation is pulled in to a few
-standard deviations of what is known, so that one hung call can't poison an arm. Old observations lose
-weight by wall-clock time, towards the pooled mean of all arms, never towards zero.
+Means of logarithms, because these are positive and heavy-tailed; each observation counts as at most a few standard
+deviations from the mean, so that one hung call can't poison an arm. Old observations lose weight by wall-clock time, and
+the expectation returns to the pooled mean of all arms, never to zero.
 
 Arms of one provider share its network and its machines, so an arm that has hardly been called is expected to be
-as fast and as reliable as its provider's others. `Providers` is who belongs together.
+as fast and as reliable as its provider's others.
 
 One of the modules that are compiled (`setup.py`); the types of the compiled code stand in the `.pxd` file beside it.
 """
@@ -25,23 +25,32 @@ else:
     from math import exp, floor, log, sqrt
 
 _HUBER = 2.5
-"""Standard deviations beyond which an observation counts as if it stood there."""
+"""Standard deviations that an observation counts as, at most.
+
+Reference: P. Huber (1964), "Robust estimation of a location parameter".
+"""
 
 _LEAST_SD = 0.25
 _PRIOR_SD = 0.8
 """Spread assumed before there is data: a factor of about two either way."""
 
 _CELL_PRIOR = 4.0
-"""Observations of a task that outweigh the arm's mean over all tasks."""
+"""Observations that the arm's mean over all cells counts as in each of them."""
 
 _ARM_PRIOR = 1.0
+"""Observations that the mean of its provider, or of all arms, counts as in an arm's."""
 
 _PRIOR_ERRORS, _PRIOR_CALLS = 0.04, 2.0
 """One failure in fifty calls."""
 
 
 class Providers:
-    """Which arms are served by the same provider; an arm that names none stands alone."""
+    """Which arms are served by the same provider; an arm without a name of one stands alone.
+
+    names    the provider of each arm
+    group    (n,) number of each arm's provider: the index of its first arm
+    shared   whether any two arms have one provider
+    """
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -59,13 +68,19 @@ class Providers:
 
 
 class LogMeans:
-    """Per arm and cell (task slot, or one cell): decayed mean and variance of a logarithm.
+    """Per arm and cell (kind of work, or one cell): decayed mean and variance of a logarithm.
 
     weight, total, last   (n, cells): decayed observations, sum of their logarithms, time of the latest
     arms                  (n, 4): both sums over all cells, weight and weighted squares of the residuals
 
-    An expectation is kept until the next observation: decisions outnumber the batches that are learnt from, and what
-    hundreds of arms take is exponentials. `version` counts changes; what bears an older stamp is reckoned again.
+    by_weight, by_total   (n,) sums over the arms of each provider
+    expected, stamp       (cells, n) expectations, and the version that each was computed at
+
+    With m the mean logarithm and s² its variance, the expected value is exp(m + s²/2), that of a log-normal one. m is shrunk
+    towards the arm's mean over all cells, that towards its provider's and this towards that of all arms.
+
+    Expectations are kept until the next observation: decisions outnumber the batches that are learnt from, and most of the
+    time for hundreds of arms goes into exponentials. `version` counts changes; entries with an older stamp are recomputed.
     """
 
     def __init__(self, *, cells: int, typical: float, half_life_s: float) -> None:
@@ -89,7 +104,7 @@ class LogMeans:
         self.stamp = np.zeros((self.cells, count), dtype=np.intp)
 
     def add_arm(self) -> None:
-        """Adds an arm that knows nothing yet."""
+        """Adds an arm without observations."""
         self.weight = with_row(np.asarray(self.weight), 0.0)
         self.total = with_row(np.asarray(self.total), 0.0)
         self.last = with_row(np.asarray(self.last), 0.0)
@@ -97,21 +112,21 @@ class LogMeans:
         self._forget()
 
     def observe(self, arm: int, cell: int, value: float, now: float) -> None:
-        """Takes one positive `value` (tokens or seconds). Raises IndexError for an arm or cell there isn't."""
+        """Records one positive `value` (tokens or seconds). Raises IndexError if there is no such arm or cell."""
         if not (0 <= arm < self.arms.shape[0] and 0 <= cell < self.cells):
             raise IndexError(f"no cell {cell} of an arm {arm}")
         self.version += 1
         logarithm = log(max(value, 1e-6))
         weight, total = self.weight[arm, cell], self.total[arm, cell]
         if self.arms[arm, 0] >= 3.0:
-            known, squared = self.arms[arm, 2], self.arms[arm, 3]
-            most = _HUBER * max(_LEAST_SD, sqrt(squared / known))
+            count, squared = self.arms[arm, 2], self.arms[arm, 3]
+            most = _HUBER * max(_LEAST_SD, sqrt(squared / count))
             expected = (self.arms[arm, 1] + _ARM_PRIOR * self.typical) / (self.arms[arm, 0] + _ARM_PRIOR)
             if self.cells > 1:
                 expected = (total + _CELL_PRIOR * expected) / (weight + _CELL_PRIOR)
             residual = min(most, max(-most, logarithm - expected))
             logarithm = expected + residual
-            self.arms[arm, 2] = 0.995 * known + 1.0
+            self.arms[arm, 2] = 0.995 * count + 1.0
             self.arms[arm, 3] = 0.995 * squared + residual * residual
         last = self.last[arm, cell]
         keep = exp(-self.rate * max(0.0, now - last))
@@ -122,22 +137,18 @@ class LogMeans:
         self.last[arm, cell] = max(now, last)
 
     def expect(self, cell: int, providers: Providers, rows: IntArray, result: FloatArray) -> None:
-        """Writes the expected value of each of the arms `rows` (k,), which nobody checks, into `result` (k,).
-
-        The mean of a log-normal value is exp(m + s²/2). What an arm has not shown yet is taken from its
-        provider's others and from all arms.
-        """
+        """Writes the expected value of each of the arms `rows` (k,) into `result` (k,). `rows` isn't checked."""
         version, kept, stamp = self.version, self.expected, self.stamp
         if self.summed != version:
             self._sum(providers)
         for position in range(rows.shape[0]):
             arm = rows[position]
             if stamp[cell, arm] != version:
-                known = self.pooled
+                prior = self.pooled
                 if providers.shared:
                     group = providers.group[arm]
-                    known = (self.by_total[group] + _ARM_PRIOR * known) / (self.by_weight[group] + _ARM_PRIOR)
-                mean = (self.arms[arm, 1] + _ARM_PRIOR * known) / (self.arms[arm, 0] + _ARM_PRIOR)
+                    prior = (self.by_total[group] + _ARM_PRIOR * prior) / (self.by_weight[group] + _ARM_PRIOR)
+                mean = (self.arms[arm, 1] + _ARM_PRIOR * prior) / (self.arms[arm, 0] + _ARM_PRIOR)
                 if self.cells > 1:
                     mean = (self.total[arm, cell] + _CELL_PRIOR * mean) / (
                         self.weight[arm, cell] + _CELL_PRIOR
@@ -165,9 +176,9 @@ class LogMeans:
     def predict(self, cell: int, providers: Providers) -> FloatArray:
         """Returns the expected value of every arm, shape (n,)."""
         rows = np.arange(self.arms.shape[0])
-        found: FloatArray = np.empty(rows.shape[0])
-        self.expect(cell, providers, rows, found)
-        return found
+        result: FloatArray = np.empty(rows.shape[0])
+        self.expect(cell, providers, rows, result)
+        return result
 
     def snapshot(self, name: str) -> dict[str, FloatArray]:
         """Returns copies of the state, keys beginning with `name`."""
@@ -181,7 +192,7 @@ class LogMeans:
         }
 
     def restore(self, name: str, arrays: Mapping[str, FloatArray]) -> None:
-        """Takes what `snapshot` gave. Raises KeyError or ValueError if it doesn't fit."""
+        """Restores a snapshot. Raises KeyError or ValueError if it doesn't fit."""
         weight = arrays[f"{name}.weight"]
         if weight.ndim != 2 or weight.shape[1] != self.cells:
             raise ValueError(f"{name}: {weight.shape} has not {self.cells} cells")
@@ -200,7 +211,9 @@ class ErrorRates:
 
     The prior is one failure in fifty calls, and the recent calls of the provider's other arms. An outage is over
     when it is over: with a half-life of ten minutes an arm that recovered gets its traffic back without anybody
-    resetting it. What is expected is reckoned once a second, and anew after an observation.
+    resetting it. Expectations are computed once a second, and anew after an observation.
+
+    failed, called, last   (n,) decayed failures and calls, and the time of the latest
     """
 
     def __init__(self, *, half_life_s: float) -> None:
@@ -228,7 +241,7 @@ class ErrorRates:
         self._forget()
 
     def observe(self, arm: int, error: bool, now: float) -> None:
-        """Takes the end of one call. Raises IndexError for an arm there isn't."""
+        """Records the end of one call. Raises IndexError if there is no such arm."""
         if not 0 <= arm < self.last.shape[0]:
             raise IndexError(f"no arm {arm}")
         self.version += 1
@@ -238,9 +251,9 @@ class ErrorRates:
         self.last[arm] = max(now, self.last[arm])
 
     def expect(self, now: float, providers: Providers, rows: IntArray, result: FloatArray) -> None:
-        """Writes P(error) in (0, 1) at `now` of each of the arms `rows` (k,), which nobody checks, into `result` (k,).
+        """Writes P(error), in (0, 1), of each of the arms `rows` (k,) into `result` (k,). `rows` isn't checked.
 
-        Of `now`, whole seconds count.
+        `now` is cut to whole seconds.
         """
         now = floor(now)
         if now != self.second:
@@ -256,7 +269,7 @@ class ErrorRates:
                 errors, calls = self.failed[arm] * keep, self.called[arm] * keep
                 expected = _PRIOR_ERRORS
                 if providers.shared:
-                    # Without the arm's own calls, or a failed arm would look dead twice.
+                    # Without the arm's own calls: they would count twice.
                     others = max(0.0, self.by_failed[providers.group[arm]] - errors)
                     among = max(0.0, self.by_called[providers.group[arm]] - calls)
                     expected = _PRIOR_CALLS * (others + _PRIOR_ERRORS) / (among + _PRIOR_CALLS)
@@ -265,7 +278,7 @@ class ErrorRates:
             result[position] = self.expected[arm]
 
     def _sum(self, now: float, providers: Providers) -> None:
-        """Sums up what still counts at `now`, by provider."""
+        """Sums the decayed failures and calls at `now` by provider."""
         count = self.last.shape[0]
         for arm in range(count):
             self.by_failed[arm] = 0.0
@@ -279,9 +292,9 @@ class ErrorRates:
     def predict(self, now: float, providers: Providers) -> FloatArray:
         """Returns P(error) of every arm at `now`: shape (n,), in (0, 1)."""
         rows = np.arange(self.last.shape[0])
-        found: FloatArray = np.empty(rows.shape[0])
-        self.expect(now, providers, rows, found)
-        return found
+        result: FloatArray = np.empty(rows.shape[0])
+        self.expect(now, providers, rows, result)
+        return result
 
     def snapshot(self, name: str) -> dict[str, FloatArray]:
         """Returns copies of the state, keys beginning with `name`."""
@@ -292,7 +305,7 @@ class ErrorRates:
         }
 
     def restore(self, name: str, arrays: Mapping[str, FloatArray]) -> None:
-        """Takes what `snapshot` gave. Raises KeyError if a part is missing, ValueError if they don't fit."""
+        """Restores a snapshot. Raises KeyError if a part is missing, ValueError if they don't fit."""
         failed, called, last = (arrays[f"{name}.{part}"].copy() for part in ("errors", "calls", "last"))
         if failed.ndim != 1 or not failed.shape == called.shape == last.shape:
             raise ValueError(f"{name}: {failed.shape}, {called.shape} and {last.shape} don't fit")

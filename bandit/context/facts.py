@@ -1,4 +1,4 @@
-"""What is known of a request: as the parser saw it, and as the learner does."""
+"""A request as the parser reads it, and as the learner sees it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from bandit.arrays import FloatArray
 
 @dataclass(slots=True, init=False)
 class Context:
-    """What the learner sees of a request: `x` of shape (DIMENSION,), float64 with float32 values, and the task."""
+    """What the learner sees of a request.
+
+    x      (DIMENSION,), float64 with float32 values
+    task   name of the kind of work, with the ends of the text that are to be counted (`tasks.with_ends`)
+    """
 
     x: FloatArray
     task: str
@@ -21,7 +25,7 @@ class Context:
 
 @dataclass(slots=True, init=False)
 class RequestFacts:
-    """What the parser saw. `text` is the last user turn, `characters` counts the whole prompt."""
+    """What the parser read. `text` is the last user turn, `characters` counts the whole prompt."""
 
     route: str
     task: str | None

@@ -1,7 +1,7 @@
-"""What is known of a request before it is sent, as numbers.
+"""The context vector: facts of a request, as numbers.
 
-The kind of work says more about which model will do well than the wording does, so the vector is a
-one-hot task, subjects and a few cheap statistics of the text, not an embedding.
+The kind of work predicts better than the wording which model will do well, so the vector is a one-hot task, subjects and a
+few cheap statistics of the text, not an embedding.
 
 One of the modules that are compiled (`setup.py`); the types of the compiled code stand in the `.pxd` file beside it.
 """
@@ -40,10 +40,10 @@ _TOPICS_ADDED = 4
 """The last topics, which contexts of the journal's first rows may lack."""
 
 _READ = 2000
-"""Bytes of the text that are looked at: the rest of a long one seldom changes the subject."""
+"""Bytes of the text that are read: the rest of a long one seldom changes the subject."""
 
 _BESIDE_A_TASK = 0.5
-"""Factor on all that is read off the wording where the kind of work is known: arms differ less by it then."""
+"""Factor on topics and statistics where the task is known: arms differ less by them then."""
 
 _OTHER, _DIGIT, _MATHS, _CODE, _FOREIGN, _LINE = range(CLASSES)
 
@@ -62,7 +62,7 @@ _CLASSES, _TABLE = CLASSES, byte_table(_byte_classes())
 _BYTES: Any = np.array(_TABLE, dtype=np.intp) if cython.compiled else _TABLE
 _SHARES = np.zeros(CLASSES)
 _GAINS = np.array([0.0, 5.0, 10.0, 10.0, 2.0, 10.0])
-"""By class: shares of 5-10 % are already a strong sign."""
+"""Factors on the shares of the classes of bytes: shares of 5-10 % are already a strong sign."""
 
 _ROUNDED = np.zeros(DIMENSION, dtype=np.float32)
 
@@ -70,7 +70,8 @@ _ROUNDED = np.zeros(DIMENSION, dtype=np.float32)
 def context_vector(facts: RequestFacts, slot: int | None) -> FloatArray:
     """Returns the context of a request: shape (DIMENSION,), entry 0 is 1, the others lie in [-1, 2].
 
-    `slot` is the task's column, from `TaskRegistry`, in [0, TASK_COLUMNS); None for none.
+    Entries: intercept, one-hot task, topics in [0, 1) (`topics`), statistics. `slot` is the task's column, from
+    `TaskRegistry`, in [0, TASK_COLUMNS); None for none.
     """
     x = np.zeros(DIMENSION)
     x[0] = 1.0
@@ -100,11 +101,11 @@ def context_vector(facts: RequestFacts, slot: int | None) -> FloatArray:
 
 
 def with_task(x: FloatArray, slot: int) -> FloatArray:
-    """Returns what `context_vector` would have, had it been given `slot` where it was given none."""
-    told = x.copy()
-    told[1 + slot] = 1.0
-    told[FIRST_TOPIC:] *= _BESIDE_A_TASK
-    return told
+    """Returns the context with task `slot` for `x`, the context of the same request without a task."""
+    result = x.copy()
+    result[1 + slot] = 1.0
+    result[FIRST_TOPIC:] *= _BESIDE_A_TASK
+    return result
 
 
 def kind_of(x: FloatArray) -> int:
@@ -119,10 +120,10 @@ def kind_of(x: FloatArray) -> int:
     return kind
 
 
-def recalled(context: NDArray[np.floating]) -> FloatArray:
-    """Returns a context as the learner takes it, float64 of shape (DIMENSION,), of a row of the journal: itself where it is that.
+def journal_context(context: NDArray[np.floating]) -> FloatArray:
+    """Returns the context of a journal's row as float64 of shape (DIMENSION,), not copied where it is that already.
 
-    One written before topics were added lacks their columns: those topics weigh nothing. Raises ValueError for any other
+    A row written before topics were added lacks their columns, which become 0. Raises ValueError for any other
     length.
     """
     missing = DIMENSION - context.shape[0]

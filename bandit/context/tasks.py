@@ -1,4 +1,8 @@
-"""Tasks: names of kinds of work, and their columns in the context vector."""
+"""Tasks: names of kinds of work, and their columns in the context vector.
+
+The name is the caller's word, else a fingerprint of the system prompt, else that of fixed words around the text (a
+template) once they recurred.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +28,14 @@ ADOPTED_AT = 20
 """Requests whose texts end or begin alike that make these words a task."""
 
 _MOST_TEMPLATES = 10
-"""Columns that such tasks may take: the others are left for tasks that have a name."""
+"""Columns that templates may get: the others are left for tasks that have a name."""
 
 _WATCHED = 1024
-"""Ends of texts that are counted at a time."""
+"""Ends of texts that are counted at a time, at most."""
 
 
 class TaskRegistry:
-    """Gives every task name its slot, always the same one. Names restored in order keep their slots.
+    """The slot of every task name, always the same one. Names restored in order keep their slots.
 
     A template, the words that many texts end or begin with, gets a slot once it recurred. Only so many are
     counted at a time; when there is no room, every count falls by one, and what falls to zero leaves.
@@ -47,7 +51,7 @@ class TaskRegistry:
             self.slot(name)
 
     def slot(self, name: str) -> int:
-        """Returns the slot of `name` in [0, TASK_COLUMNS); takes a free one at first sight."""
+        """Returns the slot of `name` in [0, TASK_COLUMNS), which is a free one at its first mention."""
         slot = self._slots.get(name)
         if slot is not None:
             return slot
@@ -59,21 +63,21 @@ class TaskRegistry:
         return OWN_SLOTS + zlib.crc32(name.encode("utf-8", "replace")) % SHARED_SLOTS
 
     def find(self, name: str) -> int | None:
-        """Returns the slot of `name`, or None if it would take a free one. Changes nothing."""
+        """Returns the slot of `name`, or None if it has none yet and there are free ones. Reads only."""
         slot = self._slots.get(name)
         if slot is None and self.full:
             return OWN_SLOTS + zlib.crc32(name.encode("utf-8", "replace")) % SHARED_SLOTS
         return slot
 
-    def known(self, candidates: tuple[str, ...]) -> str | None:
+    def first_with_slot(self, candidates: tuple[str, ...]) -> str | None:
         """Returns the first of these templates that has a slot."""
         for name in candidates:
             if name in self._slots:
                 return name
         return None
 
-    def met(self, task: str) -> None:
-        """Takes the task of an answered request, as `Context` names it: gives it a slot, or counts its ends."""
+    def record(self, task: str) -> None:
+        """Records the task of an answered request, as `Context` names it: it gets a slot, or the ends of its text are counted."""
         ends = _ENDS.search(task)
         if ends is not None:
             # Both ends of one template recur together: the first to become a task is enough.
@@ -98,7 +102,7 @@ class TaskRegistry:
         self.slot(name)
         return True
 
-    def seen(self) -> dict[str, int]:
+    def template_counts(self) -> dict[str, int]:
         """Returns the counts of the templates without a slot."""
         return dict(self._seen)
 
@@ -113,7 +117,7 @@ class TaskRegistry:
 
 
 def recognise_task(facts: RequestFacts) -> str:
-    """Names the kind of work: the declared task, else the system prompt's fingerprint, else nothing ("").
+    """Returns the kind of work: the declared task, else the system prompt's fingerprint, else "".
 
     Applications send the same system prompt for the same job, so its fingerprint is a task label that
     nobody had to declare. Digits are left out of it: dates and counters don't make a new job.
@@ -124,7 +128,8 @@ def recognise_task(facts: RequestFacts) -> str:
 
 
 def templates(facts: RequestFacts) -> tuple[str, ...]:
-    """Names the last and the first line of the user's text, where nothing else tells the kind of work; else ().
+    """Returns names for the last and the first line of the user's text where neither a task nor a system prompt names the
+    kind of work, else ().
 
     Applications without a system prompt wrap their material in fixed words: an instruction before it or after,
     on a line of its own or up to a colon. How a question begins is no such instruction.
@@ -141,7 +146,7 @@ def templates(facts: RequestFacts) -> tuple[str, ...]:
 
 
 def with_ends(label: str, names: tuple[str, ...]) -> str:
-    """Returns the task of a request that has none: what to call it, and the ends of its text to be counted."""
+    """Returns the task of a request that has none: a label, and the ends of its text that are to be counted."""
     if not names:
         return label
     first, second = (*(name.removeprefix(_TEMPLATE) for name in names), "")[:2]
@@ -149,7 +154,7 @@ def with_ends(label: str, names: tuple[str, ...]) -> str:
 
 
 def task_label(task: str) -> str:
-    """Returns what to call the task of a `Context` in a report."""
+    """Returns the task of a `Context` as a report shows it."""
     return _ENDS.sub("", task)
 
 

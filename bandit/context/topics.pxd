@@ -16,7 +16,7 @@ cdef double[::1] _INTERCEPTS, _SCORES
 cdef Py_ssize_t _home(Py_ssize_t key) noexcept
 
 @cython.locals(
-    count=Py_ssize_t, size=Py_ssize_t, classes=Py_ssize_t, topic=Py_ssize_t, number=Py_ssize_t, found=Py_ssize_t,
+    count=Py_ssize_t, size=Py_ssize_t, classes=Py_ssize_t, topic=Py_ssize_t, number=Py_ssize_t, distinct=Py_ssize_t,
     place=Py_ssize_t, stem=Py_ssize_t, listed=Py_ssize_t, total=double, rarity=double, sums="int[::1]",
     words="Py_ssize_t[::1]",
 )
@@ -30,7 +30,7 @@ cpdef object read(bytes text, Py_ssize_t[::1] table, double[::1] topics, double[
 cdef Py_ssize_t _keys_in(bytes text, Py_ssize_t[::1] table, Py_ssize_t[::1] words, double[::1] shares) except -1
 
 @cython.locals(
-    met="unsigned char[::1]", found=Py_ssize_t, place=Py_ssize_t, key=Py_ssize_t, slot=Py_ssize_t, stem=Py_ssize_t,
+    met="unsigned char[::1]", distinct=Py_ssize_t, place=Py_ssize_t, key=Py_ssize_t, slot=Py_ssize_t, stem=Py_ssize_t,
 )
 cdef Py_ssize_t _distinct(Py_ssize_t[::1] words, Py_ssize_t count) except -1
 

@@ -5,13 +5,13 @@ stem of m topics counting 1/m,
 
     weight_t = s_t² / (1 + Σ s²)
 
-so two fields that both fit share, and a text of few known words weighs little. The other is a linear classifier
+so two topics that both fit share the weight, and a text with few listed words has little of it. The other is a linear classifier
 trained on exam questions with known subjects (`topic_weights.npz`, by `benchmarks/train_topics.py`): softmax of
 
     b_t + Σ_s w_st / √(Σ_s r_s²)
 
-over the distinct stems s of the text, with r their rarity. They only have to sort work into kinds on which models
-differ; what the kinds are worth is learnt.
+over the distinct stems s of the text, with r their rarity. Topics only have to sort work into kinds on which models
+differ; how good an arm is at each kind is learnt.
 
 The questions are those of MMLU (D. Hendrycks et al. 2021, MIT licence).
 
@@ -42,19 +42,19 @@ TOPICS: tuple[str, ...] = tuple(dict.fromkeys([*WORDS, *_TRAINED["topics"].tolis
 
 CLASSES = 6
 _CLASSES = CLASSES
-"""Of bytes, at most."""
+"""Classes of bytes, at most."""
 
 _LEAST = 0.02
 """A share below which a topic counts as none: few columns make a cheap decision."""
 
 _SLOTS = 32768
-"""Of the hash table: a power of two, several times the number of stems."""
+"""Slots of the hash table: a power of two, several times the number of stems."""
 
 _BITS = 5
-"""Of a key for each of the six letters of a stem, the first one's lowest."""
+"""Bits of a key for each of the six letters of a stem; the first letter's are the lowest."""
 
 _LETTER, _FIELD, _BLOCK = 48, 8, 255
-"""Of a byte's entry in a table: the bit where its letter stands, the width of a count, and how many bytes it holds."""
+"""Of a byte's entry in a table: the bit where its letter begins, the bits of a count, and the bytes a count can hold."""
 
 
 def _home(key: int) -> int:
@@ -67,12 +67,12 @@ def _key_of(stem: str) -> int:
 
 def _listed() -> dict[str, list[int]]:
     """Returns the topics of each stem of the list."""
-    found: dict[str, list[int]] = {}
+    topics: dict[str, list[int]] = {}
     for position, words in enumerate(WORDS.values()):
         for stem in sorted({word[:STEM] for word in words.split()}):
             if stem.isalpha():
-                found.setdefault(stem, []).append(position)
-    return found
+                topics.setdefault(stem, []).append(position)
+    return topics
 
 
 def _hashed(stems: list[str]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int16]]:
@@ -88,7 +88,7 @@ def _hashed(stems: list[str]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int
 
 
 # Stems are numbered: first those that the classifier knows, then the others of the list. All tables are as narrow as can
-# be: between two requests others have the caches, and most of a reading is waiting for memory.
+# be: other code fills the caches between two requests, and most of the time here is spent waiting for memory.
 _LIST = _listed()
 _STEMS: list[str] = list(dict.fromkeys([*np.char.decode(_TRAINED["stems"]).tolist(), *_LIST]))
 _KEYS, _NUMBERS = _hashed(_STEMS)
@@ -99,24 +99,24 @@ _INTERCEPTS = _TRAINED["intercepts"].astype(np.float64)
 _COLUMNS = np.array([TOPICS.index(topic) for topic in _TRAINED["topics"].tolist()], dtype=np.intp)
 """The topic of each class of the classifier."""
 _SUMS, _SCORES = np.zeros(_COLUMNS.shape[0], dtype=np.int32), np.zeros(_COLUMNS.shape[0])
-"""Of each class: weights so far, in steps, and the score that they come to."""
+"""Of each class: sum of its weights so far, in steps, and the score."""
 _TOPIC_COUNT, _STEM_COUNT = len(TOPICS), len(_STEMS)
 _COUNTS = np.array([len(_LIST.get(stem, ())) for stem in _STEMS], dtype=np.int8)
 _FIRSTS = (np.cumsum(_COUNTS) - _COUNTS).astype(np.int16)
 _WORDS = np.empty(0, dtype=np.intp)
-"""Keys of the words of the text that is being read, and after that the numbers of its stems."""
+"""Keys of the words of the text that is being read, then the numbers of its stems."""
 
 _MET = np.zeros(_STEM_COUNT, dtype=np.uint8)
-"""Which stems the text that is being read has had; all 0 between two readings."""
+"""1 for stems that were met in the text that is being read; all 0 between two texts."""
 
 _LISTED = np.array([topic for stem in _STEMS for topic in _LIST.get(stem, ())], dtype=np.intp)
-"""The topics of all stems, one after the other: those of a stem begin at its `_FIRSTS`, and are `_COUNTS`."""
+"""The topics of all stems, one after the other: a stem's begin at its entry of `_FIRSTS`, as many as in `_COUNTS`."""
 
 
 def byte_table(class_of: bytes) -> list[int]:
-    """Returns what `read` needs to know of each of the 256 bytes: which letter of the alphabet it is, and its class.
+    """Returns the table for `read`: of each of the 256 bytes, which letter of the alphabet it is, and its class.
 
-    `class_of` gives the class of each, in [0, CLASSES); those of class 0 aren't counted.
+    `class_of` holds the class of each, in [0, CLASSES); bytes of class 0 aren't counted.
     """
     letters = [code & 31 if bytes([code]).isalpha() else 0 for code in range(256)]
     return [
@@ -126,10 +126,10 @@ def byte_table(class_of: bytes) -> list[int]:
 
 
 def read(text: bytes, table: Sequence[int], topics: FloatArray, shares: FloatArray) -> None:
-    """Writes what a UTF-8 text is about into `topics` (len(TOPICS),), and the share of each class of bytes into `shares`
-    (CLASSES,), but of class 0.
+    """Writes the weights of topics in a UTF-8 text into `topics` (len(TOPICS),), and the share of each class of bytes but
+    class 0 into `shares` (CLASSES,).
 
-    Weights lie in [0, 1), their sum is below 1. `table` is made by `byte_table`, and where this is compiled an array of it,
+    Weights lie in [0, 1), their sum is below 1. `table` is that of `byte_table`; where this is compiled, an array of it,
     (256,) of intp. Raises IndexError if sizes don't fit.
     """
     global _WORDS  # noqa: PLW0603  room for the longest text so far
@@ -143,8 +143,8 @@ def read(text: bytes, table: Sequence[int], topics: FloatArray, shares: FloatArr
     for number in range(classes):
         _SUMS[number] = 0
     words, sums, rarity = _WORDS, _SUMS, 0.0
-    found = _distinct(words, _keys_in(text, table, words, shares))
-    for place in range(found):
+    distinct = _distinct(words, _keys_in(text, table, words, shares))
+    for place in range(distinct):
         stem = words[place]
         _MET[stem] = 0
         for listed in range(_FIRSTS[stem], _FIRSTS[stem] + _COUNTS[stem]):
@@ -164,10 +164,10 @@ def read(text: bytes, table: Sequence[int], topics: FloatArray, shares: FloatArr
 
 
 def _keys_in(text: bytes, table: Sequence[int], words: IntArray, shares: FloatArray) -> int:
-    """Writes the keys of a text's words, by their first letters, into `words`, and the shares of its bytes; returns how
-    many words.
+    """Writes the keys of a text's words (their first letters) into `words`, and the shares of its bytes into `shares`;
+    returns the number of words.
 
-    Without a branch per byte: where a word ends can't be foreseen, and guessing wrong costs as much as five bytes.
+    Without a branch per byte: a processor can't predict where a word ends, and a wrong guess costs as much as five bytes.
     """
     size, count, shift, key, within = (
         len(text),
@@ -199,8 +199,8 @@ def _keys_in(text: bytes, table: Sequence[int], words: IntArray, shares: FloatAr
 
 
 def _distinct(words: IntArray, count: int) -> int:
-    """Puts the numbers of the stems that `count` keys in `words` are, each once, in their place; returns how many."""
-    met, found = _MET, 0
+    """Replaces the `count` keys in `words` by the numbers of their stems, each once; returns how many."""
+    met, distinct = _MET, 0
     for place in range(count):
         key = words[place] & 0x3FFFFFFF  # a seventh letter reaches beyond
         slot = _home(key)
@@ -209,9 +209,9 @@ def _distinct(words: IntArray, count: int) -> int:
         stem = _NUMBERS[slot]
         if _KEYS[slot] == key and not met[stem]:
             met[stem] = 1
-            words[found] = stem
-            found += 1
-    return found
+            words[distinct] = stem
+            distinct += 1
+    return distinct
 
 
 def _classify(length: float, topics: FloatArray) -> None:

@@ -1,18 +1,18 @@
-"""Who is the best of a few arms whose values are uncertain: how likely each is, and which one to try.
+"""The probability that each of a few arms is drawn with, from the posteriors of their utilities.
 
-Two ways to turn the posteriors of k arms, independent Gaussians, into a probability vector. Both are exact
-vectors that the arm is then drawn from, so a logged propensity is exact by construction, not an estimate.
+Two ways to turn the posteriors of k arms, independent Gaussians N(μ_a, σ_a²), into a probability vector. The arm is drawn
+from that very vector, so a logged propensity is exact by construction, not an estimate.
 
 Thompson sampling: each arm with the probability that it is the best one,
 
     P(a) = ∫ Π_{b≠a} Φ((t − μ_b) / σ_b) dΦ((t − μ_a) / σ_a).
 
-Information-directed sampling: of all mixtures π of two arms the one with the least
+Information-directed sampling: of all mixtures π of two arms, the one with the smallest
 
     (Σ_a π_a Δ_a)² / Σ_a π_a v_a,   Δ_a = E[max_b μ_b] − E[μ_a],   v_a = Var_i E[μ_a | arm i is the best],
 
-the squared regret that it expects per information that it gains: v_a is the part of what is unknown of an arm that
-bears on which one is best. An optimum needs no more than two arms.
+the squared expected regret per information gained: v_a is the part of arm a's variance that bears on which arm is best.
+An optimum needs no more than two arms.
 
 One of the modules that are compiled (`setup.py`); the types of the compiled code stand in the `.pxd` file beside it.
 
@@ -35,7 +35,7 @@ else:
 
 MOST = 12
 _MOST = MOST
-"""Arms that one contest of a decision takes, at most."""
+"""Arms whose probabilities are computed in one go, at most."""
 
 _NOTHING = 1e-9
 """Probability below which rounding is all that is left."""
@@ -56,7 +56,7 @@ _QUANTILES = np.linspace(-4.0, 4.5, _POINTS)
 
 
 def excess(mean: float, sd: float) -> float:
-    """Returns λ = φ(β)/Φ(β) with β = (1 − μ)/σ: what cutting off above 1 takes from the mean, in σ."""
+    """Returns λ = φ(β)/Φ(β) with β = (1 − μ)/σ: how much cutting off above 1 lowers the mean, in σ."""
     beta = max((1.0 - mean) / sd, -6.0)
     if beta > 3.0:
         return 0.0
@@ -87,38 +87,48 @@ def _near(one: float, other: float) -> bool:
     return abs(one - other) <= 1e-9 * (one + other)
 
 
-class Contest:
-    """Room for one contest of at most `most` arms."""
+class ArmProbabilities:
+    """Arrays for the probabilities of at most `most` arms, used again for every decision.
+
+    mean, sd          (most,) μ and σ > 0 of each arm, in one unit; written by the caller
+    share             (most,) the probabilities
+    grid              (points,) values t_j that integrals are summed over
+    below, product    (most, points) Φ((t_j − μ_a)/σ_a), and (points,) its product over the arms
+    fall              (points, most) E[μ_a | μ_a < t_j] − μ_a
+    weights           (points,) probability that the best arm's value lies at each point
+    is_best           (most,) probability that each arm is the best, not normalised
+    shift             (most,) how the mean of each arm changes if one arm is the best, times the probability of that
+    regret, gain      (most,) Δ and v
+    """
 
     def __init__(self, most: int) -> None:
         self.mean, self.sd, self.share = np.empty(most), np.empty(most), np.empty(most)
-        self.top, self.product, self.weights = np.empty(_POINTS), np.empty(_POINTS), np.empty(_POINTS)
+        self.grid, self.product, self.weights = np.empty(_POINTS), np.empty(_POINTS), np.empty(_POINTS)
         self.below = np.empty((most, _POINTS))
-        self.held = np.empty((_POINTS, most))
-        self.won = np.empty(most)
-        self.told, self.regret, self.learnt = np.empty(most), np.empty(most), np.empty(most)
+        self.fall = np.empty((_POINTS, most))
+        self.is_best = np.empty(most)
+        self.shift, self.regret, self.gain = np.empty(most), np.empty(most), np.empty(most)
 
-    def _place(self, count: int, informed: bool) -> None:
-        """Places the grid and writes what every arm's distribution function is there, their product, and, if `informed`,
-        `held`: how far an arm's mean falls when its value is known to lie below, E[μ | μ < t] − μ = −σ φ(z)/Φ(z).
+    def _place_grid(self, count: int, directed: bool) -> None:
+        """Places the grid and writes `below`, `product` and, if `directed`, `fall` = −σ φ(z)/Φ(z) with z = (t − μ)/σ.
 
         The grid t_j = max_a(μ_a + σ_a z_j) follows whichever arm is ahead at each quantile, so that narrow and wide
         posteriors are both resolved.
         """
-        top, product, below, held = self.top, self.product, self.below, self.held
+        grid, product, below, fall = self.grid, self.product, self.below, self.fall
         reach, last, points = _REACH * _STEPS, 2.0 * _REACH * _STEPS, _POINTS
         for point in range(points):
-            top[point] = self.mean[0] + self.sd[0] * _QUANTILES[point]
+            grid[point] = self.mean[0] + self.sd[0] * _QUANTILES[point]
             product[point] = 1.0
         for arm in range(1, count):
             mean, sd = self.mean[arm], self.sd[arm]
             for point in range(points):
                 value = mean + sd * _QUANTILES[point]
-                top[point] = max(top[point], value)
+                grid[point] = max(grid[point], value)
         for arm in range(count):
             mean, sd, scale = self.mean[arm], self.sd[arm], _STEPS / self.sd[arm]
             for point in range(points):
-                place = (top[point] - mean) * scale + reach
+                place = (grid[point] - mean) * scale + reach
                 place = max(0.0, place)
                 place = min(last, place)
                 index = int(place)
@@ -126,54 +136,54 @@ class Contest:
                 value = _CDF[index] + part * (_CDF[index + 1] - _CDF[index])
                 below[arm, point] = value
                 product[point] *= value
-                if informed:
-                    held[point, arm] = -sd * (_MILLS[index] + part * (_MILLS[index + 1] - _MILLS[index]))
+                if directed:
+                    fall[point, arm] = -sd * (_MILLS[index] + part * (_MILLS[index + 1] - _MILLS[index]))
 
-    def judge(self, count: int, directed: float) -> None:
+    def compute(self, count: int, directed: float) -> None:
         """Writes into `share` the probabilities of the first `count` of `mean` and `sd` > 0.
 
         A share `directed`, in [0, 1], of the draws is information-directed, the others are Thompson's.
         """
-        self._place(count, directed > 0.0)
+        self._place_grid(count, directed > 0.0)
         if directed > 0.0:
-            self._inform(count)
-            self._mix(count, directed)
+            self._compute_information(count)
+            self._mix_two(count, directed)
         else:
-            self._compete(count)
+            self._compute_best(count)
             for arm in range(count):
                 self.share[arm] = 0.0
         total = 0.0
         for arm in range(count):
-            total += self.won[arm]
+            total += self.is_best[arm]
         total = max(total, _NOTHING)
         for arm in range(count):
-            self.share[arm] += (1.0 - directed) * self.won[arm] / total
+            self.share[arm] += (1.0 - directed) * self.is_best[arm] / total
 
-    def _compete(self, count: int) -> None:
-        """Writes into `won` what the probability that each arm is the best is proportional to; accurate to about 3e-3."""
+    def _compute_best(self, count: int) -> None:
+        """Writes `is_best`, accurate to about 3e-3."""
         product = self.product
         for arm in range(count):
             # ∫ Π_{b≠a} Φ_b dΦ_a as Σ (o_i + o_i+1)(c_i+1 − c_i), multiplied out: o_i c_i is the same for every arm.
-            # Below the grid lies what the others' product is as good as zero for.
+            # Below the grid the product of the others is as good as zero.
             mass = product[0] + product[_POINTS - 1]
             before = product[0] / self.below[arm, 0]
             for point in range(_POINTS - 1):
                 after = product[point + 1] / self.below[arm, point + 1]
                 mass += before * self.below[arm, point + 1] - after * self.below[arm, point]
                 before = after
-            self.won[arm] = max(mass, _NOTHING) - _NOTHING
+            self.is_best[arm] = max(mass, _NOTHING) - _NOTHING
 
-    def _inform(self, count: int) -> None:
-        """Writes `regret` Δ, `learnt` v, and `won` as `_compete` does."""
-        top, told, held, weights, product = self.top, self.told, self.held, self.weights, self.product
+    def _compute_information(self, count: int) -> None:
+        """Writes `regret` Δ, `gain` v, and `is_best` as `_compute_best` does."""
+        grid, shift, fall, weights, product = self.grid, self.shift, self.fall, self.weights, self.product
         points, nothing = _POINTS, _NOTHING
         for arm in range(count):
-            self.learnt[arm] = 0.0
+            self.gain[arm] = 0.0
         most, total = 0.0, 0.0
         for best in range(count):
-            # Where the best one's value lies in a step of the grid, all others lie below it: on average over the step, at
-            # half of what they do at either end.
-            won, value, weight = 0.0, 0.0, 0.0
+            # If the best arm's value lies in a step of the grid, all others lie below it. Their fall over the step is the mean
+            # of that at its ends.
+            is_best, value, weight = 0.0, 0.0, 0.0
             low = self.below[best, 0]
             before = product[0] / low
             for point in range(1, points):
@@ -182,15 +192,15 @@ class Contest:
                 earlier, weight = weight, 0.5 * (before + after) * (high - low)
                 before, low = after, high
                 weights[point - 1] = 0.5 * (earlier + weight)
-                won += weight
-                value += weight * (top[point - 1] + top[point])
+                is_best += weight
+                value += weight * (grid[point - 1] + grid[point])
             weights[points - 1] = 0.5 * weight
-            if not won > 0.0:  # nobody wins where a mean is no number
-                self.won[best] = product[0]
+            if not is_best > 0.0:  # a mean is NaN
+                self.is_best[best] = product[0]
                 continue
-            self.won[best] = won + product[0]
+            self.is_best[best] = is_best + product[0]
             for arm in range(count):
-                told[arm] = 0.0
+                shift[arm] = 0.0
             for point in range(0, points, 4):
                 one, two, three, four = (
                     weights[point],
@@ -200,65 +210,65 @@ class Contest:
                 )
                 if one + two + three + four > nothing:
                     for arm in range(count):
-                        told[arm] += (one * held[point, arm] + two * held[point + 1, arm]) + (
-                            three * held[point + 2, arm] + four * held[point + 3, arm]
+                        shift[arm] += (one * fall[point, arm] + two * fall[point + 1, arm]) + (
+                            three * fall[point + 2, arm] + four * fall[point + 3, arm]
                         )
             most += 0.5 * value
-            total += won
-            told[best] = 0.5 * value - won * self.mean[best]
+            total += is_best
+            shift[best] = 0.5 * value - is_best * self.mean[best]
             for arm in range(count):
-                self.learnt[arm] += told[arm] * told[arm] / won
+                self.gain[arm] += shift[arm] * shift[arm] / is_best
         total = max(total, nothing)
         for arm in range(count):
-            self.learnt[arm] /= total
+            self.gain[arm] /= total
             self.regret[arm] = max(most / total - self.mean[arm], 0.0)
 
-    def _mix(self, count: int, whole: float) -> None:
-        """Writes `whole` of the best mixture by `regret` and `learnt` into `share`."""
-        regret, learnt = self.regret, self.learnt
+    def _mix_two(self, count: int, whole: float) -> None:
+        """Writes the best mixture of two arms by `regret` and `gain` into `share`, its probabilities multiplied by `whole`."""
+        regret, gain = self.regret, self.gain
         one, other, part = 0, 0, 0.0
-        for arm in range(1, count):  # where nothing is to be learnt
+        for arm in range(1, count):  # the least regret, for where nothing can be learnt
             if regret[arm] < regret[one]:
                 one = arm
-        least = regret[one] * regret[one] / learnt[one] if learnt[one] > 0.0 else 1e300
+        least = regret[one] * regret[one] / gain[one] if gain[one] > 0.0 else 1e300
         for first in range(count):
-            if learnt[first] > 0.0:
-                ratio = regret[first] * regret[first] / learnt[first]
+            if gain[first] > 0.0:
+                ratio = regret[first] * regret[first] / gain[first]
                 if ratio < least:
                     least, one, other, part = ratio, first, first, 0.0
             for second in range(first + 1, count):
                 # (Δ + q d)² / (v + q e) is convex in q, and flat where q d e = e Δ − 2 d v.
-                d, e = regret[second] - regret[first], learnt[second] - learnt[first]
+                d, e = regret[second] - regret[first], gain[second] - gain[first]
                 if d * e == 0.0:
                     continue
-                share = regret[first] / d - 2.0 * learnt[first] / e
+                share = regret[first] / d - 2.0 * gain[first] / e
                 if not 0.0 < share < 1.0:
                     continue
                 ratio = regret[first] + share * d
-                ratio = ratio * ratio / (learnt[first] + share * e)
+                ratio = ratio * ratio / (gain[first] + share * e)
                 if ratio < least:
                     least, one, other, part = ratio, first, second, share
         for arm in range(count):
             self.share[arm] = 0.0
-        self._divide(count, one, whole * (1.0 - part))
-        self._divide(count, other, whole * part)
+        self._share_among_equals(count, one, whole * (1.0 - part))
+        self._share_among_equals(count, other, whole * part)
 
-    def _divide(self, count: int, like: int, part: float) -> None:
-        """Adds `part` to the shares of all that are like arm `like`, evenly: nothing tells them apart yet."""
-        regret, learnt, equals = self.regret, self.learnt, 0
+    def _share_among_equals(self, count: int, like: int, part: float) -> None:
+        """Adds `part` to the shares of all arms with the regret and gain of arm `like`, evenly: nothing tells them apart yet."""
+        regret, gain, equals = self.regret, self.gain, 0
         for arm in range(count):
-            if _near(regret[arm], regret[like]) and _near(learnt[arm], learnt[like]):
+            if _near(regret[arm], regret[like]) and _near(gain[arm], gain[like]):
                 equals += 1
         for arm in range(count):
-            if _near(regret[arm], regret[like]) and _near(learnt[arm], learnt[like]):
+            if _near(regret[arm], regret[like]) and _near(gain[arm], gain[like]):
                 self.share[arm] += part / equals
 
 
-def _alone(mean: FloatArray, sd: FloatArray) -> Contest:
-    contest = Contest(mean.shape[0])
+def _filled(mean: FloatArray, sd: FloatArray) -> ArmProbabilities:
+    computed = ArmProbabilities(mean.shape[0])
     for arm in range(mean.shape[0]):
-        contest.mean[arm], contest.sd[arm] = mean[arm], sd[arm]
-    return contest
+        computed.mean[arm], computed.sd[arm] = mean[arm], sd[arm]
+    return computed
 
 
 def probabilities(mean: FloatArray, sd: FloatArray, directed: float = 0.0) -> FloatArray:
@@ -267,6 +277,6 @@ def probabilities(mean: FloatArray, sd: FloatArray, directed: float = 0.0) -> Fl
     `mean` and `sd` > 0 have the same unit. A share `directed`, in [0, 1], of the draws is information-directed, the others
     are Thompson's: with the probability that the arm is the best.
     """
-    contest = _alone(mean, sd)
-    contest.judge(mean.shape[0], directed)
-    return np.asarray(contest.share)
+    computed = _filled(mean, sd)
+    computed.compute(mean.shape[0], directed)
+    return np.asarray(computed.share)

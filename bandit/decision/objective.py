@@ -1,4 +1,4 @@
-"""What a caller wants, in dollars."""
+"""What a caller wants: the worth of quality, money and time in US dollars, and targets."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Objective:
         return self.max_usd_per_request is not None or self.min_quality is not None
 
     def terms(self) -> dict[str, object]:
-        """Returns it by field, as the journal and an explanation show it."""
+        """Returns the fields by name, as the journal and an explanation show them."""
         # Written out, as it is asked for with every request: dataclasses.asdict takes ten times as long.
         return {
             "value_usd": self.value_usd,

@@ -1,16 +1,16 @@
 """Quality targets: what quality must be worth for the cheapest mix to hold a fraction of the best arm's.
 
-The decision takes the arm with the largest worth · quality − price. On the last requests of a budget, with the
-posteriors of now, the mean expected quality of those choices rises with the worth, so the least worth that
-reaches the target is found by bisection: no controller that lags, or winds up while a target can't be reached.
+A decision draws, mostly, the arm with the largest worth · quality − price. On the last requests of a budget, with the
+posteriors of now, the mean expected quality of those choices rises with the worth, so the smallest
+worth that reaches the target is found by bisection. A controller would lag, and wind up while a target can't be reached.
 
-What the best arm can do isn't known. Its expectation is a maximum, but one of few draws where the arm was unlucky
-and is therefore seldom chosen; so an arm counts with 0.2 standard deviations more than it seems to do, as far as
-that asks for no more than half of what choosing by context can add. Half of what exploring costs in quality is
-made up for too: more would be paid for with ever dearer answers.
+The best arm's quality is uncertain. An arm with a few unlucky answers is seldom drawn and stays underestimated, so each
+arm counts with 0.2 standard deviations more than its mean, as long as that raises the target by no more than half of
+what choosing by context can add. Half of the quality that exploration costs is made up for too: making up for all of
+it would drive the price up without end.
 
-The first 500 requests, and a share (500/n)^1.5 of the later ones, are decided by quality alone:
-which arm is the best one must be found out even if it is too dear to be met by chance.
+The first 500 requests, and a share (500/n)^1.5 of the later ones, are decided by quality alone: otherwise the best arm
+would never be found where it is too dear to be drawn by chance.
 
 Reference: S. Agrawal and N. Devanur (2014), "Bandits with concave rewards and convex knapsacks".
 """
@@ -25,31 +25,43 @@ import numpy as np
 from bandit.arrays import FloatArray, IntArray
 
 RECENT = 512
-"""Requests that the worth is found on."""
+"""Latest requests of a budget that its worth is computed on."""
 
 _EVERY = 16
+"""Answers from one computation of the worth to the next."""
+
 _SMOOTHING = 0.1
 _FORGETTING = 0.98
 """Of what an arm's answers cost per expected token, by answer."""
 
-_HOPE = 0.2
-_MADE_UP = 0.5
-_REACH = 0.5
-_LOSS_RATE = 0.005
-_NOTHING = 1e-4
-"""Quality not worth the last step to the best answers throughout."""
+_OPTIMISM = 0.2
+"""Standard deviations that are added to an arm's mean."""
 
-_LOOKING, _FALL = 500.0, 1.5
+_MADE_UP = 0.5
+"""Share of the quality lost by exploration that is made up for."""
+
+_REACH = 0.5
+"""Largest share of what choosing by context adds that optimism and made-up losses may ask for."""
+
+_LOSS_RATE = 0.005
+_NEGLIGIBLE = 1e-4
+"""Quality below the best possible mean that the target stays: the last step there would cost any price."""
+
+_QUALITY_ONLY, _FALL = 500.0, 1.5
 _HALVINGS = 18
 _RANGE = 9.0
 """Largest log of a worth over what the first request named: a factor of 8,000 either way."""
 
 
 class Target:
-    """One budget's requests, what arms charge on them, and the worth of a perfect answer in dollars.
+    """One budget's latest requests, what arms charged for them, and the worth of a perfect answer.
 
-    spent, tokens   (n,) decayed sums over answers by arm: dollars, and output tokens as expected
-    loss            running mean of the quality that exploring costs
+    contexts        (m, d) of the latest m ≤ RECENT requests
+
+    spent, tokens   (n,) decayed sums over answers by arm: US dollars, and expected output tokens
+    first, shift    worth of the first request, US dollars, and the logarithm of the worth over it
+    loss            running mean of the quality that exploration costs, in [0, 1]
+    seen            requests so far, counted anew when an arm is added
     """
 
     def __init__(self, dimension: int, worth: float) -> None:
@@ -63,15 +75,15 @@ class Target:
 
     @property
     def worth(self) -> float:
-        """Dollars that a perfect answer is worth."""
+        """What a perfect answer is worth, US dollars, > 0."""
         return self.first * math.exp(self.shift)
 
     @property
-    def looking(self) -> float:
+    def quality_only(self) -> float:
         """Share of requests, in (0, 1], to decide by quality alone."""
-        return min(1.0, math.pow(_LOOKING / (self.seen + 1.0), _FALL))
+        return min(1.0, math.pow(_QUALITY_ONLY / (self.seen + 1.0), _FALL))
 
-    def answered(
+    def record(
         self,
         arm: int,
         x: FloatArray,
@@ -80,9 +92,9 @@ class Target:
         tokens: FloatArray,
         waiting: FloatArray,
     ) -> bool:
-        """Takes one request that `arm` answered: expected quality, tokens and the price of waiting of all arms (n,).
+        """Records one request that `arm` answered: expected quality, output tokens and US dollars of waiting of all arms (n,).
 
-        Returns whether it is time to `settle`.
+        Returns whether it is time for `update_worth`.
         """
         missing = quality.shape[0] - self.spent.shape[0]
         if missing > 0:
@@ -103,9 +115,9 @@ class Target:
         return self.seen % _EVERY == 0
 
     def rates(self) -> FloatArray:
-        """Returns what each arm has charged per expected token (n,), infinite where it never answered."""
-        known = self.tokens > 0.0
-        return np.where(known, self.spent / np.where(known, self.tokens, 1.0), np.inf)
+        """Returns the US dollars that each arm charged per expected token (n,), infinite where it never answered."""
+        answered = self.tokens > 0.0
+        return np.where(answered, self.spent / np.where(answered, self.tokens, 1.0), np.inf)
 
     def packed(self) -> tuple[dict[str, float], FloatArray, FloatArray]:
         """Returns numbers, the contexts, and `spent` over `tokens` (2, n)."""
@@ -114,7 +126,7 @@ class Target:
 
     @classmethod
     def unpacked(cls, numbers: Mapping[str, float], contexts: FloatArray, charged: FloatArray) -> Target:
-        """Takes what `packed` gave. Raises ValueError or KeyError if it doesn't fit."""
+        """Returns the target that `packed` stored. Raises ValueError or KeyError if it doesn't fit."""
         target = cls(contexts.shape[1], float(numbers["first"]))
         target.shift, target.loss = float(numbers["shift"]), float(numbers["loss"])
         target.seen = int(numbers["seen"])
@@ -125,21 +137,27 @@ class Target:
         target.contexts, target.spent, target.tokens = contexts.copy(), *charged.copy()
         return target
 
-    def settle(
+    def update_worth(
         self, quality: FloatArray, price: FloatArray, sd: FloatArray, candidates: IntArray, fraction: float
     ) -> None:
-        """Moves the worth towards what holds the target on `contexts`: quality and price (m, n), and the standard
-        deviation of what is known of the arms' means (n,).
+        """Moves the worth towards the smallest that holds the target on `contexts`.
+
+        quality, price   (m, n) expected quality, and US dollars, of every arm for every context
+        sd               (n,) posterior standard deviation of the arms' mean quality
+        candidates       (k,) arms that the latest decision could draw
+        fraction         of the best arm's quality that is to be held, in (0, 1]
         """
         level = quality.mean(axis=0)
-        able = candidates[np.isfinite(price[0, candidates])]
-        if able.shape[0] == 0:
+        priced = candidates[np.isfinite(price[0, candidates])]
+        if priced.shape[0] == 0:
             return
-        quality, price = quality[:, able], price[:, able]
+        quality, price = quality[:, priced], price[:, priced]
         most = float(quality.max(axis=1).mean())
         asked = fraction * float(level[candidates].max())
-        hoped = fraction * float((level + _HOPE * sd)[candidates].max()) + _MADE_UP * max(0.0, self.loss)
-        target = min(hoped, asked + _REACH * max(0.0, most - asked), most - _NOTHING)
+        optimistic = fraction * float((level + _OPTIMISM * sd)[candidates].max()) + _MADE_UP * max(
+            0.0, self.loss
+        )
+        target = min(optimistic, asked + _REACH * max(0.0, most - asked), most - _NEGLIGIBLE)
         rows = np.arange(quality.shape[0])
         low, high = -_RANGE, _RANGE
         for _ in range(_HALVINGS):

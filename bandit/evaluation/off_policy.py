@@ -1,7 +1,7 @@
-"""Off-policy evaluation: what another policy would have got on logged traffic.
+"""Off-policy evaluation: the reward that another policy would have had on logged traffic.
 
 Row t holds the context's candidates, the probability vector p_t they were drawn with, the drawn arm A_t and
-its reward r_t. A target policy gives π_t over the same candidates. With w_t = π_t(A_t) / p_t(A_t):
+its reward r_t. A target policy has probabilities π_t over the same candidates. With w_t = π_t(A_t) / p_t(A_t):
 
     IPS    mean of w_t r_t
     SNIPS  Σ w_t r_t / Σ w_t
@@ -9,8 +9,8 @@ its reward r_t. A target policy gives π_t over the same candidates. With w_t = 
 
 q_t is a model of the reward fitted to rows before t only, so Γ_t − E Γ_t is a martingale difference however the
 logger learnt. The weight h_t is the mean of Σ_a π²/p over recent rows before t to the power −1/2: rows in which
-the logger explored more say more, and all terms of the martingale have about the same variance. It depends on the past alone, so it adds no bias as long as the value itself
-doesn't drift inside the window.
+the logger explored more carry more information, and all terms of the martingale have about the same variance. It depends on
+the past alone, so it adds no bias as long as the value itself doesn't drift inside the window.
 
 The interval is an asymptotic confidence sequence: it holds at all sample sizes at once, so looking at it again
 and again costs nothing. The sum of a martingale behaves like a Wiener process in the time V = Σ h_t² (Γ_t −
@@ -45,17 +45,17 @@ _Z95 = 1.959964
 _LEAST_ROWS = 50
 _LEAST_EFFECTIVE = 30.0
 _SUPPORTED = 1e-3
-"""Propensity below which a choice was in effect never made: one draw would count a thousandfold."""
+"""Propensity below which an arm was in effect never drawn: one draw would count a thousandfold."""
 
 _UNSUPPORTED_MASS = 0.01
 _MISMATCH = 5.0
 """Standard errors by which the mean weight may miss 1 before the propensities are called wrong."""
 
 PLANNED = 5000
-"""Rows at which the confidence sequence is narrowest, unless told."""
+"""Default number of rows at which the confidence sequence is narrowest."""
 
 _FOREVER = 0.25
-"""Share of α that is spent on what holds beyond the rows planned for."""
+"""Share of α that is spent on the bound that holds beyond the rows planned for."""
 
 _REFIT = 50
 _RECENT = 0.02
@@ -63,14 +63,14 @@ _RIDGE = 4.0
 
 
 class CannotEvaluateError(ValueError):
-    """The log can't answer the question; the message says why."""
+    """The log can't answer the question; the message has the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
     """n logged rows over k arms.
 
-    probabilities  (n, k) what was drawn from, 0 for arms that were no candidates
+    probabilities  (n, k) the vectors that were drawn from, 0 for arms that were no candidates
     arm            (n,) drawn arm, in [0, k)
     reward         (n,) its reward, any finite unit
     context        (n, d) for the reward model, or None
@@ -93,9 +93,10 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What the target policy is worth per row. `logged` is what the logger itself got; `effective_samples` is
-    (Σ w)² / Σ w². All intervals hold at any time but `dr_once`, which holds for one look at a number of rows
-    settled beforehand, and is a sixth narrower for it than the sequence where that is narrowest.
+    """Mean reward per row of the target policy, by three estimators, and of the logger (`logged`).
+
+    `effective_samples` is (Σ w)² / Σ w². All intervals hold at any time but `dr_once`, which holds for one look at a number
+    of rows settled beforehand; for that it is a sixth narrower than the sequence where that is narrowest.
     """
 
     rows: int

@@ -1,1 +1,1 @@
-"""What is believed of answers: one regression per arm, and what arms have in common."""
+"""How good an arm's answers are: one regression per arm, and what arms have in common."""

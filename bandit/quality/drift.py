@@ -20,9 +20,10 @@ SLACK = 0.55
 
 THRESHOLD = 16.0
 """With slack 0.5: millions of feedbacks between false alarms, about 25 to detect a fall from 70 % to 20 %. A
-false alarm on the best arm costs far more than 10 feedbacks later: at 9, one run in three had one."""
+false alarm on the best arm costs far more than an alarm 10 feedbacks later: at 9, one run in three had one."""
 
 _CLIP = 3.0
+"""Standard deviations that a residual counts as, at most."""
 
 
 @dataclass(slots=True)
@@ -35,7 +36,7 @@ class Cusum:
     fall_since: float = 0.0
 
     def step(self, z: float, at: float) -> int | None:
-        """Takes one standardised residual; returns RISE or FALL on an alarm, else None."""
+        """Records one standardised residual of time `at`; returns RISE or FALL on an alarm, else None."""
         z = min(_CLIP, max(-_CLIP, z))
         self.rise = max(0.0, self.rise + z - SLACK)
         self.fall = max(0.0, self.fall - z - SLACK)
@@ -50,6 +51,6 @@ class Cusum:
         return None
 
     def reset(self, at: float) -> None:
-        """Forgets everything up to `at`."""
+        """Starts both sums anew at `at`."""
         self.rise = self.fall = 0.0
         self.rise_since = self.fall_since = at

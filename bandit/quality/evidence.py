@@ -1,4 +1,4 @@
-"""What one arm has shown: additive sums of its feedback and of its labelled examples, and the watch for a change."""
+"""What one arm has shown: additive sums of its feedback and of its labelled examples, and its change detector."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Reopening:
 
 
 class Evidence:
-    """Of one arm.
+    """The observations of one arm.
 
     sums, labels   of feedback, and of labelled examples, which count while `trust` lasts
-    paired         the labels without what they share with other arms' (`panel`), as of the last fit; None: as they are
-    told           what the labels alone say, (d,), fixed at the first feedback
+    paired         the labels without query effects, as of the last fit; None where there are none to be removed
+    labels_theta   (d,) posterior mean given the labels alone, fixed at the first feedback; None before
     recent         sums since the last zero of the rising and of the falling sum of `cusum`
     count          observations in force
     """
@@ -36,7 +36,7 @@ class Evidence:
         self.labels = Sums(dimension)
         self.paired: Sums | None = None
         self.trust = LabelTrust()
-        self.told: FloatArray | None = None
+        self.labels_theta: FloatArray | None = None
         self.recent = (Sums(dimension), Sums(dimension))
         self.cusum = Cusum()
         self.reopenings: list[Reopening] = []
@@ -47,8 +47,8 @@ class Evidence:
         """Decayed number of observations that count, as of the landmark."""
         return self.sums.weight + (self.labels.weight if self.trust.trusted else 0.0)
 
-    def known(self, paired: Sums | None = None) -> Sums:
-        """Returns the sums of all that counts; to be read only. `paired` takes the labels' place where it isn't None."""
+    def counted_sums(self, paired: Sums | None = None) -> Sums:
+        """Returns the sums of all that counts; to be read only. `paired`, where it isn't None, stands for the labels."""
         if not (self.trust.trusted and self.labels.weight):
             return self.sums
         both = Sums(self.sums.response.shape[0])
@@ -57,7 +57,7 @@ class Evidence:
         return both
 
     def add(self, x: FloatArray, value: float, weight: float, *, labelled: bool) -> None:
-        """Takes one observation."""
+        """Records one observation."""
         if labelled:
             self.labels.add_one(x, value, weight)
             self.paired = None
@@ -65,7 +65,7 @@ class Evidence:
             self.sums.add_one(x, value, weight)
 
     def watch(self, x: FloatArray, value: float, weight: float, surprise: float, at: float) -> int | None:
-        """Takes the standardised residual of an observation that was added; returns RISE or FALL on an alarm."""
+        """Records the standardised residual `surprise` of a feedback that was added; returns RISE or FALL on an alarm."""
         alarm = self.cusum.step(surprise, at)
         for recent, level in zip(self.recent, (self.cusum.rise, self.cusum.fall), strict=True):
             if level > 0.0:
@@ -75,8 +75,8 @@ class Evidence:
         return alarm
 
     def reopen(self, direction: int, at: float, decay: float, weight: float) -> None:
-        """After an alarm: what came before the change keeps the weight of `weight` observations, `decay` being what
-        one of now counts at the landmark's measure.
+        """After an alarm: everything before the change keeps the weight of `weight` observations. `decay` is the factor
+        on all sums at `at`.
         """
         recent = self.recent[direction]
         before = (self.cusum.rise_since, self.cusum.fall_since)[direction]
@@ -91,15 +91,15 @@ class Evidence:
             part.clear()
         self.cusum.reset(at)
 
-    def take_back(self, x: FloatArray, value: float, weight: float, at: float) -> None:
-        """Takes back a feedback of time `at`, of which less is left if a change was detected since."""
+    def retract(self, x: FloatArray, value: float, weight: float, at: float) -> None:
+        """Retracts a feedback of time `at`, of which less is left if a change was detected since."""
         for reopening in self.reopenings:
             if at <= reopening.before:
                 weight *= reopening.kept
         self.sums.add_one(x, value, -weight)
 
     def forget_recent(self, x: FloatArray, value: float, weight: float, at: float) -> None:
-        """Takes a feedback of time `at` out of what is recent."""
+        """Removes a feedback of time `at` from the recent sums."""
         for recent, since in zip(self.recent, (self.cusum.rise_since, self.cusum.fall_since), strict=True):
             if recent.weight > 0.0 and at > since:
                 recent.add_one(x, value, -weight)
@@ -115,7 +115,7 @@ class Evidence:
 def stacked(every: Sequence[Evidence], dimension: int) -> dict[str, FloatArray]:
     """Returns copies of all but the reopenings of n arms: the first axis is the arm."""
     width = dimension * dimension + dimension + 2
-    told = [np.zeros(dimension) if e.told is None else e.told for e in every]
+    thetas = [np.zeros(dimension) if e.labels_theta is None else e.labels_theta for e in every]
     none = np.zeros(width)
     return {
         "quality.sums": np.array([e.sums.packed() for e in every]).reshape(-1, width),
@@ -128,17 +128,17 @@ def stacked(every: Sequence[Evidence], dimension: int) -> dict[str, FloatArray]:
             [(e.cusum.rise, e.cusum.fall, e.cusum.rise_since, e.cusum.fall_since) for e in every]
         ).reshape(-1, 4),
         "quality.trust": np.array(
-            [(e.trust.trusted, e.trust.seen, e.trust.residuals, e.trust.odds) for e in every],
+            [(e.trust.trusted, e.trust.seen, e.trust.residuals, e.trust.log_odds) for e in every],
             dtype=np.float64,
         ).reshape(-1, 4),
-        "quality.told": np.array(told).reshape(-1, dimension),
-        "quality.told_known": np.array([e.told is not None for e in every], dtype=np.float64),
+        "quality.told": np.array(thetas).reshape(-1, dimension),
+        "quality.told_known": np.array([e.labels_theta is not None for e in every], dtype=np.float64),
         "quality.counts": np.array([e.count for e in every], dtype=np.float64),
     }
 
 
 def unstack(every: Sequence[Evidence], arrays: Mapping[str, FloatArray]) -> None:
-    """Takes what `stacked` gave. Raises KeyError, IndexError or ValueError if it doesn't fit."""
+    """Restores what `stacked` returned. Raises KeyError, IndexError or ValueError if it doesn't fit."""
     for arm, evidence in enumerate(every):
         evidence.sums.unpack(arrays["quality.sums"][arm])
         evidence.labels.unpack(arrays["quality.labels"][arm])
@@ -148,10 +148,10 @@ def unstack(every: Sequence[Evidence], arrays: Mapping[str, FloatArray]) -> None
         for direction in (RISE, FALL):
             evidence.recent[direction].unpack(arrays["quality.recent"][arm, direction])
         evidence.cusum = Cusum(*(float(v) for v in arrays["quality.cusum"][arm]))
-        trusted, seen, residuals, odds = arrays["quality.trust"][arm].tolist()
-        evidence.trust = LabelTrust(bool(trusted), seen, residuals, odds)
-        told: FloatArray = arrays["quality.told"][arm].copy()
-        if told.shape != evidence.sums.response.shape:
-            raise ValueError(f"labels of another dimension: {told.shape}")
-        evidence.told = told if arrays["quality.told_known"][arm] > 0.0 else None
+        trusted, seen, residuals, log_odds = arrays["quality.trust"][arm].tolist()
+        evidence.trust = LabelTrust(bool(trusted), seen, residuals, log_odds)
+        theta: FloatArray = arrays["quality.told"][arm].copy()
+        if theta.shape != evidence.sums.response.shape:
+            raise ValueError(f"labels of another dimension: {theta.shape}")
+        evidence.labels_theta = theta if arrays["quality.told_known"][arm] > 0.0 else None
         evidence.count = int(arrays["quality.counts"][arm])

@@ -9,7 +9,7 @@ cdef class Posteriors:
     cdef double[::1] spread
 
     @cython.locals(row=Py_ssize_t, column=Py_ssize_t, mean=double, variance=double)
-    cpdef tuple foresee(self, Py_ssize_t arm, double[::1] x)
+    cpdef tuple predict(self, Py_ssize_t arm, double[::1] x)
 
     @cython.locals(row=Py_ssize_t, column=Py_ssize_t, size=Py_ssize_t, spread=double[::1], variance=double, residual=double, shared=double, gain=double)
     cpdef object observe(self, Py_ssize_t arm, double[::1] x, double value, double strength, double[::1] centre)

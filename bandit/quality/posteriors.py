@@ -1,4 +1,4 @@
-"""Gaussian posteriors of the quality coefficients of all arms, kept ready for the next decision.
+"""Gaussian posteriors of the quality coefficients of all arms, ready for the next decision.
 
 The arm is the last axis: a decision walks through the same few cells of every arm's matrix, which then lie side by
 side in memory.
@@ -14,7 +14,12 @@ from bandit.arrays import FloatArray
 
 
 class Posteriors:
-    """Of n arms: mean (d, n), covariance (d, d, n), and the variance at the mean context (n,)."""
+    """The Gaussian posteriors of n arms' coefficients.
+
+    theta        (d, n) means
+    covariance   (d, d, n)
+    broad        (n,) variance of quality at the mean context
+    """
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -29,14 +34,14 @@ class Posteriors:
         self.covariance = np.concatenate([self.covariance, covariance], axis=2)
         self.broad = np.concatenate([self.broad, broad])
 
-    def put(self, arm: int, theta: FloatArray, covariance: FloatArray, broad: float) -> None:
+    def set_arm(self, arm: int, theta: FloatArray, covariance: FloatArray, broad: float) -> None:
         """Replaces one arm's posterior."""
         np.asarray(self.theta)[:, arm] = theta
         np.asarray(self.covariance)[:, :, arm] = covariance
         self.broad[arm] = broad
 
-    def replace(self, theta: FloatArray, covariance: FloatArray, broad: FloatArray) -> None:
-        """Takes the posteriors of all arms: (d, n), (d, d, n) and (n,), which are nobody else's from now on."""
+    def set_all(self, theta: FloatArray, covariance: FloatArray, broad: FloatArray) -> None:
+        """Replaces all posteriors: (d, n), (d, d, n) and (n,). The arrays aren't copied and are changed from now on."""
         self.theta, self.covariance, self.broad = theta, covariance, broad
 
     def of(self, arm: int) -> tuple[FloatArray, FloatArray]:
@@ -45,15 +50,15 @@ class Posteriors:
 
     def means(self, contexts: FloatArray) -> FloatArray:
         """Returns E[quality | x] of every arm, shape (…, n), for contexts of shape (…, d)."""
-        found: FloatArray = contexts @ np.asarray(self.theta)
-        return found
+        means: FloatArray = contexts @ np.asarray(self.theta)
+        return means
 
     def sds(self) -> FloatArray:
         """Returns the standard deviation of every arm's quality at the mean context, shape (n,)."""
-        known: FloatArray = np.sqrt(np.maximum(np.asarray(self.broad), 0.0))
-        return known
+        sds: FloatArray = np.sqrt(np.maximum(np.asarray(self.broad), 0.0))
+        return sds
 
-    def foresee(self, arm: int, x: FloatArray) -> tuple[float, float]:
+    def predict(self, arm: int, x: FloatArray) -> tuple[float, float]:
         """Returns mean and variance of E[quality | x] of one arm. Raises IndexError if shapes don't fit."""
         self._check(arm, x.shape[0])
         mean, variance = 0.0, 0.0
@@ -65,9 +70,14 @@ class Posteriors:
         return mean, variance
 
     def observe(self, arm: int, x: FloatArray, value: float, strength: float, centre: FloatArray) -> None:
-        """Takes an observation of precision `strength` at context `x`; `centre` (d,) is the mean context.
+        """Updates one arm's posterior by an observation.
 
-        Raises IndexError if shapes don't fit.
+        x          (d,) context
+        value      what was observed
+        strength   its precision, 1 / variance of the noise
+        centre     (d,) mean context, for `broad`
+
+        With s = Cx and gain g = strength / (1 + strength · xᵀs): θ ← θ + g (value − xᵀθ) s, C ← C − g s sᵀ. Raises IndexError if shapes don't fit.
         """
         self._check(arm, x.shape[0])
         self._check(arm, centre.shape[0])

@@ -1,15 +1,15 @@
-"""What is known of an arm before traffic: hints of the catalogue, kinship, labelled examples.
+"""The prior of an arm before traffic: hints of the catalogue, kinship, labelled examples.
 
 Labelled examples are trusted until traffic contradicts them. Per arm, with r̄ the mean residual of n
 feedbacks against what the labels alone predict, the odds of "this arm is elsewhere" are
 
     N(r̄; 0, v₀ + s² + σ²/n) / N(r̄; 0, v₀ + σ²/n)
 
-with s the spread of arms and v₀ the labels' own error: as much again as a mean of so many labels has, for
-contexts unlike the labelled ones, so that clean feedback refutes what noisy feedback could not. When the odds
-of all k arms together pass e⁴, or those of one e⁴·k (of many arms one is sooner contradicted by chance), all lose
-their labels: the file describes other arms than these. To wait for a second arm is no answer, as an arm that the file
-calls bad is hardly ever drawn, so nothing would contradict it.
+with s the spread of arms and v₀ the labels' own error: that of a mean of so many labels, and as much again for contexts
+unlike the labelled ones, so that clean feedback refutes what noisy feedback can't. When the odds of all k arms together
+pass e⁴, or those of one pass e⁴·k (of many arms one is sooner contradicted by chance), all arms lose their labels: the file
+describes other arms than these. Waiting for a second arm wouldn't do: an arm with bad labels is hardly ever drawn, so
+nothing would contradict them.
 
 Reference: R. Kass and A. Raftery (1995), "Bayes factors": beyond 3 to 5 (natural logarithm) is strong.
 """
@@ -25,35 +25,35 @@ import numpy as np
 
 from bandit.arrays import FloatArray
 
-_ODDS = 4.0
+_LOG_ODDS = 4.0
 _SPREAD = 0.25
 _UNLIKE = 1.0
 """Variance of a prediction, in that of a mean of the labels, that contexts unlike the labelled ones add."""
 
 _CLIP = 3.0
-"""Standard deviations that a residual is pulled in to: one outlier is no evidence."""
+"""Standard deviations that a residual counts as, at most: one outlier is no evidence."""
 
 _TIER = 0.08
 """Quality that a tier of a model's name is worth: a vendor's large model against its middle one."""
 
 _CHEAPEST, _DEAREST = 0.01, 1000.0
-"""US dollars per million tokens between which a price tells of quality. No model has cost more than 600."""
+"""US dollars per million tokens between which a price is a sign of quality. No model has cost more than 600."""
 
 _PARAMETERS = re.compile(r"(?<![a-z0-9.])(?:(\d+)x)?(\d+(?:\.\d+)?)b(?![a-z0-9])")
 _SMALL = re.compile(r"(?<![a-z])(mini|small|tiny|nano|lite|micro|haiku|instant|edge)(?![a-z])")
 _LARGE = re.compile(r"(?<![a-z])(pro|large|ultra|opus|max|sonnet)(?![a-z])|4o(?!-mini)")
 
 _SAME_MODEL, _SAME_FAMILY = 0.5, 0.05
-"""What an observation of a sibling counts as. One model answers alike wherever it runs, but providers
+"""What an observation of a sibling counts as. One model gives the same answers wherever it runs, but providers
 quantise and truncate, so half; siblings of a family only share a style."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArmPrior:
-    """What is believed of an arm before any feedback.
+    """The prior of an arm's quality, before any feedback.
 
     quality       mean, in [0, 1]; None: that of the other arms
-    strength      feedbacks that this belief counts as; None for the learner's default
+    strength      feedbacks that this prior counts as; None for the learner's default
     model         arms of one model share quality, whoever serves it
     family        models of one family share a little
     provider      arms of one provider start from each other's latency and errors
@@ -79,21 +79,21 @@ class ArmPrior:
 
 def kinship(prior: ArmPrior, others: Sequence[ArmPrior]) -> list[tuple[int, float]]:
     """Returns (position in `others`, what its observations count as) of an arm's siblings."""
-    found = []
+    siblings = []
     for position, other in enumerate(others):
         if prior.model and prior.model == other.model:
-            found.append((position, _SAME_MODEL))
+            siblings.append((position, _SAME_MODEL))
         elif prior.family and prior.family == other.family:
-            found.append((position, _SAME_FAMILY))
-    return found
+            siblings.append((position, _SAME_FAMILY))
+    return siblings
 
 
 def tier(name: str) -> int:
-    """Returns -1, 0 or 1 for a small, middle or large model, as its name says: parameters, else the word."""
+    """Returns -1, 0 or 1 for a small, middle or large model, by its name: its parameters, else its size in words."""
     name = name.lower().replace("_", "-")
-    found = _PARAMETERS.search(name)
-    if found is not None:
-        billions = float(found[2]) * float(found[1] or 1)
+    parameters = _PARAMETERS.search(name)
+    if parameters is not None:
+        billions = float(parameters[2]) * float(parameters[1] or 1)
         return -1 if billions < 20.0 else 0 if billions < 65.0 else 1
     if _SMALL.search(name):
         return -1
@@ -106,7 +106,7 @@ def intercepts(
     """Returns (offset (n,), pooled (n,)): the prior mean quality of an arm is pooled · θ₀ + offset.
 
     `slope` is quality per factor of ten in price, counted from the geometric mean price of the arms; tiers
-    are counted from their mean. The model's name is taken if the prior has one, else the arm's.
+    are counted from their mean. Tiers are those of the models' names, or of the arms' where a prior names no model.
     """
     logs = [
         math.log10(min(max(prior.usd_per_mtok, _CHEAPEST), _DEAREST))
@@ -114,8 +114,8 @@ def intercepts(
         else None
         for prior in priors
     ]
-    known = [value for value in logs if value is not None]
-    middle = sum(known) / len(known) if known else 0.0
+    priced = [value for value in logs if value is not None]
+    middle = sum(priced) / len(priced) if priced else 0.0
     tiers = [tier(prior.model or name) for name, prior in zip(names, priors, strict=True)]
     level = sum(tiers) / max(1, len(tiers))
     offset = np.array([_TIER * (own - level) for own in tiers])
@@ -130,29 +130,34 @@ def intercepts(
 
 @dataclass(slots=True)
 class LabelTrust:
-    """Whether one arm's labelled examples are still believed; `odds` is the natural logarithm of those against it."""
+    """Whether one arm's labelled examples are still trusted.
+
+    seen        feedbacks
+    residuals   sum of their residuals against the prediction of the labels alone
+    log_odds    natural logarithm of the odds against the labels
+    """
 
     trusted: bool = True
     seen: float = 0.0
     residuals: float = 0.0
-    odds: float = 0.0
+    log_odds: float = 0.0
 
-    def take(self, residual: float, noise: float, labels: float) -> None:
-        """Takes one residual against the prediction of labels that weigh `labels` examples; `noise`: a feedback's variance."""
+    def record(self, residual: float, noise: float, labels: float) -> None:
+        """Records one residual against the prediction of `labels` examples; `noise` is the variance of a feedback."""
         self.seen += 1.0
         most = _CLIP * math.sqrt(noise)
         self.residuals += min(most, max(-most, residual))
         error = (1.0 + _UNLIKE) * noise / max(labels, 1.0) + noise / self.seen
         wide = error + _SPREAD**2
         squared = (self.residuals / self.seen) ** 2
-        self.odds = 0.5 * (squared / error - squared / wide - math.log(wide / error))
+        self.log_odds = 0.5 * (squared / error - squared / wide - math.log(wide / error))
 
 
 def contradicted(every: Sequence[LabelTrust]) -> bool:
-    """Says that feedback of these k ≥ 1 arms, one or all of them, is not what their labels promised."""
+    """Returns whether feedback on these k ≥ 1 arms, on one or on all together, contradicts their labels."""
     together = most = 0.0
     for trust in every:
         if trust.trusted:
-            together += trust.odds
-            most = max(most, trust.odds)
-    return together > _ODDS or most > _ODDS + math.log(len(every))
+            together += trust.log_odds
+            most = max(most, trust.log_odds)
+    return together > _LOG_ODDS or most > _LOG_ODDS + math.log(len(every))

@@ -1,4 +1,4 @@
-"""Additive statistics of a linear regression: what can be added, taken back, decayed and stored."""
+"""Additive statistics of a linear regression: what can be added, retracted, decayed and stored."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from bandit.quality.posteriors import add_outer
 
 
 class Sums:
-    """Σ w x xᵀ, Σ w x y, Σ w y² and Σ w of some observations of one arm."""
+    """Sums over some observations (x, y) of one arm with weights w.
+
+    outer      (d, d) Σ w x xᵀ
+    response   (d,) Σ w x y
+    square     Σ w y²
+    weight     Σ w
+    """
 
     __slots__ = ("outer", "response", "square", "weight")
 
@@ -33,23 +39,23 @@ class Sums:
         self.weight += factor * other.weight
 
     def scale(self, factor: float) -> None:
-        """Multiplies all of it."""
+        """Multiplies all sums."""
         self.outer *= factor
         self.response *= factor
         self.square *= factor
         self.weight *= factor
 
     def clear(self) -> None:
-        """Forgets all of it."""
+        """Makes all sums 0."""
         if self.weight:
             self.scale(0.0)
 
     def packed(self) -> FloatArray:
-        """Returns it as one vector of length d² + d + 2."""
+        """Returns all sums as one vector of length d² + d + 2."""
         return np.concatenate([self.outer.ravel(), self.response, [self.square, self.weight]])
 
     def unpack(self, packed: FloatArray) -> None:
-        """Takes what `packed` gave. Raises ValueError if the dimension differs."""
+        """Restores what `packed` returned. Raises ValueError if the dimension differs."""
         size = self.response.shape[0]
         if packed.shape != (size * size + size + 2,):
             raise ValueError(f"sums of another dimension: {packed.shape}")

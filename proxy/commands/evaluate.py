@@ -14,7 +14,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bandit import PRESETS, Objective, Quote, recalled
+from bandit import PRESETS, Objective, Quote, journal_context
 from bandit.evaluation.off_policy import ALPHA, PLANNED, CannotEvaluateError, Evaluation, Log
 from bandit.evaluation.off_policy import evaluate as estimate
 from proxy.learning.learner import Learner
@@ -101,7 +101,7 @@ class _Replay:
         # Prices aren't in the journal: what an arm's answers cost per token so far stands for them.
         price = np.array([self._price(arm) for arm in row.arms])
         decision = bandit.decide(
-            recalled(row.context),
+            journal_context(row.context),
             np.array([bandit.index(arm) for arm in row.arms], dtype=np.intp),
             Quote(np.zeros(count), price),
             question.objective,
@@ -153,7 +153,7 @@ class _Replay:
             logged,
             np.array([place[row.arm] for row, _, _ in kept], dtype=np.intp),
             np.array([reward for _, _, reward in kept]),
-            np.array([recalled(row.context) for row, _, _ in kept]),
+            np.array([journal_context(row.context) for row, _, _ in kept]),
         )
         return Answer(estimate(log, wanted, ALPHA, self._question.planned), len(self._rows))
 

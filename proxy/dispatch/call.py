@@ -51,7 +51,7 @@ class Call:
         plan: Plan,
         principal: Principal,
         context: Context,
-        decision: bandit.Decision,
+        draw: bandit.Draw,
         *,
         id: str,
     ) -> None:
@@ -64,8 +64,7 @@ class Call:
         self.id = id
         self.task = context.task
         self.x = context.x
-        self.probabilities = decision.probabilities
-        self.chosen = decision.chosen
+        self.draw = draw
         self.at = 0.0
         self.started = 0.0
         self.tries = Tries(services.refusals, request, services.pool.timeouts.total, services.loop.time())
@@ -88,7 +87,7 @@ class Call:
             reply = self.reply = StreamReply(self.http) if self.request.stream else None
             last: tuple[Arm, Relay, ProviderError] | None = None
             while True:
-                arm = self.plan.candidates.arms[self.chosen]
+                arm = self.plan.candidates.arms[self.draw.chosen]
                 try:
                     relay = (
                         self._dispatch(arm, reply) if arm.signer is None else await self._signed(arm, reply)
@@ -194,11 +193,8 @@ class Call:
         wait: float | None = 0.0
         if relay.forwarded or not tries.elsewhere(arm.index, error, now):
             return None
-        if not tries.without(arm.index, error, now):
-            probabilities, chosen = self.probabilities, self.chosen
-            if not self._redraw():
-                self.probabilities, self.chosen = probabilities, chosen
-                wait = tries.backoff_s(error, relay.status, now)
+        if not tries.without(arm.index, error, now) and not self._redraw():
+            wait = tries.backoff_s(error, relay.status, now)
         if wait is not None:
             tries.failed.append(Failed(arm.name, error, now - self.started))
         return wait
@@ -220,18 +216,11 @@ class Call:
         return self._fail(reply, error)
 
     def _redraw(self) -> bool:
-        """Draws from what is left of the vector; False when nothing is."""
-        rest = self.probabilities.copy()
-        rest[self.chosen] = 0.0
-        total = float(rest.sum())
-        if total <= 0.0:
+        """Draws from the other candidates; returns False when there is none left."""
+        draw = self.draw.without(self.draw.chosen, self.services.random())
+        if draw is None:
             return self._redraw_elsewhere()
-        self.probabilities = rest / total
-        cumulated = np.cumsum(self.probabilities)
-        position = int(np.searchsorted(cumulated, self.services.random() * cumulated[-1], side="right"))
-        self.chosen = min(position, rest.shape[0] - 1)
-        while rest[self.chosen] == 0.0:  # rounding at the very end of the vector
-            self.chosen -= 1
+        self.draw = draw
         return True
 
     def _redraw_elsewhere(self) -> bool:
@@ -240,9 +229,8 @@ class Call:
         plan = services.router.elsewhere(self.plan, request, self.principal, services.loop.time())
         if plan is None:
             return False
-        context, decision = decide(services, request, plan, services.random())
+        context, self.draw = decide(services, request, plan, services.random())
         self.plan, self.task, self.x = plan, context.task, context.x
-        self.probabilities, self.chosen = decision.probabilities, decision.chosen
         return True
 
     # -- towards the client ------------------------------------------------------------------------
@@ -252,12 +240,12 @@ class Call:
             b"" if not self.dropped else b"X-Meritorder-Dropped: %s\r\n" % in_header(", ".join(self.dropped))
         )
         return dropped + (
-            b"%sX-Generation-Id: %s\r\nX-Meritorder-Arm: %s\r\nX-Meritorder-Propensity: %.6g\r\nX-Meritorder-Route: %s\r\n"
+            b"%sX-Generation-Id: %s\r\nX-Meritorder-Arm: %s\r\nX-Meritorder-Propensity: %.9g\r\nX-Meritorder-Route: %s\r\n"
             % (
                 self._wire.content_type,
                 self.id.encode(),
                 in_header(arm.name),
-                self.probabilities[self.chosen],
+                self.draw.propensity,
                 in_header(self.plan.route),
             )
         )
@@ -282,7 +270,7 @@ class Call:
             elif self.http.client.transport is not None:
                 self.http.client.transport.abort()
             return reply
-        arm = self.plan.candidates.arms[self.chosen]
+        arm = self.plan.candidates.arms[self.draw.chosen]
         head = b"%sX-Generation-Id: %s\r\nX-Meritorder-Arm: %s\r\n" % (
             JSON,
             self.id.encode(),
@@ -329,8 +317,8 @@ class Call:
             task=self.task,
             arm=arm.name,
             arms=plan.candidates.names,
-            probabilities=self.probabilities.astype(np.float32),
-            propensity=float(self.probabilities[self.chosen]),
+            probabilities=self.draw.probabilities.astype(np.float32),
+            propensity=self.draw.propensity,
             context=self.x,
             objective=plan.objective.terms(),
             price_version=arm.price.version,
@@ -367,7 +355,7 @@ class Call:
 
 def decide(
     services: Services, request: ClientRequest, plan: Plan, uniform: float
-) -> tuple[Context, bandit.Decision]:
+) -> tuple[Context, bandit.Draw]:
     """Returns the context of a request and the draw among its plan's candidates; `uniform` lies in [0, 1)."""
     learnt, facts = services.learner.bandit, request.facts
     context = learnt.context(replace(facts, route=plan.route) if plan.route != request.model else facts)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bandit import ArmPrior, Bandit, Fit, IntArray, Objective, recalled
+from bandit import ArmPrior, Bandit, Fit, IntArray, Objective, journal_context
 from proxy.learning.pace import Pace
 from proxy.learning.statistics import NO_VERDICT, OURS, REFUSALS, Statistics, duration
 from proxy.learning.timeline import Timeline
@@ -57,8 +57,8 @@ class Learner:
         """Applies committed rows, in order of `seq`, in one go."""
         for event in events:
             self._apply(event)
-            if self.bandit.due:
-                self.bandit.take(_fitted(self.bandit))
+            if self.bandit.fit_due:
+                self.bandit.apply_fit(_fitted(self.bandit))
 
     async def learn(self, events: Sequence[Event]) -> None:
         """Applies committed rows as `apply` does, but for those that were applied already. Fits run in a thread, and traffic
@@ -76,8 +76,8 @@ class Learner:
                         await self._pace.turn()
 
     async def _fit(self) -> None:
-        if self.bandit.due:
-            self.bandit.take(await in_background(partial(_fitted, self.bandit)))
+        if self.bandit.fit_due:
+            self.bandit.apply_fit(await in_background(partial(_fitted, self.bandit)))
 
     def _apply(self, event: Event) -> None:
         try:
@@ -116,7 +116,7 @@ class Learner:
         objective, candidates = self._target(event)
         bandit.observe_outcome(
             self._arm(event.arm),
-            recalled(event.context),
+            journal_context(event.context),
             task=event.task,
             output_tokens=output if answered else None,
             ttft_s=event.ttft_s,
@@ -142,7 +142,7 @@ class Learner:
         now = self.time.row(event.seq, event.at)
         if event.metric == "quality" and event.context is not None:
             arm = self._arm(event.arm)
-            x = recalled(event.context)
+            x = journal_context(event.context)
             previous = event.previous
             if previous is not None:
                 then = self.time.of(previous.seq, previous.at)
@@ -156,7 +156,7 @@ class Learner:
             (self._arm(name), value, lengths.get(name, 0)) for name, value in event.qualities.items()
         )
         self.bandit.observe_labels(
-            recalled(event.context),
+            journal_context(event.context),
             np.array([arm for arm, _, _ in judged]),
             np.array([value for _, value, _ in judged]),
             task=event.task,
@@ -220,7 +220,7 @@ class Learner:
 
 def _fitted(bandit: Bandit) -> Fit | None:
     try:
-        return bandit.fitted()
+        return bandit.compute_fit()
     except Exception:  # neither may what they have in common end all learning
         log.exception("what arms have in common can't be fitted; it stays as it was")
         return None

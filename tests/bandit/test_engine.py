@@ -142,11 +142,11 @@ def test_labels_of_a_declared_task_are_learnt_as_that_tasks(three: Bandit) -> No
     for _ in range(60):
         for task, best in (("sql", 1), ("poems", 2)):
             label(three, facts("Do it.", task=task), {0: 0.5, 1: 0.1, 2: 0.1, best: 0.9}, at=NOW)
-    three.settle()
+    three.fit_if_due()
     assert three.tasks() == ["sql", "poems"]
     for task, best in (("sql", 1), ("poems", 2)):
         x = three.context(facts("Do it.", task=task)).x
-        assert three._quality.posteriors.means(x).argmax() == best
+        assert three._learners.quality.posteriors.means(x).argmax() == best
 
 
 @pytest.mark.parametrize("weight", [0.25, 1.0])
@@ -176,7 +176,7 @@ def test_every_arm_keeps_a_propensity(three: Bandit) -> None:
         three.observe_quality(1, context.x, 1.0, at=NOW + number)
         three.observe_quality(0, context.x, 0.0, at=NOW + number)
     decision = decide(three)
-    assert decision.probabilities.min() >= Settings().floor_total / 3 * (1.0 - 1e-9)
+    assert decision.probabilities.min() >= Settings().floor_total / 3 * (1.0 - 1e-6)
     assert decision.probabilities.sum() == pytest.approx(1.0)
     assert decision.propensity == decision.probabilities[decision.chosen]
 

@@ -82,7 +82,7 @@ class Production:
         source = "complaint" if self.biased else "user"
         weight = self.bandit.feedback_weight(quality, source=source)
         self.bandit.observe_quality(arm, x, quality, at=now, weight=weight * share)
-        self.bandit.settle()
+        self.bandit.fit_if_due()
 
     def warm(self, world: World) -> None:
         assert world.labels is not None

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bandit import RequestFacts, recalled
+from bandit import RequestFacts, journal_context
 from bandit.context import topics as read_module
 from bandit.context.features import (
     DIMENSION,
@@ -147,8 +147,8 @@ def test_a_context_written_before_topics_were_added_is_recalled_without_them() -
     added = FIRST_TOPIC + len(WORDS)
     x[added:FIRST_STATISTIC] = 0.0
     old = np.delete(x, range(added, FIRST_STATISTIC)).astype("f4")
-    assert recalled(old).tolist() == x.tolist()
-    assert recalled(x.astype("f4")).tolist() == x.tolist()
-    assert recalled(old).dtype == np.float64
+    assert journal_context(old).tolist() == x.tolist()
+    assert journal_context(x.astype("f4")).tolist() == x.tolist()
+    assert journal_context(old).dtype == np.float64
     with pytest.raises(ValueError, match=f"a context of {DIMENSION + 1}, not {DIMENSION}"):
-        recalled(np.zeros(DIMENSION + 1, dtype=np.float32))
+        journal_context(np.zeros(DIMENSION + 1, dtype=np.float32))

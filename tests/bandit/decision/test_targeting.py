@@ -20,7 +20,7 @@ def settled(
 ) -> Target:
     target = Target(1, 1.0)
     for _ in range(200):
-        target.settle(quality, price, sd, candidates, fraction)
+        target.update_worth(quality, price, sd, candidates, fraction)
     return target
 
 
@@ -64,7 +64,7 @@ def test_a_target_out_of_reach_can_be_left_again_at_once() -> None:
     assert (chosen(target, quality, price) == 0).all()
     better = np.tile([0.9, 0.9], (50, 1))
     for _ in range(60):
-        target.settle(better, price, SURE, BOTH, 1.0)
+        target.update_worth(better, price, SURE, BOTH, 1.0)
     assert (chosen(target, better, price) == 1).all()
 
 
@@ -84,14 +84,14 @@ def test_an_arm_that_never_answered_is_not_counted_on() -> None:
 def test_prices_are_what_the_answers_have_charged() -> None:
     target = Target(2, 1.0)
     for _ in range(300):
-        target.answered(1, np.ones(2), 0.02, np.ones(2), np.array([50.0, 100.0]), np.zeros(2))
+        target.record(1, np.ones(2), 0.02, np.ones(2), np.array([50.0, 100.0]), np.zeros(2))
     assert target.rates() == pytest.approx([np.inf, 0.0002])
 
 
 def test_a_bounded_number_of_requests_is_kept() -> None:
     target = Target(1, 1.0)
     due = [
-        target.answered(0, np.full(1, float(number)), 0.01, np.ones(1), np.ones(1), np.zeros(1))
+        target.record(0, np.full(1, float(number)), 0.01, np.ones(1), np.ones(1), np.zeros(1))
         for number in range(RECENT + 100)
     ]
     assert target.contexts.shape == (RECENT, 1)
@@ -103,9 +103,9 @@ def test_the_share_that_looks_for_quality_falls_and_rises_with_a_new_arm() -> No
     target = Target(1, 1.0)
     shares = []
     for _ in range(4000):
-        target.answered(0, np.ones(1), 0.01, np.ones(2), np.ones(2), np.zeros(2))
-        shares.append(target.looking)
+        target.record(0, np.ones(1), 0.01, np.ones(2), np.ones(2), np.zeros(2))
+        shares.append(target.quality_only)
     assert shares[0] == 1.0
     assert shares[-1] == pytest.approx((500 / 4001) ** 1.5)
-    target.answered(0, np.ones(1), 0.01, np.ones(3), np.ones(3), np.zeros(3))
-    assert target.looking == 1.0
+    target.record(0, np.ones(1), 0.01, np.ones(3), np.ones(3), np.zeros(3))
+    assert target.quality_only == 1.0

@@ -12,10 +12,10 @@ def collect(
     for arm, (quality, count) in enumerate(zip((0.2, 0.5, 0.8), answers, strict=True)):
         bias.add_arm()
         for kind in rng.integers(0, 4, count).tolist():
-            bias.answered(arm, kind)
+            bias.record_answer(arm, kind)
             good = rng.random() < quality + 0.05 * (kind - 1.5)
             if rng.random() < (seen_good if good else seen_bad):
-                bias.judged(arm, kind, float(good), 1.0)
+                bias.record_feedback(arm, kind, float(good), 1.0)
     return bias
 
 
@@ -63,19 +63,19 @@ def test_full_or_little_feedback_is_left_alone() -> None:
 def test_the_rate_is_weight_per_answer_and_comes_back_with_the_counts() -> None:
     bias = FeedbackBias(2)
     bias.add_arm()
-    assert bias.rate == 0.0
+    assert bias.judged_share == 0.0
     for number in range(8):
-        bias.answered(0, number % 2)
-        bias.judged(0, 0, 1.0, 0.5)
-    bias.judged(0, 1, 1.0, 0.5, -1.0)
-    assert bias.rate == 3.5 / 8
+        bias.record_answer(0, number % 2)
+        bias.record_feedback(0, 0, 1.0, 0.5)
+    bias.record_feedback(0, 1, 1.0, 0.5, -1.0)
+    assert bias.judged_share == 3.5 / 8
     other = FeedbackBias(2)
     other.add_arm()
-    other.restore(bias.snapshot(), bias.heard)
-    assert other.rate == bias.rate
+    other.restore(bias.snapshot(), bias.weight_total)
+    assert other.judged_share == bias.judged_share
     for _ in range(20):
-        bias.judged(0, 0, 0.0, 1.0)
-    assert bias.rate == 1.0
+        bias.record_feedback(0, 0, 0.0, 1.0)
+    assert bias.judged_share == 1.0
 
 
 def of_many_arms(seen_bad: float, seen_good: float, seed: int) -> float:
@@ -88,7 +88,7 @@ def of_many_arms(seen_bad: float, seen_good: float, seed: int) -> float:
         good = rng.random(answers) < quality
         seen = rng.random(answers) < np.where(good, seen_good, seen_bad)
         rows.append([[answers, (seen & ~good).sum(), (seen & good).sum()]])
-    bias.restore(np.array(rows, dtype=np.float64), heard=0.0)
+    bias.restore(np.array(rows, dtype=np.float64), weight_total=0.0)
     return evenness(bias)
 
 

@@ -41,15 +41,15 @@ def test_a_forecast_is_the_mean_and_the_quadratic_form() -> None:
     made = posteriors()
     x = np.array([1.0, 0.0, -0.5, 0.25, 0.0, 2.0])
     theta, covariance = made.of(2)
-    assert made.foresee(2, x) == pytest.approx((theta @ x, x @ covariance @ x))
-    assert made.means(x) == pytest.approx([made.foresee(arm, x)[0] for arm in range(3)])
+    assert made.predict(2, x) == pytest.approx((theta @ x, x @ covariance @ x))
+    assert made.means(x) == pytest.approx([made.predict(arm, x)[0] for arm in range(3)])
 
 
 @pytest.mark.parametrize(("arm", "size"), [(3, SIZE), (-1, SIZE), (0, SIZE - 1), (0, SIZE + 1)])
 def test_what_does_not_fit_is_refused(arm: int, size: int) -> None:
     made = posteriors()
     with pytest.raises(IndexError):
-        made.foresee(arm, np.ones(size))
+        made.predict(arm, np.ones(size))
     with pytest.raises(IndexError):
         made.observe(arm, np.ones(size), 0.5, 1.0, CENTRE)
     with pytest.raises(IndexError):

@@ -8,7 +8,7 @@ def told_until(residual: float, most: int, noise: float = NOISE) -> int | None:
     """Returns the feedback at which labels are given up that all miss by `residual`, None if never."""
     trust = LabelTrust()
     for number in range(1, most + 1):
-        trust.take(residual, noise, LABELS)
+        trust.record(residual, noise, LABELS)
         if contradicted([trust]):
             return number
     return None
@@ -18,7 +18,7 @@ def told(*residuals: float) -> LabelTrust:
     """Returns the trust in an arm after these residuals."""
     trust = LabelTrust()
     for residual in residuals:
-        trust.take(residual, NOISE, LABELS)
+        trust.record(residual, NOISE, LABELS)
     return trust
 
 

@@ -61,16 +61,16 @@ def test_an_update_is_the_exact_posterior_given_the_last_fit() -> None:
     made = model()
     feed(made, 333)
     rows = contexts(made._due - made._since + 8, seed=5)
-    while not made.due:
+    while not made.fit_due:
         made.observe(1, rows[made._since % 3], 1.0, at=NOW + 60.0 * 333, weight=1.0, labelled=False)
-    made.settle()
+    made.fit_if_due()
     mean, covariance = made.posteriors.of(0)
     seen, values = rows[:6], np.array([1.0, 0.0, 1.0, 1.0, 0.0, 1.0])
     for x, value in zip(seen, values, strict=True):
         made.observe(0, x, value, at=NOW + 60.0 * 333, weight=0.5, labelled=False)
     assert made._since == 6
     # Behind the reference of the cached posteriors, an observation weighs a little more.
-    strength = 0.5 * np.exp((NOW + 60.0 * 333 - made._reference) / made._tau) / made._hyper.noise
+    strength = 0.5 * np.exp((NOW + 60.0 * 333 - made._decay.reference) / made._decay._tau) / made._hyper.noise
     exact = np.linalg.inv(np.linalg.inv(covariance) + strength * seen.T @ seen)
     theta, found = made.posteriors.of(0)
     assert found == pytest.approx(exact, abs=1e-9)
@@ -107,7 +107,7 @@ def test_a_restored_model_goes_on_as_if_nothing_had_happened() -> None:
 def until_due(made: QualityModel) -> None:
     feed(made, 333)
     at = NOW + 60.0 * 333
-    while not made.due:
+    while not made.fit_due:
         made.observe(0, contexts(1)[0], 1.0, at=at, weight=1.0, labelled=False)
 
 
@@ -116,10 +116,10 @@ def test_a_fit_that_somebody_else_makes_is_the_one_that_the_next_observation_wou
     for made in (ahead, lazy):
         until_due(made)
     known = ahead.posteriors.of(0)
-    fit = ahead.fitted()
+    fit = ahead.compute_fit()
     assert all(np.array_equal(now, then) for now, then in zip(ahead.posteriors.of(0), known, strict=True))
-    ahead.take(fit)
-    assert not ahead.due
+    ahead.apply_fit(fit)
+    assert not ahead.fit_due
     assert not np.array_equal(ahead.posteriors.of(0)[1], known[1])
     for made in (ahead, lazy):
         made.observe(1, contexts(1)[0], 0.0, at=NOW + 60.0 * 334, weight=1.0, labelled=False)
@@ -132,18 +132,18 @@ def test_a_fit_that_failed_is_put_off() -> None:
     made = model()
     until_due(made)
     known = made.posteriors.of(0)
-    made.take(None)
-    assert not made.due
+    made.apply_fit(None)
+    assert not made.fit_due
     assert all(np.array_equal(now, then) for now, then in zip(made.posteriors.of(0), known, strict=True))
 
 
 def test_many_arms_are_solved_as_one_alone_would_be() -> None:
     made = model(70)
     feed(made, 700)
-    made.take(made.fitted())
+    made.apply_fit(made.compute_fit())
     for arm in (0, 31, 32, 69):
         theta, covariance = made.posteriors.of(arm)
-        alone = made._solution(arm, made._evidence[arm].known(), made._decay(made._reference))
+        alone = made._solution(arm, made._evidence[arm].counted_sums(), made._scale())
         assert theta == pytest.approx(alone.theta[:, 0], abs=1e-9)
         assert covariance == pytest.approx(alone.covariance[:, :, 0], abs=1e-9)
 
@@ -167,7 +167,7 @@ def test_siblings_of_one_model_learn_from_each_other() -> None:
     for number, x in enumerate(contexts(60)):
         made.observe(0, x, 1.0, at=NOW + number, weight=1.0, labelled=False)
     (x,) = contexts(1)
-    mean, variance = made.posteriors.means(x), [made.posteriors.foresee(arm, x)[1] for arm in range(3)]
+    mean, variance = made.posteriors.means(x), [made.posteriors.predict(arm, x)[1] for arm in range(3)]
     assert mean[1] > mean[2] + 0.1
     assert variance[0] < variance[1] < variance[2]
 
@@ -252,13 +252,9 @@ def test_an_arm_that_was_never_judged_does_not_keep_a_newcomer_from_its_welcome(
     restored.add_arm("too dear to be asked", ArmPrior())
     restored.add_arm("late", ArmPrior())
     restored.restore(beside.snapshot())
-    welcome = restored._welcomed(restored._hyper)
+    bonus = restored._newcomer_bonus(restored._hyper)
     nobodys = [None] * 4
-    restored._use(
-        restored._solved(
-            nobodys, restored._hyper, welcome, restored._centre, restored._decay(restored._reference)
-        )
-    )
+    restored._use(restored._solve_all(nobodys, restored._hyper, bonus, restored._centre, restored._scale()))
     assert restored.posteriors.means(x) == pytest.approx(beside.posteriors.means(x))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 
@@ -50,6 +51,14 @@ async def cooldown(gateway: Running, arm: str) -> Any:
     return next(row["cooldown"] for row in arms["data"] if row["arm"] == arm)
 
 
+def assert_exact(record: Any, in_header: float | None = None) -> None:
+    """The propensity is the drawn arm's entry of the logged vector, bit for bit, and the vector sums to 1."""
+    entry = record.probabilities[list(record.arms).index(record.arm)]
+    assert record.propensity == float(entry)
+    assert in_header is None or np.float32(in_header) == entry
+    assert float(np.sum(record.probabilities, dtype=np.float64)) == pytest.approx(1.0, abs=1e-6)
+
+
 # -- the propensity ----------------------------------------------------------------------------------
 
 
@@ -74,6 +83,7 @@ async def test_the_propensity_is_that_of_the_arm_that_was_drawn_however_improbab
         assert record.arm == arm
         assert record.propensity == pytest.approx(expected[arm], rel=1e-5)
         assert told == pytest.approx(expected[arm], rel=1e-5)
+        assert_exact(record, told)
         assert record.probabilities == pytest.approx([expected[name] for name in record.arms], rel=1e-5)
     _, arms = await gateway.get("/v1/arms")
     for row in arms["data"]:
@@ -97,6 +107,7 @@ async def test_after_a_failed_attempt_the_record_holds_the_vector_that_was_drawn
         [first["p/good"] / left, 0.0, first["p/dear"] / left], rel=1e-5
     )
     assert record.propensity == pytest.approx(first["p/dear"] / left, rel=1e-5)
+    assert_exact(record)
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -105,6 +105,7 @@ learning/  The journal and the fold over it: what was learnt, what happened
     pace                 How much of the event loop's time learning may take from traffic
     timeline             The clock of learning: rows' own time stamps, as far as they can be believed
     statistics           What happened, by arm and task: counts, shares over time, cost and latency
+    verdicts             How much each task's own verdicts on an arm still weigh
     windows              How often each of some things happened lately
     latencies            Quantiles of seconds from a histogram in which old observations fade
     peers                The other workers and gateways on the same store

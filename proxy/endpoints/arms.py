@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 from proxy.endpoints.endpoint_request import EndpointRequest
 from proxy.ingress.errors import invalid
 from proxy.ingress.reply import Reply, json_reply
-from proxy.learning.statistics import Cell, Shares
+from proxy.learning.statistics import Cell, Shares, Statistics
 from proxy.learning.windows import moment
 from state.interface import StoreError
 
@@ -39,7 +39,7 @@ async def listing(asked: EndpointRequest) -> Reply:
     # As of the end of the current slot: two workers that learnt the same rows answer the same.
     now = moment(gateway.now())
     statistics = gateway.learner.statistics
-    shares, tasks = statistics.shares(now), statistics.tasks()
+    shares, tasks = statistics.shares(gateway.now()), statistics.tasks()
     rows: list[dict[str, object]] = []
     for arm in gateway.arms:
         if by == "task":
@@ -72,7 +72,8 @@ async def listing(asked: EndpointRequest) -> Reply:
 
 def _gone(gateway: Gateway, name: str, task: str | None, shares: Shares) -> dict[str, object]:
     """Returns the row of an arm that is in service no more: what it did stays in the totals."""
-    cell = gateway.learner.statistics.total(name, task)
+    statistics = gateway.learner.statistics
+    cell = statistics.total(name, task)
     nothing: dict[str, object] = dict.fromkeys(("mean", "low", "high", "effective_samples"))
     return {
         "arm": name,
@@ -83,11 +84,11 @@ def _gone(gateway: Gateway, name: str, task: str | None, shares: Shares) -> dict
         "share": shares.of(name, task),
         "requests": cell.requests,
         "errors": cell.errors,
-        "failed_attempts": gateway.learner.statistics.failed_attempts.get(name, 0),
+        "failed_attempts": statistics.failed_attempts(name, task),
         "cooldown": None,
         "quality": nothing,
         "feedback": cell.feedback,
-        "changes_detected": 0,
+        "changes_detected": cell.changes,
         "cost": _cost(cell),
         "price": {
             "input_usd_per_mtok": None,
@@ -96,7 +97,7 @@ def _gone(gateway: Gateway, name: str, task: str | None, shares: Shares) -> dict
             "source": "unknown",
             "until": None,
         },
-        "ttft_s": {"p50": None, "p95": None},
+        "ttft_s": _ttft(statistics, name, task),
         "tokens_per_second": cell.decode_tokens / cell.decode_s if cell.decode_s > 0.0 else None,
         "mean_propensity": cell.propensity / cell.requests if cell.requests else None,
     }
@@ -106,11 +107,15 @@ def _cost(cell: Cell) -> dict[str, float | None]:
     return {"mean_usd": cell.cost_usd / cell.costed if cell.costed else None, "total_usd": cell.cost_usd}
 
 
+def _ttft(statistics: Statistics, arm: str, task: str | None) -> dict[str, float | None]:
+    return {"p50": statistics.ttft(arm, 0.5, task), "p95": statistics.ttft(arm, 0.95, task)}
+
+
 def _row(gateway: Gateway, arm: Arm, task: str | None, shares: Shares, now: float) -> dict[str, object]:
     statistics, bandit = gateway.learner.statistics, gateway.learner.bandit
     cell = statistics.total(arm.name, task)
     quality = bandit.quality_estimate(arm.index, now, task)
-    ttft = statistics.ttft.get(arm.name)
+    samples = quality.effective_samples
     row: dict[str, object] = {"arm": arm.name}
     if task is not None:
         row["task"] = task
@@ -120,7 +125,7 @@ def _row(gateway: Gateway, arm: Arm, task: str | None, shares: Shares, now: floa
         "share": shares.of(arm.name, task),
         "requests": cell.requests,
         "errors": cell.errors,
-        "failed_attempts": statistics.failed_attempts.get(arm.name, 0),
+        "failed_attempts": statistics.failed_attempts(arm.name, task),
         "cooldown": gateway.cooldowns.state(arm.index, gateway.loop.time()),
         # What it refused of single requests, and is spared now.
         "refusals": gateway.refusals.state(arm.index, gateway.loop.time()),
@@ -128,10 +133,12 @@ def _row(gateway: Gateway, arm: Arm, task: str | None, shares: Shares, now: floa
             "mean": quality.mean,
             "low": quality.low,
             "high": quality.high,
-            "effective_samples": quality.effective_samples,
+            "effective_samples": samples
+            if task is None
+            else statistics.verdicts.effective(arm.name, task, now, samples),
         },
         "feedback": cell.feedback,
-        "changes_detected": bandit.reopened(arm.index),
+        "changes_detected": bandit.reopened(arm.index) if task is None else cell.changes,
         "cost": _cost(cell),
         "price": {
             "input_usd_per_mtok": arm.price.input * 1e6 if arm.priced else None,
@@ -140,10 +147,7 @@ def _row(gateway: Gateway, arm: Arm, task: str | None, shares: Shares, now: floa
             "source": arm.price_source,
             "until": arm.price_until,
         },
-        "ttft_s": {
-            "p50": ttft.quantile(0.5) if ttft is not None else None,
-            "p95": ttft.quantile(0.95) if ttft is not None else None,
-        },
+        "ttft_s": _ttft(statistics, arm.name, task),
         "tokens_per_second": cell.decode_tokens / cell.decode_s if cell.decode_s > 0.0 else None,
         "mean_propensity": cell.propensity / cell.requests if cell.requests else None,
     }

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bandit import ArmPrior, Bandit, Fit, IntArray, Objective, journal_context
+from bandit import ArmPrior, Bandit, Fit, IntArray, Objective, journal_context, task_label
 from proxy.learning.pace import Pace
 from proxy.learning.statistics import NO_VERDICT, OURS, REFUSALS, Statistics, duration
 from proxy.learning.timeline import Timeline
@@ -140,6 +140,7 @@ class Learner:
 
     def _judged(self, event: Feedback) -> None:
         now = self.time.row(event.seq, event.at)
+        then, changed = now, False
         if event.metric == "quality" and event.context is not None:
             arm = self._arm(event.arm)
             x = journal_context(event.context)
@@ -147,22 +148,25 @@ class Learner:
             if previous is not None:
                 then = self.time.of(previous.seq, previous.at)
                 self.bandit.retract_quality(arm, x, previous.value, at=then, weight=previous.weight)
-            self.bandit.observe_quality(arm, x, event.value, at=now, weight=event.weight)
-        self.statistics.judged(event)
+            changed = self.bandit.observe_quality(arm, x, event.value, at=now, weight=event.weight)
+        self.statistics.judged(event, at=now, replaced_at=then, changed=changed)
 
     def _labelled(self, event: Label) -> None:
         lengths = event.output_tokens
         judged = sorted(
             (self._arm(name), value, lengths.get(name, 0)) for name, value in event.qualities.items()
         )
+        now = self.time.row(event.seq, event.at)
         self.bandit.observe_labels(
             journal_context(event.context),
             np.array([arm for arm, _, _ in judged]),
             np.array([value for _, value, _ in judged]),
             task=event.task,
-            at=self.time.row(event.seq, event.at),
+            at=now,
             output_tokens=np.array([tokens for _, _, tokens in judged]),
         )
+        for name in event.qualities:
+            self.statistics.verdicts.add(name, task_label(event.task), 1.0, now)
 
     def _changed(self, event: ArmChange) -> None:
         if event.config is not None:

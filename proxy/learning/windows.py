@@ -8,9 +8,15 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-SLOT_S = 5.0
-"""Slots of the last two minutes. A moment counts as the end of its slot, so that all answers within the same five
-seconds are alike."""
+SLOT_S = 1.0
+"""Slots of the last minute. A moment counts as the end of its slot, so that all answers within the same second are
+alike."""
+
+_FINE_ROWS = 64
+"""A minute, the slot that is under way, and a little more for rows that come late."""
+
+_FORMER_SLOT_S, _FORMER_ROWS = 5.0, 24
+"""The fine ring of snapshots of earlier versions."""
 
 COARSE_S = 30.0
 """Slots of the last hour and a little more."""
@@ -57,7 +63,7 @@ class _Ring:
 
     def sum(self, seconds: float, end: float) -> npt.NDArray[np.int64]:
         last = math.ceil(end / self.seconds)
-        first = last - round(seconds / self.seconds)
+        first = math.floor((end - seconds) / self.seconds)
         rows = [row for row, number in enumerate(self.numbers) if first <= number < last]
         total: npt.NDArray[np.int64] = self.counts[rows].sum(axis=0)
         return total
@@ -67,7 +73,7 @@ class Windows:
     """Counts of things, numbered from 0, in the windows of `WINDOWS`."""
 
     def __init__(self) -> None:
-        self._fine = _Ring(SLOT_S, 24)
+        self._fine = _Ring(SLOT_S, _FINE_ROWS)
         self._coarse = _Ring(COARSE_S, 124)
 
     def grow(self, things: int) -> None:
@@ -81,13 +87,13 @@ class Windows:
         self._coarse.add(thing, at)
 
     def counts(self, now: float) -> dict[str, npt.NDArray[np.int64]]:
-        """Returns for each window the counts of things, shape (at least the number of things,).
+        """Returns for each window, up to the end of the slot of `now`, the counts of things, shape (at least their number,).
 
-        The minute ends with the slot of `now`; the longer ones are right to half a minute.
+        None is shorter than its name says: the minute is at most a second longer, the others half a minute.
         """
         end = moment(now)
         return {
-            name: (self._fine if seconds <= 60.0 else self._coarse).sum(seconds, end)
+            name: self._fine.sum(seconds + SLOT_S, end) if seconds <= 60.0 else self._coarse.sum(seconds, end)
             for name, seconds in WINDOWS.items()
         }
 
@@ -102,7 +108,22 @@ class Windows:
         """Restores a snapshot. Raises KeyError or ValueError if it doesn't fit."""
         for name, ring in (("fine", self._fine), ("coarse", self._coarse)):
             stored = arrays[name]
+            if ring is self._fine and stored.ndim == 2 and stored.shape[0] == _FORMER_ROWS:
+                stored = _finer(stored)
             if stored.ndim != 2 or stored.shape[0] != ring.rows or stored.shape[1] < 2:
                 raise ValueError(f"the counts have shape {stored.shape}")
             ring.numbers = [int(number) for number in stored[:, 0]]
             ring.use(stored[:, 1:].astype(np.int64))
+
+
+def _finer(stored: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Returns an earlier version's fine ring as one of ours: what happened in a slot counts at its end."""
+    finer = np.zeros((_FINE_ROWS, stored.shape[1]))
+    finer[:, 0] = -1.0
+    per_slot = round(_FORMER_SLOT_S / SLOT_S)
+    for row in stored[np.argsort(stored[:, 0])]:
+        if row[0] >= 0.0:
+            number = int(row[0]) * per_slot + per_slot - 1
+            finer[number % _FINE_ROWS] = row
+            finer[number % _FINE_ROWS, 0] = number
+    return finer

@@ -11,7 +11,7 @@ import pytest
 
 from proxy.learning.latencies import Latencies
 from proxy.learning.statistics import OURS, Statistics
-from proxy.learning.windows import COARSE_S, SLOT_S, WINDOWS, Windows, moment
+from proxy.learning.windows import COARSE_S, WINDOWS, Windows, moment
 from state.records import Decision, Feedback
 
 NOW = 1_700_000_003.0
@@ -80,20 +80,21 @@ def test_totals_are_those_of_a_recount(task: str | None) -> None:
         assert cell.propensity == pytest.approx(math.fsum(r.propensity for r in mine), rel=1e-9)
         assert cell.input_tokens == sum(r.input_tokens or 0 for r in mine)
         assert cell.output_tokens == sum(r.output_tokens or 0 for r in mine)
-        decoded = [r for r in mine if r.status == "ok" and r.output_tokens]
+        decoded = [r for r in mine if r.status == "ok" and r.output_tokens and r.ttft_s is not None]
         assert cell.decode_tokens == sum(r.output_tokens or 0 for r in decoded)
         seconds = math.fsum(max(0.0, 2.0 - (r.ttft_s or 0.0)) for r in decoded)
         assert cell.decode_s == pytest.approx(seconds, rel=1e-6)
-    failed = Counter(str(a["arm"]) for r in rows for a in r.attempts)
-    assert statistics.failed_attempts == failed
+    failed = Counter(str(a["arm"]) for r in rows for a in r.attempts if task in (None, r.task))
+    assert {arm: statistics.failed_attempts(arm, task) for arm in ARMS} == {arm: failed[arm] for arm in ARMS}
     assert statistics.requests() == 2000
     assert statistics.tasks() == sorted(TASKS)
 
 
 def slots_of(window: str, now: float) -> tuple[float, float]:
-    slot = SLOT_S if window == "1m" else COARSE_S
-    end = math.ceil(moment(now) / slot) * slot
-    return end - WINDOWS[window], end
+    end = moment(now)
+    if window == "1m":
+        return end - 61.0, end
+    return math.floor((end - WINDOWS[window]) / COARSE_S) * COARSE_S, math.ceil(end / COARSE_S) * COARSE_S
 
 
 @pytest.mark.parametrize("later", [0.0, 1.9, 2.1, 30.0, 600.0, 3000.0, 7200.0])
@@ -114,11 +115,23 @@ def test_shares_are_those_of_a_recount_at_any_moment(later: float, task: str | N
 def test_a_window_ends_with_its_slot_whoever_asks_within_it() -> None:
     statistics = learnt([decision(NOW), decision(NOW - 50.0, "p/b")])
     told = {
-        tuple(statistics.shares(at).of("p/a").values()) for at in (1_700_000_000.0, NOW, 1_700_000_004.99)
+        tuple(statistics.shares(at).of("p/a").values()) for at in (NOW, 1_700_000_003.5, 1_700_000_003.99)
     }
     assert told == {(0.5, 0.5, 0.5, 0.5)}
-    assert statistics.shares(NOW + 10.0).of("p/a")["1m"] == 1.0
-    assert statistics.shares(NOW + 61.0).of("p/a")["1m"] is None
+    assert statistics.shares(NOW + 12.0).of("p/a")["1m"] == 1.0
+    assert statistics.shares(NOW + 62.0).of("p/a")["1m"] is None
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.3, 0.99])
+@pytest.mark.parametrize("asked", [0.0, 0.5, 0.99])
+def test_the_last_minute_is_a_minute_whenever_one_asks(fraction: float, asked: float) -> None:
+    at, now = NOW + fraction, NOW + 70.0 + asked
+    for age in range(60):
+        assert learnt([decision(now - age)]).shares(now).of("p/a")["1m"] == 1.0
+    for age in range(62, 70):
+        assert learnt([decision(now - age)]).shares(now).of("p/a")["1m"] is None
+    for window, seconds in WINDOWS.items():
+        assert learnt([decision(at)]).shares(at + seconds).of("p/a")[window] == 1.0
 
 
 def test_shares_of_what_was_never_seen_are_none_or_nothing() -> None:
@@ -129,7 +142,7 @@ def test_shares_of_what_was_never_seen_are_none_or_nothing() -> None:
 def test_rows_that_come_late_are_counted_in_their_slot_or_not_at_all() -> None:
     windows = Windows()
     windows.add(0, NOW)
-    windows.add(0, NOW - 61.0)
+    windows.add(0, NOW - 62.0)
     windows.add(0, NOW - 5000.0)  # its slot holds newer counts
     windows.add(0, math.nextafter(0.0, -1.0))
     counts = windows.counts(NOW)
@@ -173,9 +186,62 @@ def test_latencies_out_of_range_go_to_the_nearest_bucket(value: float, expected:
 def test_a_correction_is_not_a_second_feedback() -> None:
     statistics = Statistics()
     first = Feedback("x", "quality", 0.0, NOW, arm="p/a", task="code")
-    statistics.judged(first)
-    statistics.judged(Feedback("x", "quality", 1.0, NOW, arm="p/a", task="code", previous=first))
+    statistics.judged(first, at=NOW)
+    second = Feedback("x", "quality", 1.0, NOW, weight=0.5, arm="p/a", task="code", previous=first)
+    statistics.judged(second, at=NOW + 9.0, replaced_at=NOW)
     assert statistics.total("p/a").feedback == 1
+    assert statistics.verdicts.effective("p/a", "code", NOW + 9.0, 1.0) == pytest.approx(0.5)
+
+
+def test_what_a_task_shows_is_its_own() -> None:
+    statistics = learnt(
+        [
+            decision(NOW, task="chat", ttft_s=0.1, attempts=[{"arm": "p/b", "error": "timeout"}]),
+            decision(NOW, task="code", ttft_s=10.0),
+        ]
+    )
+    assert statistics.failed_attempts("p/b") == statistics.failed_attempts("p/b", "chat") == 1
+    assert statistics.failed_attempts("p/b", "code") == 0
+    assert statistics.seen("p/b", "chat")
+    assert statistics.ttft("p/a", 1.0, "chat") == pytest.approx(0.1, rel=0.06)
+    assert statistics.ttft("p/a", 0.0, "code") == statistics.ttft("p/a", 1.0) == pytest.approx(10.0, rel=0.06)
+    assert statistics.ttft("p/a", 0.5, "poems") is None
+    verdict = Feedback("x", "quality", 0.0, NOW, arm="p/a", task="chat")
+    statistics.judged(verdict, at=NOW, changed=True)
+    assert (statistics.total("p/a", "chat").changes, statistics.total("p/a", "code").changes) == (1, 0)
+
+
+def test_the_wait_for_a_whole_answer_is_no_pace_of_its_tokens() -> None:
+    statistics = learnt([decision(NOW, ttft_s=None), decision(NOW, ttft_s=1.5)])
+    cell = statistics.total("p/a")
+    assert (cell.decode_tokens, cell.decode_s) == (20, pytest.approx(0.5))
+
+
+def test_a_snapshot_of_an_earlier_version_goes_on() -> None:
+    """Its cells end before failed attempts, its minute has slots of five seconds, and no verdict was weighed by task."""
+    statistics = learnt([decision(NOW, ttft_s=None), decision(NOW - 50.0, "p/b", attempts=[{"arm": "p/a"}])])
+    statistics.judged(Feedback("x", "quality", 1.0, NOW, arm="p/a", task="code"), at=NOW)
+    meta, arrays = statistics.snapshot()
+    meta["cells"] = [cell[:-2] for cell in meta["cells"]]  # type: ignore[attr-defined]
+    del meta["task_ttft"], meta["verdicts"]
+    former = np.zeros((24, arrays["recent.fine"].shape[1]))
+    former[:, 0] = -1.0
+    for second in arrays["recent.fine"]:
+        if second[0] >= 0.0:
+            row = former[int(second[0]) // 5 % 24]
+            row[0] = int(second[0]) // 5
+            row[1:] += second[1:]
+    restored = Statistics()
+    restored.restore(meta, {**arrays, "recent.fine": former})
+    assert restored.failed_attempts("p/a") == 1
+    assert restored.failed_attempts("p/a", "code") == 0
+    assert restored.ttft("p/b", 0.5) == pytest.approx(0.5, rel=0.06)
+    assert restored.shares(NOW + 2.0).of("p/a")["1m"] == 0.5
+    assert restored.shares(NOW + 20.0).of("p/a")["1m"] == 1.0
+    assert restored.verdicts.effective("p/a", "code", NOW, 1.0) == 1.0
+    assert restored.total("p/b").decode_tokens == 0  # may hold waits for whole answers
+    restored.decided(decision(NOW + 1.0), NOW + 1.0)
+    assert restored.requests() == 3
 
 
 def test_a_snapshot_goes_on_as_if_nothing_had_happened() -> None:

@@ -253,6 +253,9 @@ def test_shares_are_of_the_time_that_learning_goes_by() -> None:
 def test_an_answer_that_took_years_by_its_stamps_has_no_speed() -> None:
     rows = judged([NOW, NOW + 1.0])
     assert isinstance(rows[2], Decision)
+    for row in rows[:3:2]:
+        assert isinstance(row, Decision)
+        row.ttft_s = 0.2
     rows[2].at = NOW - YEAR
     cell = learnt(rows).statistics.total("p/a")
     assert (cell.decode_tokens, cell.decode_s) == (10, 0.0)

@@ -117,10 +117,10 @@ def _whole(text: str) -> str:
     return _MARKS.sub(_character, text)
 
 
-def _character(found: re.Match[str]) -> str:
-    if found[1] is None:
+def _character(match: re.Match[str]) -> str:
+    if match[1] is None:
         return "\ufffd"
-    return chr(0x10000 + ((ord(found[1]) - _FIRST) << 10) + (ord(found[2]) - _LOWER))
+    return chr(0x10000 + ((ord(match[1]) - _FIRST) << 10) + (ord(match[2]) - _LOWER))
 
 
 def _with_whole_text(event: Event) -> Event:

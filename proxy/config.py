@@ -280,7 +280,7 @@ class TimeoutConfig(_Strict):
 
     def doubts(self) -> list[str]:
         """Returns what is probably a mistake: limits that end good calls."""
-        found = []
+        warnings = []
         for name, least in (
             ("connect", LEAST_CONNECT_S),
             ("first_byte", LEAST_SILENCE_S),
@@ -288,16 +288,16 @@ class TimeoutConfig(_Strict):
         ):
             seconds = getattr(self, name)
             if seconds < least:
-                found.append(
+                warnings.append(
                     f"{name} is {seconds:g} s, which good providers exceed: calls that it ends are not held against their arms; "
                     f"set {least:g} s or more"
                 )
-        found += [
+        warnings += [
             f"total ({self.total:g} s) ends a call before {name} ({getattr(self, name):g} s) can"
             for name in ("connect", "first_byte", "idle")
             if self.total <= getattr(self, name)
         ]
-        return found
+        return warnings
 
 
 class ApiKeyConfig(_Strict):
@@ -435,12 +435,12 @@ def _operator(key: str, clients: tuple[ApiKeyConfig, ...]) -> ApiKeyConfig:
 
 def describe(error: ValidationError) -> str:
     """Says which fields are wrong and why, without their values: a value may be a secret."""
-    found = []
+    complaints = []
     for item in error.errors():
         message = _WORDS.get(item["type"]) or item["msg"].removeprefix("Value error, ")
         where = ".".join(str(part) for part in item["loc"])
-        found.append(f"{where}: {message}" if where else message)
-    return "; ".join(found)
+        complaints.append(f"{where}: {message}" if where else message)
+    return "; ".join(complaints)
 
 
 _WORDS = {

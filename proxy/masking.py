@@ -52,11 +52,11 @@ class Mask:
             self._compile()
 
     def _compile(self) -> None:
-        known = self._lasting.union(self._passing)
-        forms = {form for secret in known for form in _spellings(secret)}
+        secrets = self._lasting.union(self._passing)
+        forms = {form for secret in secrets for form in _spellings(secret)}
         longest_first = sorted(forms, key=lambda form: (-len(form), form))
         self._pattern = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE)
-        self._beginnings = tuple(sorted(known))
+        self._beginnings = tuple(sorted(secrets))
 
     def text(self, text: str) -> str:
         """Returns `text` without the secrets; the same object where there are none."""
@@ -96,9 +96,9 @@ class MaskedLog(logging.Filter):
         self._formatter = logging.Formatter()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        said = record.getMessage()
-        masked = self._mask.text(said)
-        if masked != said:
+        message = record.getMessage()
+        masked = self._mask.text(message)
+        if masked != message:
             record.msg, record.args = masked, None
         if record.exc_info and not record.exc_text:
             record.exc_text = self._formatter.formatException(record.exc_info)

@@ -77,10 +77,10 @@ def expanded(text: str, environment: Mapping[str, str]) -> str:
             return place[0][1:]
         if not _NAME.fullmatch(name):
             raise ValueError("holds ${…} without the name of a variable; write $${ for a plain ${")
-        found = of_variable(name, environment)
-        if found is None:
+        secret = of_variable(name, environment)
+        if secret is None:
             raise ValueError(f"the environment variable {name} is not set, and {name}_FILE isn't either")
-        return found
+        return secret
 
     return _PLACE.sub(value, text)
 

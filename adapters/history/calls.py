@@ -40,10 +40,10 @@ def answered(messages: list[Message], rules: Rules, *, stored: bool) -> list[Mes
             elif not waiting.taken(part):
                 results.append(part)  # decided below: its call may still follow in no turn
         if calls:
-            named, told = _pair(kept, calls, waiting, ids, at)
+            named, matched = _pair(kept, calls, waiting, ids, at)
             turns.append(replace(message, parts=tuple(named)))
-            if told:
-                turns.append(Message("tool", tuple(told)))
+            if matched:
+                turns.append(Message("tool", tuple(matched)))
             continue
         orphans = [part for part in results if not waiting.taken(part)]
         if orphans and stored:
@@ -63,17 +63,17 @@ def _pair(
     kept: list[Part], calls: list[tuple[Part, str]], waiting: _Results, ids: _Ids, at: int
 ) -> tuple[list[Part], list[Part]]:
     named = {}
-    told: list[Part] = []
+    results: list[Part] = []
     for number, (part, call) in enumerate(calls):
         name = ids.of(call or f"call_{at}_{number}")
         named[number] = _renamed(part, name)
         result = waiting.take(call, at)
         if result is not None:
-            told.append(_renamed(result, name))
+            results.append(_renamed(result, name))
         elif isinstance(part, ToolCall):
-            told.append(ToolResult(name, (Text(_MISSING),), is_error=True, name=part.name))
+            results.append(ToolResult(name, (Text(_MISSING),), is_error=True, name=part.name))
     numbers = iter(range(len(calls)))
-    return [named[next(numbers)] if called_by(part) is not None else part for part in kept], told
+    return [named[next(numbers)] if called_by(part) is not None else part for part in kept], results
 
 
 class _Results:
@@ -152,8 +152,8 @@ def _renamed(part: Part, id: str) -> Part:
 def _as_words(part: Part) -> Iterable[Part]:
     if not isinstance(part, ToolResult):
         return
-    said = "".join(piece.text for piece in part.content if isinstance(piece, Text))
-    yield Text(f"{_ORPHAN}\n{said}")
+    text = "".join(piece.text for piece in part.content if isinstance(piece, Text))
+    yield Text(f"{_ORPHAN}\n{text}")
     for piece in part.content:
         if isinstance(piece, Media):
             yield piece

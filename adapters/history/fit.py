@@ -64,18 +64,18 @@ def _goes_on_without_thought(request: Request, rules: Rules) -> bool:
 
 def _names(request: Request, rules: Rules) -> dict[str, str]:
     """Returns the names of tools that the vendor doesn't take, with those that it gets."""
-    told = [tool.name for tool in request.tools if isinstance(tool, Tool)]
-    told += [
+    names = [tool.name for tool in request.tools if isinstance(tool, Tool)]
+    names += [
         part.name for message in request.messages for part in message.parts if isinstance(part, ToolCall)
     ]
     allowed = rules.names
-    taken = {name for name in told if allowed.fullmatch(name)}
-    found: dict[str, str] = {}
-    for name in told:
-        if name not in found and not allowed.fullmatch(name):
-            found[name] = mapped_name(name, allowed, rules.name_length, taken)
-            taken.add(found[name])
-    return found
+    taken = {name for name in names if allowed.fullmatch(name)}
+    renamed: dict[str, str] = {}
+    for name in names:
+        if name not in renamed and not allowed.fullmatch(name):
+            renamed[name] = mapped_name(name, allowed, rules.name_length, taken)
+            taken.add(renamed[name])
+    return renamed
 
 
 def _tools(

@@ -20,11 +20,11 @@ _OTHER = re.compile(r"[^a-zA-Z0-9_-]")
 def digest(text: str, length: int) -> str:
     """Returns `length` letters and digits that follow from `text`."""
     number = int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=32).digest(), "big")
-    found = []
+    digits = []
     for _ in range(length):
         number, rest = divmod(number, 62)
-        found.append(_DIGITS[rest])
-    return "".join(found)
+        digits.append(_DIGITS[rest])
+    return "".join(digits)
 
 
 def mapped_id(id: str, allowed: re.Pattern[str], length: int, taken: Collection[str]) -> str:

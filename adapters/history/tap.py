@@ -86,7 +86,7 @@ class SealTap:
             return out
         if out.lstrip().startswith(b"{"):
             return self._whole(out)
-        return _EVENT.sub(lambda found: found[1] + self._whole(found[2]), out)
+        return _EVENT.sub(lambda match: match[1] + self._whole(match[2]), out)
 
     def _whole(self, raw: bytes) -> bytes:
         try:

@@ -177,7 +177,7 @@ def _messages(document: dict[str, Any], rules: Rules) -> bool:
             return True
         if not content:
             return False
-        told = 0
+        results = 0
         wanted = asked
         asked = []
         if role != "user":
@@ -192,10 +192,14 @@ def _messages(document: dict[str, Any], rules: Rules) -> bool:
                 if not isinstance(text, str) or not text or text.isspace():
                     return False
             elif kind == "tool_result":
-                if block.get("tool_use_id") not in wanted or at != told or not _filled(block.get("content")):
+                if (
+                    block.get("tool_use_id") not in wanted
+                    or at != results
+                    or not _filled(block.get("content"))
+                ):
                     return False
                 wanted.remove(block.get("tool_use_id"))
-                told += 1
+                results += 1
             elif kind == "tool_use":
                 calls = True
                 use, name = block.get("id"), block.get("name")
@@ -267,7 +271,7 @@ def _responses(document: dict[str, Any], rules: Rules) -> bool:
     if not isinstance(items, list):
         return True
     asked: set[object] = set()
-    told: set[object] = set()
+    answered: set[object] = set()
     for item in items:
         if not isinstance(item, dict):
             return True
@@ -300,7 +304,7 @@ def _responses(document: dict[str, Any], rules: Rules) -> bool:
             call = item.get("call_id")
             if not isinstance(call, str):
                 return True
-            told.add(call)
-    if asked - told:
+            answered.add(call)
+    if asked - answered:
         return False
-    return not (told - asked) or any(document.get(name) for name in _STATE)
+    return not (answered - asked) or any(document.get(name) for name in _STATE)

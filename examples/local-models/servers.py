@@ -72,10 +72,10 @@ def _run(command: list[str]) -> None:
 
 
 def _find(pattern: str) -> Path:
-    found = sorted(_VENV.glob(pattern))
-    if not found:
+    paths = sorted(_VENV.glob(pattern))
+    if not paths:
         raise SetupError(f"no {pattern} in {_VENV}: delete that folder and start again")
-    return found[0]
+    return paths[0]
 
 
 class LlamaServer:

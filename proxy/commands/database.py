@@ -46,10 +46,10 @@ def backup(db: Path, dest: Path, *, force: bool) -> None:
 def check_db(db: Path) -> None:
     """Read all of the database, while gateways go on, and say what is wrong with it (exit code 1) or that it is whole."""
     try:
-        found, size = check(str(db))
+        problems, size = check(str(db))
     except StoreError as error:
         raise click.ClickException(str(error)) from None
-    for problem in found:
+    for problem in problems:
         click.echo(problem, err=True)
     if size is None:
         raise click.ClickException(

@@ -209,7 +209,7 @@ def evaluate(
         planned=planned,
     )
     try:
-        found = asyncio.run(_ask(db, question))
+        answer = asyncio.run(_ask(db, question))
     except StoreError as error:
         raise click.ClickException(str(error)) from None
     except CannotEvaluateError as error:
@@ -217,9 +217,9 @@ def evaluate(
             click.echo(json.dumps({"metric": metric, "refused": str(error)}))
         raise click.ClickException(str(error)) from None
     if as_json:
-        click.echo(json.dumps({"metric": metric, "decisions": found.of, **asdict(found.evaluation)}))
+        click.echo(json.dumps({"metric": metric, "decisions": answer.of, **asdict(answer.evaluation)}))
         return
-    _show(fixed or objective or policy or "", metric, planned, found)
+    _show(fixed or objective or policy or "", metric, planned, answer)
 
 
 async def _ask(db: Path, question: Question) -> Answer:
@@ -230,11 +230,11 @@ async def _ask(db: Path, question: Question) -> Answer:
         await store.close()
 
 
-def _show(target: str, metric: str, planned: int, found: Answer) -> None:
-    evaluation = found.evaluation
+def _show(target: str, metric: str, planned: int, answer: Answer) -> None:
+    evaluation = answer.evaluation
     table = Table(
         title=f"{metric} per request if decided by {target}",
-        caption=f"{evaluation.rows} of {found.of} decisions carry it, worth "
+        caption=f"{evaluation.rows} of {answer.of} decisions carry it, worth "
         f"{evaluation.effective_samples:.0f} of the target's own; 95 % intervals, "
         f"at any time unless for one look, narrowest at {planned} rows",
     )

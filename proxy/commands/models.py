@@ -13,13 +13,13 @@ from adapters.catalogue import search
 
 def show_models(text: str, limit: int) -> None:
     """Prints the models whose name holds `text`, at most `limit` of them, and how many there are."""
-    found = search(text, time.time())
+    models = search(text, time.time())
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("provider/model", overflow="fold")
     for name in ("context", "max output", "$ in/M", "$ out/M"):
         table.add_column(name, justify="right")
     table.add_column("can", overflow="fold")
-    for model in found[:limit]:
+    for model in models[:limit]:
         price = model.price
         table.add_row(
             f"{model.provider}/{model.name}",
@@ -31,5 +31,5 @@ def show_models(text: str, limit: int) -> None:
         )
     console = Console()
     console.print(table)
-    more = f", {limit} shown (--limit)" if len(found) > limit else ""
-    console.print(f"{len(found)} models{more}")
+    more = f", {limit} shown (--limit)" if len(models) > limit else ""
+    console.print(f"{len(models)} models{more}")

@@ -175,9 +175,9 @@ class _Answer:
         match raw.get("type"):
             case "text":
                 block.citations.extend(raw.get("citations") or ())
-                if said := raw.get("text"):
-                    self._length += len(said)
-                    out.append(TextDelta(said))
+                if text := raw.get("text"):
+                    self._length += len(text)
+                    out.append(TextDelta(text))
             case "thinking":
                 block.signature = raw.get("signature") or ""
                 if thought := raw.get("thinking"):
@@ -196,9 +196,9 @@ class _Answer:
         delta = raw["delta"]
         match delta["type"]:
             case "text_delta":
-                said = delta["text"]
-                self._length += len(said)
-                out.append(TextDelta(said))
+                text = delta["text"]
+                self._length += len(text)
+                out.append(TextDelta(text))
             case "input_json_delta":
                 block = self._blocks[raw["index"]]
                 if piece := delta["partial_json"]:
@@ -221,7 +221,9 @@ class _Answer:
         match block.raw.get("type"):
             case "text":
                 if block.citations:
-                    entries = (annotation(found, block.start, self._length) for found in block.citations)
+                    entries = (
+                        annotation(citation, block.start, self._length) for citation in block.citations
+                    )
                     out.append(Annotations(tuple(entries)))
             case "thinking":
                 if block.signature:

@@ -213,7 +213,7 @@ def _tool_result(block: Json, cache: Json | None, path: str) -> ToolResult | Opa
         if isinstance(part, Opaque):
             own = block
             try:
-                content += [told for told in retold(part) if isinstance(told, Text | Media)]
+                content += [piece for piece in retold(part) if isinstance(piece, Text | Media)]
             except Inexpressible:
                 return Opaque(NAME, block)
             continue

@@ -112,8 +112,10 @@ def _citations(event: Annotations) -> Iterable[Json]:
     for entry in event.entries:
         if entry.get("type") == "citation":
             yield entry["citation"]
-        elif isinstance(found := entry.get("url_citation"), dict):
-            rest = {key: value for key, value in found.items() if key not in {"start_index", "end_index"}}
+        elif isinstance(url_citation := entry.get("url_citation"), dict):
+            rest = {
+                key: value for key, value in url_citation.items() if key not in {"start_index", "end_index"}
+            }
             # The client's models require both; a search of another vendor has none to give.
             yield {"type": "web_search_result_location", "cited_text": "", "encrypted_index": "", **rest}
 
@@ -174,8 +176,8 @@ class StreamEncoder:
             case Annotations():
                 if self._open != "text":
                     self._begin("text", {"type": "text", "text": ""}, out)
-                for found in _citations(event):
-                    self._block_delta({"type": "citations_delta", "citation": found}, out)
+                for citation in _citations(event):
+                    self._block_delta({"type": "citations_delta", "citation": citation}, out)
             case MediaDelta():
                 self._text(_shown(event), out)
             case Opaque():
@@ -293,13 +295,13 @@ def _content(event: Event, blocks: list[Json]) -> None:
     last: Json = blocks[-1] if blocks else {"type": ""}
     match event:
         case TextDelta() | MediaDelta():
-            said = event.text if isinstance(event, TextDelta) else _shown(event)
-            if not said:
+            text = event.text if isinstance(event, TextDelta) else _shown(event)
+            if not text:
                 return
             if last["type"] != "text":
                 last = {"type": "text", "text": ""}
                 blocks.append(last)
-            last["text"] += said
+            last["text"] += text
         case ReasoningDelta():
             if event.text or event.signature:
                 if last["type"] != "thinking" or "signature" in last:

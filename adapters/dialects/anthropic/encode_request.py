@@ -156,7 +156,7 @@ def _block(part: Part, request: Request) -> list[Json]:
     match part:
         case Text():
             block: Json = {"type": "text", "text": part.text}
-            if citations := [found for entry in part.annotations for found in citation(entry)]:
+            if citations := [cited for entry in part.annotations for cited in citation(entry)]:
                 block["citations"] = citations
         case Media():
             block = _media(part, request)
@@ -233,9 +233,13 @@ def citation(entry: Json) -> list[Json]:
     """Returns an annotation as a citation, or nothing where the API would miss its own search's token."""
     if entry.get("type") == "citation":
         return [entry["citation"]]
-    found = entry.get("url_citation")
-    if entry.get("type") == "url_citation" and isinstance(found, dict) and "encrypted_index" in found:
-        rest = {key: value for key, value in found.items() if key not in {"start_index", "end_index"}}
+    url_citation = entry.get("url_citation")
+    if (
+        entry.get("type") == "url_citation"
+        and isinstance(url_citation, dict)
+        and "encrypted_index" in url_citation
+    ):
+        rest = {key: value for key, value in url_citation.items() if key not in {"start_index", "end_index"}}
         return [{"type": "web_search_result_location", **rest}]
     return []
 

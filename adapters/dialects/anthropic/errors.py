@@ -59,8 +59,8 @@ def error_of(raw: Any, status: int | None = None) -> ProviderError:
                 f"The provider answered {status}." if status else "The provider broke off the stream."
             )
         return error
-    told = None if status is None or status < 400 else status
-    kind = ErrorKind.QUOTA if _SPENT.search(message) else classify(told, message, word)
+    failure_status = None if status is None or status < 400 else status
+    kind = ErrorKind.QUOTA if _SPENT.search(message) else classify(failure_status, message, word)
     return ProviderError(kind, redact(message), status, redact(word))
 
 

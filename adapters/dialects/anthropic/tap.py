@@ -95,5 +95,5 @@ def said_by(block: Any) -> int:
     """Returns the bytes of content in a block, or in a piece of one."""
     if not isinstance(block, dict):
         return 0
-    said = sum(size_of(value) for name in _SPOKEN if isinstance(value := block.get(name), str))
-    return said + (len(orjson.dumps(block["input"])) if block.get("input") else 0)
+    size = sum(size_of(value) for name in _SPOKEN if isinstance(value := block.get(name), str))
+    return size + (len(orjson.dumps(block["input"])) if block.get("input") else 0)

@@ -213,8 +213,8 @@ class StreamDecoder:
 
     def _delta(self, raw: Json, out: list[Event]) -> None:
         delta = raw["delta"]
-        if said := delta.get("text"):
-            out.append(TextDelta(said))
+        if text := delta.get("text"):
+            out.append(TextDelta(text))
         elif "toolUse" in delta:
             number = self._calls[raw["contentBlockIndex"]]
             if piece := delta["toolUse"]["input"]:
@@ -361,14 +361,14 @@ class StreamEncoder:
 
 
 def _thoughts(event: ReasoningDelta) -> list[Json]:
-    found: list[Json] = []
+    deltas: list[Json] = []
     if event.text:
-        found.append({"text": event.text})
+        deltas.append({"text": event.text})
     if event.signature:
-        found.append({"signature": signatures.on_wire(signatures.ANTHROPIC, event.signature)})
+        deltas.append({"signature": signatures.on_wire(signatures.ANTHROPIC, event.signature)})
     if event.redacted:
-        found.append({"redactedContent": signatures.on_wire(signatures.ANTHROPIC, event.redacted)})
-    return found
+        deltas.append({"redactedContent": signatures.on_wire(signatures.ANTHROPIC, event.redacted)})
+    return deltas
 
 
 def _stopped(finish: Finish) -> Json:

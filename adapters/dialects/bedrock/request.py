@@ -121,8 +121,10 @@ _BESIDE = {"text": "The documents are attached."}
 def _title_documents(turns: list[Json]) -> None:
     titles: set[str] = set()
     for turn in turns:
-        found = [block["document"] for block in turn["content"] if isinstance(block.get("document"), dict)]
-        for document in found:
+        documents = [
+            block["document"] for block in turn["content"] if isinstance(block.get("document"), dict)
+        ]
+        for document in documents:
             given = document.get("name")
             title = _UNTITLED.sub(" ", given if isinstance(given, str) else "").strip() or "document"
             number = 1
@@ -130,7 +132,7 @@ def _title_documents(turns: list[Json]) -> None:
                 number += 1
             titles.add(name)
             document["name"] = name
-        if found and not any("text" in block for block in turn["content"]):
+        if documents and not any("text" in block for block in turn["content"]):
             turn["content"].append(_BESIDE)
 
 
@@ -354,15 +356,15 @@ def _part(raw: Json, path: str) -> Part:
 
 def _result(raw: Any, path: str) -> tuple[Text | Media, ...] | None:
     """Returns None for a result that holds something else than text and media sent along."""
-    found: list[Text | Media] = []
+    content: list[Text | Media] = []
     for block in strict.listed(raw, path):
         if "json" in block:
-            found.append(Text(strict.object_text(block["json"])))
+            content.append(Text(strict.object_text(block["json"])))
         elif isinstance(part := _part(block, path), Text | Media):
-            found.append(part)
+            content.append(part)
         else:
             return None
-    return tuple(found)
+    return tuple(content)
 
 
 def _tools(raw: list[Any]) -> list[Tool | BuiltinTool]:

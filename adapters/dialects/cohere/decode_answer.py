@@ -90,18 +90,18 @@ def _finish(raw: Json) -> list[Event]:
 
 def said_by(message: Json) -> int:
     """Returns the bytes of content in a message, or in the delta of one."""
-    said = size_of(plan) if isinstance(plan := message.get("tool_plan"), str) else 0
+    size = size_of(plan) if isinstance(plan := message.get("tool_plan"), str) else 0
     content, calls = message.get("content"), message.get("tool_calls")
     for part in content if isinstance(content, list) else (content,):
         if isinstance(part, dict):
-            said += sum(
+            size += sum(
                 size_of(text) for name in ("text", "thinking") if isinstance(text := part.get(name), str)
             )
     for call in calls if isinstance(calls, list) else (calls,):
         if isinstance(call, dict):
             arguments = details(call, "function").get("arguments")
-            said += size_of(arguments) if isinstance(arguments, str) else 0
-    return said
+            size += size_of(arguments) if isinstance(arguments, str) else 0
+    return size
 
 
 def decode_answer(body: bytes) -> list[Event]:

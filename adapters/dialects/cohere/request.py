@@ -125,8 +125,8 @@ def decode_request(body: Json) -> Request:
     request = decode_chat(chat)
     thinking = None
     if body.get("thinking") is not None:
-        said = mapping(body["thinking"], "thinking")
-        thinking = Thinking(said.get("type") != "disabled", budget_tokens=said.get("token_budget"))
+        fields = mapping(body["thinking"], "thinking")
+        thinking = Thinking(fields.get("type") != "disabled", budget_tokens=fields.get("token_budget"))
     return replace(
         request, thinking=thinking, extras=request.extras | extras, dialect=NAME, include_usage=True
     )

@@ -85,7 +85,7 @@ def decode_usage(raw: Json) -> Usage:
     counted beside the candidates.
     """
     prompt, tools = count(raw.get("promptTokenCount")), count(raw.get("toolUsePromptTokenCount"))
-    said, thoughts = count(raw.get("candidatesTokenCount")), count(raw.get("thoughtsTokenCount"))
+    spoken, thoughts = count(raw.get("candidatesTokenCount")), count(raw.get("thoughtsTokenCount"))
     given = _by_modality(raw, "promptTokensDetails", "toolUsePromptTokensDetails")
     made = _by_modality(raw, "candidatesTokensDetails")
     read = _by_modality(raw, "cacheTokensDetails")
@@ -93,7 +93,7 @@ def decode_usage(raw: Json) -> Usage:
     return Usage(
         input=None if prompt is None else prompt + (tools or 0),
         # A prompt that used up all tokens by thinking has no candidates' count; protobuf leaves zeros out.
-        output=None if prompt is None and said is None else (said or 0) + (thoughts or 0),
+        output=None if prompt is None and spoken is None else (spoken or 0) + (thoughts or 0),
         cached=count(raw.get("cachedContentTokenCount")),
         reasoning=thoughts,
         input_audio=given.get("AUDIO"),
@@ -111,15 +111,15 @@ def decode_usage(raw: Json) -> Usage:
 
 
 def _by_modality(raw: Json, *names: str) -> dict[str, int]:
-    found: dict[str, int] = {}
+    tokens: dict[str, int] = {}
     for name in names:
         details = raw.get(name)
         for entry in details if isinstance(details, list) else ():
             if isinstance(entry, dict):
                 kind, number = entry.get("modality"), count(entry.get("tokenCount"))
                 if isinstance(kind, str) and number is not None:
-                    found[kind] = found.get(kind, 0) + number
-    return found
+                    tokens[kind] = tokens.get(kind, 0) + number
+    return tokens
 
 
 def searches_in(candidate: Json) -> int:
@@ -196,8 +196,8 @@ class Answer:
             _logprob(entry) for entry in (raw.get("logprobsResult") or {}).get("chosenCandidates") or ()
         ]:
             out.append(LogProbs(tuple(entries), choice))
-        if found := _citations(raw.get("groundingMetadata")):
-            out.append(Annotations(tuple(found), choice))
+        if citations := _citations(raw.get("groundingMetadata")):
+            out.append(Annotations(tuple(citations), choice))
         if ended := end_of(raw, calls=choice in self._calls, spoke=self._spoke):
             self._finished = True
             out.append(Finish(ended, raw["finishReason"], choice=choice))
@@ -218,9 +218,9 @@ class Answer:
             out.append(MediaDelta(kind, data.get("data") or "", media_type or None, choice=choice))
         elif "executableCode" in part or "codeExecutionResult" in part:
             out.append(Opaque(NAME, part))
-        elif said := part.get("text"):
+        elif text := part.get("text"):
             out.append(
-                ReasoningDelta(said, choice=choice) if part.get("thought") else TextDelta(said, choice)
+                ReasoningDelta(text, choice=choice) if part.get("thought") else TextDelta(text, choice)
             )
         if seal:
             out.append(ReasoningDelta(signature=seal, choice=choice))
@@ -279,7 +279,7 @@ class StreamDecoder:
     def _elements(self, data: bytes) -> list[bytes]:
         held = (self._array or b"") + data
         self._stray += data[: MAX_STRAY_BYTES - len(self._stray)]
-        found: list[bytes] = []
+        elements: list[bytes] = []
         while b"}" in held and (start := held.find(b"{")) >= 0:
             try:
                 _, end = json.JSONDecoder().raw_decode(
@@ -287,10 +287,10 @@ class StreamDecoder:
                 )
             except json.JSONDecodeError:
                 break
-            found.append(text[:end].encode("utf-8", "surrogateescape"))
+            elements.append(text[:end].encode("utf-8", "surrogateescape"))
             held = text[end:].encode("utf-8", "surrogateescape")
         self._array = held
-        return found
+        return elements
 
     def _events(self, pieces: list[bytes]) -> list[Event]:
         if self._failure is not None:
@@ -320,14 +320,14 @@ def decode_answer(body: bytes) -> list[Event]:
 
 def said_in(raw: Json) -> int:
     """Returns the bytes of content in a chunk or a whole answer."""
-    said = 0
+    size = 0
     for candidate in raw.get("candidates") or ():
         for part in (candidate.get("content") or {}).get("parts") or ():
             if isinstance(text := part.get("text"), str):
-                said += size_of(text)
+                size += size_of(text)
             elif "functionCall" in part:
-                said += size_of(object_text(part["functionCall"].get("args")))
-    return said
+                size += size_of(object_text(part["functionCall"].get("args")))
+    return size
 
 
 def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:

@@ -61,7 +61,7 @@ _SNAKE = re.compile(r"_([a-z])")
 
 def _camel(raw: Json) -> Json:
     """Returns `raw` with its own names (not those within it) in camel case."""
-    return {_SNAKE.sub(lambda found: found[1].upper(), key): value for key, value in raw.items()}
+    return {_SNAKE.sub(lambda match: match[1].upper(), key): value for key, value in raw.items()}
 
 
 def decode_request(body: Json) -> Request:
@@ -126,19 +126,19 @@ class _Turns:
 
     def parts(self, raw: Json, path: str) -> tuple[Part, ...]:
         listed = strict.listed(raw.get("parts"), f"{path}.parts")
-        found = [
+        groups = [
             self._part(_camel(strict.mapping(part, path)), f"{path}.parts[{n}]")
             for n, part in enumerate(listed)
         ]
-        return tuple(part for pair in found for part in pair)
+        return tuple(part for pair in groups for part in pair)
 
     def _part(self, raw: Json, path: str) -> list[Part]:
         seal = signatures.tagged(signatures.GEMINI, raw.get("thoughtSignature"))
         if "text" in raw:
-            said = strict.text(raw, "text", path)
+            text = strict.text(raw, "text", path)
             if raw.get("thought"):
-                return [Reasoning(said, seal)]
-            spoken: list[Part] = [Text(said)] if said or not seal else []
+                return [Reasoning(text, seal)]
+            spoken: list[Part] = [Text(text)] if text or not seal else []
             return [*spoken, Reasoning(signature=seal)] if seal else spoken
         if "functionCall" in raw:
             call = strict.mapping(raw["functionCall"], f"{path}.functionCall")
@@ -171,8 +171,8 @@ class _Turns:
         media = tuple(part for part in shown if isinstance(part, Media))
         if len(media) != len(shown):
             return None
-        said = strict.object_text(strict.maybe_mapping(raw, "response", path) or {})
-        return (Text(said), *media)
+        text = strict.object_text(strict.maybe_mapping(raw, "response", path) or {})
+        return (Text(text), *media)
 
     def _result(self, raw: Json, path: str) -> ToolResult:
         name = strict.text(raw, "name", path)
@@ -183,8 +183,8 @@ class _Turns:
         call_id = raw.get("id") or (slot[1] if slot else name)
         key = "error" if response.keys() == {"error"} else "output"
         plain = response.get(key) if response.keys() == {key} else None
-        said = plain if isinstance(plain, str) else strict.object_text(response)
-        return ToolResult(call_id, (Text(said),), is_error=key == "error", name=name)
+        text = plain if isinstance(plain, str) else strict.object_text(response)
+        return ToolResult(call_id, (Text(text),), is_error=key == "error", name=name)
 
 
 def _media(raw: Json, path: str) -> Media:

@@ -170,16 +170,16 @@ def _parts(event: TextDelta | RefusalDelta | ReasoningDelta | MediaDelta) -> lis
 
 def _native(finish: Finish) -> str:
     native = finish.native or ""
-    known = native.isupper() and finish_reason(native, calls=finish.reason == "tool_calls") == finish.reason
-    return native if known else _FINISH[finish.reason]
+    same = native.isupper() and finish_reason(native, calls=finish.reason == "tool_calls") == finish.reason
+    return native if same else _FINISH[finish.reason]
 
 
 def _usage(usage: Usage, cost_of: CostOf) -> Json:
     cost = cost_of(usage)  # which completes the counts
     if cost is None:
         cost = usage.cost_usd
-    said = (usage.output or 0) - (usage.reasoning or 0)
-    raw: Json = {"promptTokenCount": usage.input or 0, "candidatesTokenCount": max(0, said)}
+    spoken = (usage.output or 0) - (usage.reasoning or 0)
+    raw: Json = {"promptTokenCount": usage.input or 0, "candidatesTokenCount": max(0, spoken)}
     if usage.cached is not None:
         raw["cachedContentTokenCount"] = usage.cached
     if usage.reasoning is not None:

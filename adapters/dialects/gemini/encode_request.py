@@ -144,9 +144,9 @@ def _part(part: Part, request: Request, names: dict[str, str]) -> Iterable[Json]
         case ToolResult() if part.raw is not None and request.dialect == NAME:
             yield part.raw
         case ToolResult():
-            said = "".join(piece.text for piece in part.content if isinstance(piece, Text))
+            text = "".join(piece.text for piece in part.content if isinstance(piece, Text))
             name = part.name or names.get(part.call_id) or part.call_id
-            response: Json = {"name": name, "response": _response(said, is_error=part.is_error)}
+            response: Json = {"name": name, "response": _response(text, is_error=part.is_error)}
             if _has_own_id(part.call_id, request):
                 response["id"] = part.call_id
             yield {"functionResponse": response}
@@ -166,19 +166,19 @@ def _part(part: Part, request: Request, names: dict[str, str]) -> Iterable[Json]
             yield part.raw
 
 
-def _response(said: str, *, is_error: bool) -> Json:
+def _response(text: str, *, is_error: bool) -> Json:
     """A result is an object here; text that is one goes as one where nothing of its spelling is lost."""
     if is_error:
-        return {"error": said}
+        return {"error": text}
     try:
-        value = orjson.loads(said) if said.startswith("{") else None
+        value = orjson.loads(text) if text.startswith("{") else None
     except orjson.JSONDecodeError:
         value = None
-    if not isinstance(value, dict) or orjson.dumps(value).decode() != said:
-        return {"output": said}
+    if not isinstance(value, dict) or orjson.dumps(value).decode() != text:
+        return {"output": text}
     # An object that looks like a text under its usual name would be read as that text.
     alone = next(iter(value.items())) if len(value) == 1 else ("", None)
-    return {"output": said} if alone[0] in ("output", "error") and isinstance(alone[1], str) else value
+    return {"output": text} if alone[0] in ("output", "error") and isinstance(alone[1], str) else value
 
 
 def _has_own_id(call_id: str, request: Request) -> bool:

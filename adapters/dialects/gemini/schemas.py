@@ -28,7 +28,7 @@ def json_schema(schema: Any, depth: int = 0) -> Any:
     """Returns the schema as JSON Schema; what is none stays as it is."""
     if not isinstance(schema, dict) or depth > _DEEPEST:
         return schema
-    found: dict[str, Any] = {}
+    rewritten: dict[str, Any] = {}
     for name, value in schema.items():
         key = _SNAKE.get(str(name), str(name))
         if key in _LEFT_OUT:
@@ -45,8 +45,8 @@ def json_schema(schema: Any, depth: int = 0) -> Any:
             value = [json_schema(inner, depth + 1) for inner in value]  # noqa: PLW2901
         elif key in ("properties", "$defs") and isinstance(value, dict):
             value = {inner: json_schema(one, depth + 1) for inner, one in value.items()}  # noqa: PLW2901
-        found[key] = value
-    return found
+        rewritten[key] = value
+    return rewritten
 
 
 def _type(value: Any, *, nullable: bool) -> Any:

@@ -97,11 +97,11 @@ class SoundTap(AnswerFacts):
             ):
                 raise unanswered(None, body)
             try:
-                told = lenient_json.loads(body)
+                parsed = lenient_json.loads(body)
             except orjson.JSONDecodeError:
                 return
-            if self._speech or (isinstance(told, dict) and is_error(told)):
-                raise no_answer(told)
+            if self._speech or (isinstance(parsed, dict) and is_error(parsed)):
+                raise no_answer(parsed)
             return
         raw = whole_object(body)
         members = _SOUNDS if self._speech else _TEXTS

@@ -186,7 +186,7 @@ class ChunkReader:
             if call is not None and call_id and call.id and call_id != call.id and name:
                 call = None
         elif call_id or not state.calls:
-            call = next((known for known in state.calls if call_id and known.id == call_id), None)
+            call = next((started for started in state.calls if call_id and started.id == call_id), None)
         else:
             call = state.calls[-1]
         if call is None:

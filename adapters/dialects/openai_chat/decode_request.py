@@ -266,8 +266,10 @@ def _part(raw: Any, path: str) -> Part:
             form = string(fields.get("format", "wav"), f"{path}.input_audio.format")
             return Media("audio", data=data, media_type=audio_type(form), cache=cache)
         case "thinking":
-            told = listed(part.get("thinking"), f"{path}.thinking")
-            return Reasoning("".join(str(piece.get("text", "")) for piece in told if isinstance(piece, dict)))
+            pieces = listed(part.get("thinking"), f"{path}.thinking")
+            return Reasoning(
+                "".join(str(piece.get("text", "")) for piece in pieces if isinstance(piece, dict))
+            )
         case "document_url":
             url = string(part.get("document_url"), f"{path}.document_url", empty=False)
             return Media("file", url=url, name=maybe_text(part, "document_name"), cache=cache)

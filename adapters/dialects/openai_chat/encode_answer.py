@@ -118,11 +118,11 @@ class ChatStreamEncoder:
         if event.redacted is not None:
             delta["reasoning_details"] = [detail_of("", None, event.redacted, event.id)]
             return delta
-        said = self._thoughts.pop(event.choice, "") + event.text
+        thinking = self._thoughts.pop(event.choice, "") + event.text
         if event.signature is not None:
-            delta["reasoning_details"] = [detail_of(said, event.signature, None, event.id)]
+            delta["reasoning_details"] = [detail_of(thinking, event.signature, None, event.id)]
             return delta
-        self._thoughts[event.choice] = said
+        self._thoughts[event.choice] = thinking
         if event.id is not None:
             # The text stands in the plain field already; twice would be read as two thoughts.
             delta["reasoning_details"] = [detail_of(event.text, None, None, event.id)]
@@ -142,8 +142,8 @@ class ChatStreamEncoder:
         text = self._texts.get(place)
         if text is None:
             return _delta(event)
-        said = text.feed(event.arguments)
-        return {"tool_calls": [{"index": event.index, "custom": {"input": said}}]} if said else {}
+        piece = text.feed(event.arguments)
+        return {"tool_calls": [{"index": event.index, "custom": {"input": piece}}]} if piece else {}
 
     def _greet(self, choice: int, out: list[bytes]) -> None:
         if choice not in self._greeted:

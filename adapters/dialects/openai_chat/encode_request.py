@@ -75,8 +75,8 @@ def encode_request(request: Request) -> Json:
     elif form is not None:
         schema = {"name": form.name or "answer", "schema": form.schema, "strict": form.strict}
         schema["description"] = form.description
-        said = {name: value for name, value in schema.items() if value is not None}
-        body["response_format"] = {"type": "json_schema", "json_schema": said}
+        fields = {name: value for name, value in schema.items() if value is not None}
+        body["response_format"] = {"type": "json_schema", "json_schema": fields}
     if request.stream:
         body["stream"] = True
         if request.include_usage:

@@ -198,10 +198,10 @@ class ChatStreamTap(ChatWatch):
         if not (self.content and self._known) or _CR in data or not self._evenly(data, at):
             return at
         words = (self._finish_word, self._usage_word, b"error", b"[DONE]")
-        found = [position for word in words if (position := data.find(word, at)) >= 0]
-        if not found:
+        positions = [position for word in words if (position := data.find(word, at)) >= 0]
+        if not positions:
             return len(data)
-        before = data.rfind(b"\n\n", at, min(found))
+        before = data.rfind(b"\n\n", at, min(positions))
         return at if before < 0 else before + 2
 
     def _passes(self, data: bytes, at: int, end: int) -> bool:
@@ -253,10 +253,10 @@ class ChatStreamTap(ChatWatch):
             for choice in choices:
                 if isinstance(choice, dict):
                     self._choice(choice)
-            said = said_in(choices)
-            self.said += said
+            size = said_in(choices)
+            self.said += size
             if self.content and not before and self._head in (self._base, b"\0"):
-                self.frame = len(raw) - said
+                self.frame = len(raw) - size
         elif self._odd is None:
             self._odd = obj
         out.append(raw)
@@ -332,5 +332,5 @@ class ChatStreamTap(ChatWatch):
 def _event_name(raw: bytes) -> bytes | None:
     if raw.find(b"\n") >= len(raw) - 4:
         return None  # of one line, which is its data
-    found = re.search(rb"(?:^|[\r\n])event: ?([^\r\n]*)", raw)
-    return found[1] if found else None
+    match = re.search(rb"(?:^|[\r\n])event: ?([^\r\n]*)", raw)
+    return match[1] if match else None

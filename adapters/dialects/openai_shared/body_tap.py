@@ -131,9 +131,9 @@ def _usage_position(raw: bytes, usage: dict[str, Any]) -> int | None:
     if raw.find(b'"usage"', 0, only) < 0:
         plain = _USAGE_OBJECT.match(raw, only)
         return plain.end() if plain else None
-    found = [match.end() for match in _USAGE_OBJECT.finditer(raw)]
-    if len(found) <= 1:
-        return found[0] if found else None
+    positions = [match.end() for match in _USAGE_OBJECT.finditer(raw)]
+    if len(positions) <= 1:
+        return positions[0] if positions else None
     # Vendors nest further objects of that name: ours is the last that reads the same.
     text = raw.decode("utf-8", "replace")
     decoder = json.JSONDecoder()

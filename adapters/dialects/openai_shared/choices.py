@@ -96,17 +96,17 @@ def _is_answered(choice: Json, ended: str | None) -> bool:
 
 def said_in(choices: object) -> int:
     """Returns the bytes of content in `choices`, of an answer or of an event."""
-    said = 0
+    size = 0
     for choice in choices if isinstance(choices, list) else ():
         if isinstance(choice, dict):
-            said += _bytes_of(choice.get("text"))
+            size += _bytes_of(choice.get("text"))
             for message in (choice.get("delta"), choice.get("message")):
                 if isinstance(message, dict):
-                    said += sum(
+                    size += sum(
                         _bytes_of(value) for name, value in message.items() if name not in _NO_CONTENT
                     )
                     break
-    return said
+    return size
 
 
 def _bytes_of(value: Any) -> int:

@@ -156,9 +156,9 @@ def encode_usage(usage: Usage, cost: float | None) -> Json:
         "image_tokens": usage.output_image,
     }
     for name, part in (("prompt_tokens_details", prompt), ("completion_tokens_details", completion)):
-        said = {key: value for key, value in part.items() if value is not None}
-        if said:
-            raw[name] = said
+        counts = {key: value for key, value in part.items() if value is not None}
+        if counts:
+            raw[name] = counts
     if cost is not None:
         raw["cost"] = cost
     if usage.estimated:

@@ -121,8 +121,8 @@ class StreamDecoder:
         match raw.get("type"):
             case "response.output_text.delta":
                 self._said.add(raw["output_index"])
-                if said := raw["delta"]:
-                    out.append(TextDelta(said))
+                if text := raw["delta"]:
+                    out.append(TextDelta(text))
                 if entries := raw.get("logprobs"):
                     out.append(LogProbs(tuple(entries)))
             case "response.function_call_arguments.delta":
@@ -143,7 +143,7 @@ class StreamDecoder:
                     out.append(ToolCallStart(number, item["call_id"], item["name"]))
             case "response.output_item.done":
                 index = raw["output_index"]
-                _item(raw["item"], self._calls.get(index, 0), out, said=index in self._said)
+                _item(raw["item"], self._calls.get(index, 0), out, streamed=index in self._said)
             case "response.created":
                 out.append(_start(raw["response"]))
                 return
@@ -188,7 +188,7 @@ def _output(response: Json, out: list[Event]) -> int:
     for item in response.get("output") or ():
         if item.get("type") == "function_call":
             out.append(ToolCallStart(calls, item["call_id"], item["name"]))
-        _item(item, calls, out, said=False)
+        _item(item, calls, out, streamed=False)
         calls += item.get("type") == "function_call"
     return calls
 
@@ -197,18 +197,18 @@ def _start(response: Json) -> Start:
     return Start(word(response.get("id")), word(response.get("model")), moment(response.get("created_at")))
 
 
-def _item(item: Json, number: int, out: list[Event], *, said: bool) -> None:
+def _item(item: Json, number: int, out: list[Event], *, streamed: bool) -> None:
     match item.get("type"):
         case "message":
-            if not said:
+            if not streamed:
                 for part in item.get("content") or ():
                     _part(part, out)
         case "function_call":
-            if not said:
+            if not streamed:
                 out.append(ToolCallDelta(number, item.get("arguments") or "{}"))
         case "reasoning":
             thought = reasoning(item)
-            text = "" if said else thought.text
+            text = "" if streamed else thought.text
             if text or thought.signature:
                 out.append(ReasoningDelta(text, thought.signature, id=thought.id))
         case _:
@@ -219,17 +219,17 @@ def _part(part: Json, out: list[Event]) -> None:
     if part.get("type") == "refusal":
         out.append(RefusalDelta(part["refusal"]))
         return
-    if said := part.get("text"):
-        out.append(TextDelta(said))
+    if text := part.get("text"):
+        out.append(TextDelta(text))
     if entries := part.get("logprobs"):
         out.append(LogProbs(tuple(entries)))
-    if found := part.get("annotations"):
-        out.append(Annotations(tuple(annotation(entry) for entry in found)))
+    if annotations := part.get("annotations"):
+        out.append(Annotations(tuple(annotation(entry) for entry in annotations)))
 
 
 def counted(response: Json, usage: Json) -> Usage:
     """Returns the counts of a response, with the tools that it used."""
-    found = decode_usage(usage, response.get("service_tier"))
+    counts = decode_usage(usage, response.get("service_tier"))
     uses: dict[str, int] = {}
     containers: set[object] = set()
     output = response.get("output")
@@ -249,8 +249,8 @@ def counted(response: Json, usage: Json) -> Usage:
     if containers:
         uses["code_execution"] = len(containers)
     if uses:
-        found.uses = uses
-    return found
+        counts.uses = uses
+    return counts
 
 
 def _report(response: Json, out: list[Event]) -> None:

@@ -136,9 +136,9 @@ def _item(raw: Json, path: str) -> Message:
             called = responses_tools.call(raw, path)
             if called is not None:
                 return Message("assistant", (called,))
-            told = responses_tools.result(raw, path, _plain)
-            if told is not None:
-                return Message("tool", (told,))
+            answer = responses_tools.result(raw, path, _plain)
+            if answer is not None:
+                return Message("tool", (answer,))
             return Message("assistant", (Opaque(NAME, raw),))
         case _:
             raise InvalidRequest(f"{path}.type: must be a string", f"{path}.type")
@@ -150,9 +150,11 @@ def _plain(raw: Any, path: str) -> tuple[Part, ...]:
 
 def reasoning(raw: Json) -> Reasoning:
     """Decodes a reasoning item: its summary, or the open thoughts of models that show them."""
-    told = raw.get("summary") or raw.get("content")
+    entries = raw.get("summary") or raw.get("content")
     pieces = (
-        [piece.get("text") for piece in told if isinstance(piece, dict)] if isinstance(told, list) else []
+        [piece.get("text") for piece in entries if isinstance(piece, dict)]
+        if isinstance(entries, list)
+        else []
     )
     seal, item_id = raw.get("encrypted_content"), raw.get("id")
     return Reasoning(

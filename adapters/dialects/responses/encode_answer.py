@@ -90,9 +90,9 @@ class StreamEncoder:
 
     def error(self, error: ProviderError) -> bytes:
         out: list[bytes] = []
-        told = error_object(error)
+        fields = error_object(error)
         # The vendor's Python client raises on `error`, others read the flat fields or wait for `failed`.
-        flat = {"code": told["type"], "message": error.message, "param": None, "error": told}
+        flat = {"code": fields["type"], "message": error.message, "param": None, "error": fields}
         self._emit("error", flat, out)
         if self._head is not None:
             failure = {"code": "server_error", "message": error.message}
@@ -114,12 +114,12 @@ class StreamEncoder:
                 self._say("output_text", _TEXT, event.text, out)
             case ToolCallDelta():
                 index, called = self._calls[event.index]
-                said = called.feed(event.arguments)
+                piece = called.feed(event.arguments)
                 item_id = orjson.dumps(called.item["id"])
                 if called.plain:
-                    out.append(_ARGUMENTS % (self._next(), item_id, index, orjson.dumps(said)))
-                elif said:
-                    out.append(_INPUT % (self._next(), item_id, index, orjson.dumps(said)))
+                    out.append(_ARGUMENTS % (self._next(), item_id, index, orjson.dumps(piece)))
+                elif piece:
+                    out.append(_INPUT % (self._next(), item_id, index, orjson.dumps(piece)))
             case ToolCallStart():
                 self._close_open(out)
                 self._seal(event.signature, out)
@@ -250,8 +250,8 @@ class StreamEncoder:
             item = called.item
             ended = called.close()
             if ended is not None:
-                name, told = ended
-                self._emit(name, {"item_id": item["id"], "output_index": index, **told}, out)
+                name, fields = ended
+                self._emit(name, {"item_id": item["id"], "output_index": index, **fields}, out)
             self._emit("response.output_item.done", {"output_index": index, "item": item}, out)
         self._unfinished.clear()
 
@@ -260,10 +260,10 @@ class StreamEncoder:
         if item is None:
             return
         index = self._output.index(item)
-        said = "".join(self._pieces)
+        text = "".join(self._pieces)
         if part is not None:
             key = "refusal" if part["type"] == "refusal" else "text"
-            part[key] = said
+            part[key] = text
             if item["type"] == "reasoning":
                 item["summary"].append(part)
                 done, ended = "response.reasoning_summary_text.done", "response.reasoning_summary_part.done"
@@ -274,7 +274,7 @@ class StreamEncoder:
                 ended = "response.content_part.done"
                 where = self._at(index, item)
             more = {"logprobs": part["logprobs"]} if "logprobs" in part else {}
-            self._emit(done, {**where, key: said, **more}, out)
+            self._emit(done, {**where, key: text, **more}, out)
             self._emit(ended, {**where, "part": part}, out)
         if "status" in item:
             item["status"] = "completed"

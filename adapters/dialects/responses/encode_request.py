@@ -156,8 +156,8 @@ def _output(result: ToolResult, request: Request) -> object:
     """There is no mark for a failed tool; the words say it."""
     content = [_part(part, request, spoken_by_model=False) for part in result.content]
     if all(part["type"] == "input_text" for part in content):
-        said = "".join(part["text"] for part in content)
-        return f"Error: {said}" if result.is_error else said
+        text = "".join(part["text"] for part in content)
+        return f"Error: {text}" if result.is_error else text
     return [{"type": "input_text", "text": "Error:"}, *content] if result.is_error else content
 
 

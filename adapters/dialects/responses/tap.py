@@ -76,9 +76,9 @@ def _note(tap: StreamTap | AnswerTap, response: Json) -> bool:
 
 def _said_by(item: Json) -> int:
     """Returns the bytes of content in an item of the output: its texts, or a call's arguments."""
-    said = sum(size_of(value) for name in ("arguments", "input") if isinstance(value := item.get(name), str))
+    size = sum(size_of(value) for name in ("arguments", "input") if isinstance(value := item.get(name), str))
     for part in (*(item.get("content") or ()), *(item.get("summary") or ())):
-        said += sum(
+        size += sum(
             size_of(value) for name in ("text", "refusal") if isinstance(value := part.get(name), str)
         )
-    return said
+    return size

@@ -27,12 +27,12 @@ _SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 def free_text_schema(form: Json | None) -> Json:
     """Returns the parameters of the function; `form` is what the text must look like."""
-    said = "The text, as it is: no JSON, no quotes around it."
+    description = "The text, as it is: no JSON, no quotes around it."
     if form is not None and form.get("type") == "grammar":
-        said = "The text, as it is, in the form that the description of the tool states."
+        description = "The text, as it is, in the form that the description of the tool states."
     return {
         "type": "object",
-        "properties": {FIELD: {"type": "string", "description": said}},
+        "properties": {FIELD: {"type": "string", "description": description}},
         "required": [FIELD],
         "additionalProperties": False,
     }
@@ -44,8 +44,10 @@ def described(description: str | None, form: Json | None) -> str | None:
         return description
     inner = form.get("grammar")
     grammar = inner if isinstance(inner, dict) else form
-    told = f"`{FIELD}` must follow this {grammar.get('syntax', '')} grammar:\n{grammar.get('definition', '')}"
-    return f"{description}\n\n{told}" if description else told
+    requirement = (
+        f"`{FIELD}` must follow this {grammar.get('syntax', '')} grammar:\n{grammar.get('definition', '')}"
+    )
+    return f"{description}\n\n{requirement}" if description else requirement
 
 
 def enclosed(text: str) -> str:
@@ -72,14 +74,14 @@ def text_of(arguments: str) -> str:
 class FreeText:
     """Arguments as they come → the text as it comes."""
 
-    __slots__ = ("_all", "_begun", "_ended", "_held", "_told")
+    __slots__ = ("_all", "_begun", "_ended", "_fed", "_held")
 
     def __init__(self) -> None:
         self._all: list[str] = []
         self._held = ""
         self._begun = False
         self._ended = False
-        self._told: list[str] = []
+        self._fed: list[str] = []
 
     def feed(self, arguments: str) -> str:
         """Returns the text that a piece of the arguments completed."""
@@ -100,13 +102,13 @@ class FreeText:
             return ""
         self._held = self._held[whole.end() :]
         self._ended = self._held.startswith('"')
-        said = _ESCAPED.sub(_character, whole[0]) if "\\" in whole[0] else whole[0]
-        self._told.append(said)
-        return said
+        text = _ESCAPED.sub(_character, whole[0]) if "\\" in whole[0] else whole[0]
+        self._fed.append(text)
+        return text
 
     def close(self) -> str:
         """Returns all of the text."""
-        return "".join(self._told) if self._begun else text_of("".join(self._all))
+        return "".join(self._fed) if self._begun else text_of("".join(self._all))
 
 
 def _character(escape: re.Match[str]) -> str:

@@ -140,9 +140,9 @@ def _no_json(text: bytes) -> ProviderError:
 
 def _stream(text: bytes) -> ProviderError:
     """Returns the error that a stream tells which came for a whole answer."""
-    for found in _DATA.finditer(text):
+    for match in _DATA.finditer(text):
         try:
-            raw: Any = lenient_json.loads(found[1])
+            raw: Any = lenient_json.loads(match[1])
         except orjson.JSONDecodeError:
             continue
         if isinstance(raw, dict) and is_error(raw):

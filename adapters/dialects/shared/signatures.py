@@ -26,15 +26,15 @@ _TAG = re.compile(r"(anthropic|gemini|openai|openrouter|via-[a-z0-9_.-]+):")
 
 def maker_of(signature: str) -> str | None:
     """Returns who made a signature in canonical form; None where that is not said."""
-    found = _TAG.match(signature)
-    return None if found is None else found[1]
+    tag = _TAG.match(signature)
+    return None if tag is None else tag[1]
 
 
 def bare(signature: str) -> str:
     """Returns a signature as its maker wrote it."""
-    found = _TAG.match(signature)
+    tag = _TAG.match(signature)
     # A seal that came in pieces has the name before each of them.
-    return signature if found is None else signature.replace(found[0], "")
+    return signature if tag is None else signature.replace(tag[0], "")
 
 
 def tagged(vendor: str, wire: str | None) -> str | None:

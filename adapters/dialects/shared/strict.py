@@ -143,9 +143,9 @@ def texts(raw: Json, key: str, path: str = "") -> tuple[str, ...]:
     )
 
 
-def others(raw: Json, known: frozenset[str]) -> Json:
+def others(raw: Json, canonical: frozenset[str]) -> Json:
     """Returns the fields that have no canonical name, without nulls."""
-    return {key: value for key, value in raw.items() if key not in known and value is not None}
+    return {key: value for key, value in raw.items() if key not in canonical and value is not None}
 
 
 def extras_for(request: Request, dialect: str) -> Json:

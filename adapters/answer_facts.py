@@ -1,4 +1,4 @@
-"""What the ledger must know of one answer, whoever watches it: a dialect's tap, or a translator."""
+"""What the decision record needs of one answer, whether a tap or a translator reads it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from adapters.canonical import Usage
 from adapters.dialect import Ordinary
 
 MAX_ANSWER_BYTES = 128 * 1024 * 1024
-"""Of a whole answer that is held back: the largest generated media fit."""
+"""Limit for a whole answer that is held back: the largest generated media fit."""
 
 
 class AnswerFacts:

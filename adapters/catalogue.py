@@ -1,4 +1,4 @@
-"""Every model that genai-prices knows, with what is known of its family's abilities."""
+"""Every model in genai-prices, with the abilities of its family."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from adapters.families import family_of
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model at one provider (a genai-prices id). Token counts are None where nobody says."""
+    """One model at one provider (a genai-prices id). Token counts are None where no source states them."""
 
     provider: str
     name: str

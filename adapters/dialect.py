@@ -18,7 +18,7 @@ CostOf = Callable[[Usage], float | None]
 
 
 class StreamDecoder(Protocol):
-    """Upstream stream bytes → events. Fed with any splitting of the bytes, it gives the same events."""
+    """Upstream stream bytes → events. Fed with any splitting of the bytes, it returns the same events."""
 
     halves: Halves  # reads its JSON; what it saw of characters in two halves is still to be joined
     done: bool  # has the dialect's end marker come? What follows it is no part of the answer
@@ -60,7 +60,7 @@ class Ordinary(NamedTuple):
 
 
 class Tap(Protocol):
-    """Watches bytes that pass through unparsed, and says what the ledger must know."""
+    """Watches bytes that pass through unparsed, and reads from them what the decision record needs."""
 
     id: str | None
     model: str | None
@@ -71,27 +71,27 @@ class Tap(Protocol):
 
     @property
     def said(self) -> int:
-        """How many bytes of content came by, about; also asked for while `feed` reads the counts."""
+        """About how many bytes of content passed; also read while `feed` reads the counts."""
         ...
 
     @property
     def frame(self) -> int:
-        """How many bytes of an ordinary event are no content."""
+        """The number of bytes of an ordinary event that are no content."""
         ...
 
     @property
     def held(self) -> bool:
-        """Is all of the answer held back until its end, so that `close` can judge whatever has come?"""
+        """Whether all of the answer is held back until its end, so that `close` can judge it."""
         ...
 
     @property
     def ended(self) -> int:
-        """How many choices have told how they ended."""
+        """The number of choices whose finish reason has come."""
         ...
 
     @property
     def ordinary(self) -> Ordinary | None:
-        """Which whole events `feed` may be spared from now until it is called again; None for none."""
+        """The whole events that may go past `feed` until it is called again; None for none."""
         ...
 
     def feed(self, data: bytes) -> bytes:

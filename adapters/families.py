@@ -190,13 +190,13 @@ _NO_CHAT = re.compile(
 
 @lru_cache(maxsize=4096)
 def chats(name: str) -> bool:
-    """Says whether a model of this name can be asked for a chat answer; a name that tells nothing can."""
+    """Returns whether a model of this name answers chats; a name that reveals nothing counts as one that does."""
     return _NO_CHAT.search(name.lower().rsplit("/", 1)[-1]) is None
 
 
 @lru_cache(maxsize=4096)
 def family_of(name: str) -> tuple[str, frozenset[str], int | None]:
-    """Returns (family, abilities, largest output); ("", nothing, None) for a name that tells nothing."""
+    """Returns (family, abilities, largest output); ("", nothing, None) for a name that reveals nothing."""
     bare = name.lower().rsplit("/", 1)[-1]
     for pattern, family, abilities, limit in _FAMILIES:
         if pattern.search(bare):

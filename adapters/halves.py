@@ -81,7 +81,7 @@ class Halves:
             error.code = None if error.code is None else _whole(error.code)
 
     def _release(self, event: Event, out: list[Event]) -> None:
-        """Lets go of halves in blocks of the same choice that `event` ends."""
+        """Replaces halves that wait in blocks which `event` ends by U+FFFD."""
         if self._held:
             ended = [
                 held

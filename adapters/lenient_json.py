@@ -2,7 +2,7 @@ r"""Reading JSON as providers and clients really send it.
 
 JSON may hold half of a surrogate pair as an escape (`\ud83d`), which models produce that are cut inside an emoji, and
 servers send bytes that are no UTF-8. Strict parsers refuse both. Here each becomes U+FFFD, and what is no JSON for
-another reason is refused as ever. The fast path is orjson's; only what it refuses is looked at again.
+another reason is refused as ever. The fast path is orjson's; only what it refuses is parsed again.
 """
 
 from __future__ import annotations

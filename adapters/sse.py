@@ -24,8 +24,8 @@ SseEvent = tuple[str, bytes]
 
 
 class SseSplitter:
-    """Incremental: any splitting of the input gives the same events. Holds at most one event. Lines that no stream of
-    events has are kept in `stray`, as long as there are few.
+    """Incremental: any splitting of the input returns the same events. Holds at most one event, and in `stray` the first
+    lines that belong to no event.
     """
 
     __slots__ = ("_after_cr", "_data", "_fresh", "_limit", "_name", "_partial", "_size", "stray")

@@ -20,7 +20,7 @@ BELIEVED_S = 600.0
 
 
 class Clock:
-    """What rows are dated by. `follow` is called now and then, such as once a second."""
+    """The source of rows' time stamps. `follow` is called about once a second."""
 
     __slots__ = ("_asked", "_monotonic", "_offset", "_step", "_stepped_at", "_wall")
 
@@ -39,7 +39,7 @@ class Clock:
         return self._monotonic() + self._offset
 
     def follow(self) -> None:
-        """Makes up for drift little by little, and for a step once it lasted."""
+        """Corrects drift little by little, and a step of the wall clock once it has lasted."""
         now = self._monotonic()
         passed = max(0.0, now - self._asked)
         self._asked = now

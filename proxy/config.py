@@ -434,7 +434,7 @@ def _operator(key: str, clients: tuple[ApiKeyConfig, ...]) -> ApiKeyConfig:
 
 
 def describe(error: ValidationError) -> str:
-    """Says which fields are wrong and why, without their values: a value may be a secret."""
+    """Returns which fields are wrong and why, without their values: a value may be a secret."""
     complaints = []
     for item in error.errors():
         message = _WORDS.get(item["type"]) or item["msg"].removeprefix("Value error, ")

@@ -100,7 +100,7 @@ class Store(Protocol):
         ...
 
     async def decision(self, id: str, viewer: Viewer = EVERYBODY) -> Decision | None:
-        """Looks up by `request_id` or by `id` (then the latest row that has it) what the viewer may see, its own first."""
+        """Returns the decision with this `request_id`, or the latest with this `id`, that the viewer may see, its own first."""
         ...
 
     async def feedback_of(self, id: str, viewer: Viewer = EVERYBODY) -> list[Feedback]:

@@ -1,4 +1,4 @@
-"""The way back: what a translated answer says, in words that the client can send again to any arm."""
+"""The way back: a translated answer in a form that the client can send again to any arm."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Returned:
         return event
 
     def _tagged(self, seal: str | None) -> str | None:
-        """Whatever a dialect's decoder took for granted, the arm knows who made it."""
+        """The arm decides who made a seal, whatever its dialect's decoder assumed."""
         if not seal:
             return None
         maker = signatures.maker_of(seal)

@@ -112,7 +112,7 @@ def _thought(thought: Reasoning, rules: Rules, *, untagged: bool, by_id: bool) -
 
 
 def _one_text(parts: list[Part]) -> list[Part]:
-    """Joins what is said in several texts; the vendor's content is one."""
+    """Joins several texts for vendors whose content is one text."""
     texts = [part for part in parts if isinstance(part, Text)]
     if not texts or (len(texts) == 1 and texts[0].cache is None):
         return parts

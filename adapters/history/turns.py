@@ -39,7 +39,7 @@ def arranged(messages: list[Message], rules: Rules) -> list[Message]:
 
 
 def _speaks(message: Message, rules: Rules) -> bool:
-    """Of thoughts alone no turn is left for vendors that have no place for those."""
+    """A turn of thoughts alone is none for vendors that have no field for thoughts."""
     if rules.thoughts or message.role != "assistant":
         return bool(message.parts)
     return any(

@@ -105,7 +105,7 @@ def _marked(content: list[Any]) -> bool:
 
 
 def _spoken(message: dict[str, Any], content: object, rules: Rules) -> bool:
-    """Is a turn of the model one that this vendor could have given?"""
+    """Returns whether a turn of the model is one that this vendor could have sent."""
     calls = message.get("tool_calls")
     if (
         not calls
@@ -250,7 +250,7 @@ def _ends(last: dict[str, Any], rules: Rules) -> bool:
 
 
 def _thoughtless(document: dict[str, Any], last: dict[str, Any], opening: object) -> bool:
-    """Does a tool loop go on whose last turn began without a thought, though thinking with a budget demands one?"""
+    """Returns whether a tool loop goes on whose last turn began without the thought that a thinking budget demands."""
     thinking = document.get("thinking")
     if not isinstance(thinking, dict) or thinking.get("type") != "enabled":
         return False

@@ -1,4 +1,4 @@
-"""Takes a request over the border between two dialects; see the package."""
+"""Translates a request between two dialects; see the package."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ LACKS = {
 
 
 def is_hint(field: str, dialect: str) -> bool:
-    """Tells whether a vendor of another dialect may do without a field of `dialect`. Raises Inexpressible for a demand."""
+    """Returns whether a vendor of another dialect may do without a field of `dialect`. Raises Inexpressible for a demand."""
     if field in _COMMON:
         return True
     if field in DEMANDS or dialect not in AGENTS:

@@ -62,7 +62,7 @@ class Question:
     answer: str
 
     def right(self, text: str) -> bool:
-        """Says whether the first line of `text` is the answer, whatever its case and final stop."""
+        """Returns whether the first line of `text` is the answer, whatever its case and final stop."""
         lines = text.strip().splitlines()
         first = lines[0].removeprefix("A:").strip() if lines else ""
         return first.rstrip(".").lower() == self.answer.lower()

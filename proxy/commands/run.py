@@ -14,7 +14,7 @@ from state.interface import StoreError
 
 
 def run(config: Config, environment: dict[str, str]) -> None:
-    """Serves until SIGTERM, SIGINT or SIGHUP. Raises click.ClickException for what the operator can mend."""
+    """Serves until SIGTERM, SIGINT or SIGHUP. Raises click.ClickException for errors that the operator can fix."""
     if not config.server.api_keys and not is_loopback(config.server.host):
         raise click.ClickException(
             f"refusing to listen on {config.server.host} without an API key: set MERITORDER_API_KEY, or server.api_keys"

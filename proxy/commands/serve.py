@@ -48,7 +48,7 @@ def ends() -> list[signal.Signals]:
 
 
 def bound(config: Config, *, reuse_port: bool = False) -> socket.socket:
-    """Returns a listening address taken. Raises OSError."""
+    """Returns a socket that is bound to the listening address. Raises OSError."""
     family = socket.AF_INET6 if ":" in config.server.host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -71,7 +71,7 @@ async def serve(
     quiet: bool = False,
     signals: Sequence[signal.Signals] = (),
 ) -> None:
-    """Runs one gateway on `sock` until one of `signals` (none given: those of `ends`) tells it to stop."""
+    """Runs one gateway on `sock` until one of `signals` (by default those of `ends`) stops it."""
     signals = signals or ends()
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -118,7 +118,7 @@ async def serve(
 
 
 def _spare_the_collector() -> None:
-    """What is there from the start stays; what a request leaves behind goes by reference counts alone.
+    """Objects from the start stay, and those of a request are freed by reference counts alone.
 
     So Python's cycle collector, which walks every object now and then, has little to do and does it seldom.
     """

@@ -23,7 +23,7 @@ class Conditions:
 
 
 def is_right(question: Question, position: int, conditions: Conditions) -> bool:
-    """Says whether model `position` answers rightly; the same question always gives the same answer."""
+    """Returns whether model `position` answers rightly; the same question always has the same answer."""
     if not question.outcomes[position].right:
         return False
     return _fraction(f"{question.id}/{position}") < conditions.kept_quality

@@ -70,7 +70,7 @@ class Market:
         self._conditions[arm] = replace(self._conditions[arm], price_factor=factor)
 
     def set_quality(self, arm: str, kept: float) -> None:
-        """Lets only the fraction `kept` of the recorded right answers of `arm` be right."""
+        """Keeps the fraction `kept` of the recorded right answers of `arm` right, and makes the others wrong."""
         self._conditions[arm] = replace(self._conditions[arm], kept_quality=kept)
 
     async def take_down(self, arm: str, *, refuse: bool = False) -> None:

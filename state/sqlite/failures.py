@@ -1,4 +1,4 @@
-"""SQLite's errors as StoreError, which says what to do about it."""
+"""SQLite's errors as StoreError, with the remedy."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def store_error(error: Exception, path: str | None = None) -> StoreError:
 
 
 def is_damage(error: Exception) -> bool:
-    """Returns whether SQLite says of the file itself that it is broken."""
+    """Returns whether an error of SQLite means that the file is damaged."""
     return _primary(error) in ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 

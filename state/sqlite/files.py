@@ -75,10 +75,10 @@ def _size(path: str) -> int:
 
 
 class Files:
-    """Which files were opened, and whether they are still in their place and what they were."""
+    """The files that were opened, and whether they are still in place and the same."""
 
     def __init__(self, path: str) -> None:
-        """Looks at the files of a database that is open, with its log begun."""
+        """Records the identity of the files of an open database whose log has begun."""
         self.path = path
         self._opened = [self._identity(part) for part in _PARTS]
         self._looked_at = (0, 0)

@@ -1,4 +1,4 @@
-"""Keys and teams under lasting ids. A key that has no name is known again by a digest that is slow to guess from."""
+"""Keys and teams under lasting ids. A key without a name is recognised by a digest that is slow to guess from."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def salt(connection: sqlite3.Connection, names: Sequence[str]) -> tuple[bytes, s
 
 
 def digests(entries: Sequence[KeyEntry], salt: bytes, stored: set[str]) -> list[bytes | None]:
-    """Returns the digest of each key, None where a stored name tells which it is."""
+    """Returns the digest of each key, None where a stored name identifies it."""
     return [
         None
         if entry.name in stored

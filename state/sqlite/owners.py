@@ -53,14 +53,14 @@ class Numbers:
 
 
 class Names:
-    """Reader's side: number -> owner, of which a process sees what was true when it first asked."""
+    """Reader's side: number -> owner, cached as first read."""
 
     def __init__(self) -> None:
         self._owners: dict[int, Owner] = {}
         self._former: dict[int, Owner | None] = {}
 
     def of(self, connection: sqlite3.Connection, number: int | None, frame: int) -> Owner | None:
-        """Returns the owner of a decision; None if its frame alone says who that is."""
+        """Returns the owner of a decision; None if only its frame names it."""
         if number is None:
             if frame not in self._former:
                 query = "SELECT principal FROM former_frames WHERE frame = ?"

@@ -170,7 +170,7 @@ def pack_feedback(f: Feedback, seq: int, decision: int, previous: int | None, pr
 
 
 def unpack_feedback(row: Row, *, arm: str, task: str, context: Floats) -> Feedback:
-    """Returns the feedback of the values of FEEDBACK_COLUMNS, with what its decision says."""
+    """Returns the feedback of the values of FEEDBACK_COLUMNS, with columns of its decision."""
     seq, answer, metric, value, at, weight, source, comment, idempotency_key = row
     return Feedback(
         id=answer,

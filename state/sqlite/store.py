@@ -264,7 +264,7 @@ class SqliteStore:
         return freed
 
     async def integrity(self, *, quick: bool = False) -> list[str]:
-        """Returns what is wrong with the file: nothing, hopefully. Reads all of it, beside reads and writes.
+        """Returns what is wrong with the file. Reads all of it, beside reads and writes.
 
         Damage ends all writing. `quick` leaves out whether rows and indexes agree.
         """

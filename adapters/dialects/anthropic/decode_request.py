@@ -141,7 +141,7 @@ def _messages(raw: list[Any]) -> list[Message]:
 
 
 def _user_turns(parts: tuple[Part, ...]) -> list[Message]:
-    """Splits tool results from what the user says, as the other dialects have it."""
+    """Splits tool results from the user's own words, as the other dialects do."""
     turns = [Message("tool", (part,)) for part in parts if isinstance(part, ToolResult)]
     rest = tuple(part for part in parts if not isinstance(part, ToolResult))
     return [*turns, Message("user", rest)] if rest or not turns else turns

@@ -230,7 +230,7 @@ def _inline_source(kind: str, media_type: str | None, data: str) -> Json:
 
 
 def citation(entry: Json) -> list[Json]:
-    """Returns an annotation as a citation, or nothing where the API would miss its own search's token."""
+    """Returns an annotation as a citation; nothing where it lacks the token of the API's own search, which the API demands."""
     if entry.get("type") == "citation":
         return [entry["citation"]]
     url_citation = entry.get("url_citation")

@@ -279,7 +279,7 @@ def _content(raw: Json) -> list[Json]:
 
 
 def _is_text(data: bytes) -> bool:
-    """Says whether what came is no frame: frames begin with their length, which is less than 16 MiB."""
+    """Returns whether `data` is no frame: a frame begins with its length, which is less than 16 MiB."""
     return not data.startswith(b"\0")
 
 

@@ -181,7 +181,7 @@ def _tool_config(body: Json, request: Request) -> None:
 
 
 def _cache_point(mark: Json) -> Json:
-    """Five minutes are what both APIs mean where nothing is said."""
+    """Both APIs mean five minutes where no time is given."""
     ttl = mark.get("ttl")
     return {"cachePoint": {"type": "default"} if ttl in (None, "5m") else {"type": "default", "ttl": ttl}}
 
@@ -355,7 +355,7 @@ def _part(raw: Json, path: str) -> Part:
 
 
 def _result(raw: Any, path: str) -> tuple[Text | Media, ...] | None:
-    """Returns None for a result that holds something else than text and media sent along."""
+    """Returns None for a result that holds anything but text and inline media."""
     content: list[Text | Media] = []
     for block in strict.listed(raw, path):
         if "json" in block:

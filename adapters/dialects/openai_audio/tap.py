@@ -1,7 +1,7 @@
 """Watches answers of OpenAI's audio APIs: sound, a transcript in JSON or as plain text, events of either.
 
-Sound and plain text pass as they come. JSON and pages are held back, and events until the first that says something,
-since that is where servers tell an error under status 200.
+Sound and plain text pass as they come. JSON and pages are held back, and events until the first with content:
+an error under status 200 comes there.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class SoundTap(AnswerFacts):
 
     @property
     def ended(self) -> int:
-        """Never known before the message ends: what is cut off in the middle looks like what is whole."""
+        """Always 0: before the message ends, sound that is cut off looks like sound that is whole."""
         return 0
 
     def expect(self, content_type: bytes) -> None:
-        """Notes what the answer's head says that it is."""
+        """Records the content type of the answer's head."""
         self._kind = content_type.lower()
 
     def feed(self, data: bytes) -> bytes:

@@ -96,7 +96,7 @@ class ChunkReader:
         return events
 
     def end(self) -> list[Event]:
-        """Returns what comes last: the usage, if there was one, and the end of choices that never told it."""
+        """Returns what comes last: the usage, if there was one, and the end of choices that never reported it."""
         events: list[Event] = []
         for number, state in self._choices.items():
             if not state.finished:

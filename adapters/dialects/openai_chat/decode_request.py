@@ -388,7 +388,7 @@ def _output_format(raw: Any) -> OutputFormat | None:
 
 
 def _thinking(body: Json, extras: Json) -> Thinking | None:
-    """OpenAI's effort word, OpenRouter's object, DeepSeek's and Alibaba's switches say one thing."""
+    """OpenAI's effort word, OpenRouter's object, DeepSeek's and Alibaba's switches mean one thing."""
     effort = maybe_text(body, "reasoning_effort")
     budget = maybe_count(body, "thinking_budget", least=0)
     enabled = maybe_flag(body, "enable_thinking")

@@ -113,7 +113,7 @@ class ChatStreamEncoder:
     _joined = False
 
     def _thought(self, event: ReasoningDelta) -> Json:
-        """A seal fits only the whole text that it was made for, so that comes with it again, as one detail."""
+        """A seal fits only the whole text that it was made for, so the text is sent again with it, as one detail."""
         delta: Json = {"reasoning_content": event.text} if event.text else {}
         if event.redacted is not None:
             delta["reasoning_details"] = [detail_of("", None, event.redacted, event.id)]
@@ -129,7 +129,7 @@ class ChatStreamEncoder:
         return delta
 
     def _called(self, event: ToolCallStart | ToolCallDelta) -> Json:
-        """A call of a tool that takes free text is told in that text."""
+        """A call of a tool that takes free text is sent as that text."""
         place = (event.choice, event.index)
         if isinstance(event, ToolCallStart):
             if event.name not in self._custom:

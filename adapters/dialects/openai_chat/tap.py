@@ -175,7 +175,7 @@ class ChatStreamTap(ChatWatch):
         return b"".join(out) if changed else whole
 
     def _ordinary(self, data: bytes) -> bool:
-        """Says that no event in `data` is an end, a usage or an error."""
+        """Returns whether no event in `data` is an end, a usage or an error."""
         # Of bytes `in` raises and clears an error before it searches.
         return (
             data.find(self._finish_word) < 0
@@ -186,8 +186,8 @@ class ChatStreamTap(ChatWatch):
         )
 
     def _evenly(self, data: bytes, at: int) -> bool:
-        """Says that the words which are looked for are written from `at` on as in the events before: spaces in other
-        places hide them.
+        """Returns whether the events from `at` on are spaced like those before. Spaces elsewhere would hide the words
+        that `_ordinary` searches for.
         """
         return data.count(_USAGE, at) == data.count(self._usage_null, at) + data.count(
             self._usage_word, at
@@ -205,8 +205,8 @@ class ChatStreamTap(ChatWatch):
         return at if before < 0 else before + 2
 
     def _passes(self, data: bytes, at: int, end: int) -> bool:
-        """Says whether each of the whole events in `data[at:end]`, which hold no end, usage or error, is one of this
-        API by its looks, and counts what they say.
+        """Returns whether each of the whole events in `data[at:end]`, which hold no end, usage or error, looks like one of this
+        API, and counts their content.
         """
         # Mostly all begin alike: two quick searches then do for three slow ones.
         events = data.count(self._joint, at, end) + 1

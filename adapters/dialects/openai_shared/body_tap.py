@@ -46,7 +46,7 @@ class ChatWatch(AnswerFacts):
             self.tier = tier
 
     def bill(self, raw: bytes, usage: dict[str, Any], counted: Usage) -> bytes:
-        """Notes the counts and returns `raw` with `cost` spliced into its usage object, or put right in it."""
+        """Records the counts; returns `raw` with `cost` added to its usage object, or corrected in it."""
         if self.tier is not None:
             counted.tier = tier_of(self.tier)
         self.usage = counted if self.usage is None else merged(self.usage, counted)
@@ -65,7 +65,7 @@ class ChatWatch(AnswerFacts):
 
 
 class ChatBodyTap(ChatWatch):
-    """Holds a whole answer, which has to be known whole before its status is believed."""
+    """Holds a whole answer back: its status is believed only when its body is an answer."""
 
     def __init__(
         self,

@@ -80,7 +80,7 @@ def finish_of(choice: Json) -> str | None:
 
 
 def has_content(message: Json) -> bool:
-    """Says whether a message or a delta holds any: text, reasoning, a refusal, a tool call, media."""
+    """Returns whether a message or a delta holds any content: text, reasoning, a refusal, a tool call, media."""
     return any(value and name not in _NO_CONTENT for name, value in message.items())
 
 

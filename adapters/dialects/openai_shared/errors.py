@@ -100,7 +100,7 @@ def error_of(raw: Any, status: int | None) -> ProviderError:
 
 
 def _inner(outer: Json) -> Any:
-    """Returns the part of an error body that tells of the error: what stands in its own field, else all of it."""
+    """Returns the part of an error body that describes the error: the value of its own field, else all of it."""
     for name in ("error", "errors", "base_resp", "fault"):
         found = outer.get(name)
         if found:
@@ -109,7 +109,7 @@ def _inner(outer: Json) -> Any:
 
 
 def _wait(*places: object) -> float | None:
-    """Returns the seconds to wait where the body tells them."""
+    """Returns the seconds to wait where the body states them."""
     for place in places:
         if isinstance(place, dict):
             for name in ("retry_after", "retry_after_s", "retry_after_seconds"):

@@ -24,7 +24,7 @@ _LONGEST_NAME = 64
 
 
 def short_enough(name: str | None) -> str | None:
-    """Returns who or what is named; for a longer name than OpenAI takes a digest of it, always the same."""
+    """Returns `name`, or its digest where it is longer than OpenAI accepts."""
     if name is None or len(name) <= _LONGEST_NAME:
         return name
     return sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
@@ -41,7 +41,7 @@ def audio_format(media_type: str | None) -> str:
 def thoughts_of(message: Json) -> list[Reasoning]:
     """Decodes the thinking of a message or a delta.
 
-    OpenRouter says it twice, as plain text and as `reasoning_details`; a server that only adds a signature
+    OpenRouter sends it twice, as plain text and as `reasoning_details`; a server that only adds a signature
     there leaves the text to the plain field.
     """
     plain = next(
@@ -76,12 +76,12 @@ def _thought(detail: Any) -> Reasoning | None:
     return thought if thought.text or thought.signature or thought.id else None
 
 
-# What a thought has a place for. OpenRouter says more of a sealed one, and wants all of it back as it was.
+# What a thought has fields for. OpenRouter adds others to a sealed one, and wants all of it back as it was.
 _PLAIN = frozenset(("type", "text", "signature", "data", "id", "summary"))
 
 
 def _whole_thought(detail: Json) -> Reasoning | None:
-    """Returns a sealed thought with all that its server said of it as the seal; None for one without a seal."""
+    """Returns a sealed thought with its whole entry as the seal; None for one without a seal."""
     rest = {name: value for name, value in detail.items() if name != "text"}
     number = _string(detail, "id")
     if _string(detail, "signature"):

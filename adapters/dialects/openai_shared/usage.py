@@ -91,7 +91,7 @@ def usage_elsewhere(event: Json) -> Json | None:
 
 
 def _extraordinary(raw: Json, usage: Usage) -> None:
-    """Adds what some say beside the details."""
+    """Adds counts that some servers report beside the details."""
     usage.cost_usd, usage.reported_usd = reported(raw)
     if usage.cached is None:
         # DeepSeek, Mistral and Moonshot, gateways in front of Anthropic.

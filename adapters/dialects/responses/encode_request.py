@@ -153,7 +153,7 @@ def _call(part: ToolCall, request: Request) -> Json:
 
 
 def _output(result: ToolResult, request: Request) -> object:
-    """There is no mark for a failed tool; the words say it."""
+    """A failed tool has no field here; the text begins with "Error"."""
     content = [_part(part, request, spoken_by_model=False) for part in result.content]
     if all(part["type"] == "input_text" for part in content):
         text = "".join(part["text"] for part in content)

@@ -30,7 +30,7 @@ from adapters.sse import MAX_EVENT_BYTES, MAX_STRAY_BYTES, data_of, event_end, l
 
 
 class BilledFacts(AnswerFacts):
-    """An answer that passes through, and its bill put into it."""
+    """An answer that passes through, with its cost written into it."""
 
     def __init__(self, cost_of: CostOf) -> None:
         super().__init__()
@@ -86,11 +86,11 @@ class EventTap(BilledFacts, ABC):
 
     @abstractmethod
     def is_telling(self, data: bytes) -> bool:
-        """May whole events `data`, after the first content, hold anything but content?"""
+        """Returns whether whole events `data`, after the first content, may hold anything but content."""
 
     @abstractmethod
     def said_in(self, raw: Json) -> int:
-        """Returns the bytes of content in one event."""
+        """Returns the number of bytes of content in one event."""
 
     def feed(self, data: bytes) -> bytes:
         if self._failure is not None:
@@ -140,8 +140,8 @@ class EventTap(BilledFacts, ABC):
         return out if self.done else out + (b"\n\n" if out.strip() else b"") + self.end_mark
 
     def _passes(self, data: bytes) -> bool:
-        """Says whether each of the whole events `data`, of which none is telling, is one of this API by its looks, and
-        counts what they say.
+        """Returns whether each of the whole events `data`, of which none is telling, looks like one of this API, and
+        counts their content.
         """
         blank, last = (b"\r\n\r\n", b"}\r\n\r\n") if b"\r" in data else (b"\n\n", b"}\n\n")
         events = data.count(blank)
@@ -155,7 +155,7 @@ class EventTap(BilledFacts, ABC):
         return True
 
     def _learn(self, data: bytes) -> None:
-        """Notes how the last content begins, for what comes is likely more of it."""
+        """Records how the last content begins: the next event is likely to begin so too."""
         assert self.deltas is not None
         if self._form is not None and data.startswith(self._form.head):
             return

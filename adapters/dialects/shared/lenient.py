@@ -1,7 +1,7 @@
-"""Reading an upstream's JSON loosely: what isn't of the type that it should be counts as absent.
+"""Reading an upstream's JSON leniently: a value of the wrong type counts as absent.
 
-What a name, a count or a cost is read with, so that whatever a provider sends, the ledger holds a text, a number that
-can be added up, or nothing.
+Whatever a provider sends for a name, a count or a cost, the record holds a text, a number that can be added up, or
+nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LATEST = 2**40
 
 
 def word(value: object) -> str | None:
-    """Returns a name that isn't empty: of at most 256 characters, with U+FFFD in place of what isn't for the eye."""
+    """Returns a name that isn't empty: of at most 256 characters, with U+FFFD in place of unprintable characters."""
     if not isinstance(value, str) or not value:
         return None
     if len(value) <= LONGEST_NAME and value.isprintable():

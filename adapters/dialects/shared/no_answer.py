@@ -37,7 +37,7 @@ _WORDS = ("message", "Message", "detail", "msg", "error_message", "error_msg", "
 
 
 def is_error(raw: Json) -> bool:
-    """Says whether an object that lacks what its API's answers have calls itself an error, in anybody's form."""
+    """Returns whether an object that is no answer of its API is an error in any vendor's form."""
     return (
         bool(raw.get("error") or raw.get("errors"))
         or raw.get("object") == "error"
@@ -92,7 +92,7 @@ def event_object(payload: bytes, loads: Callable[[bytes], Any] = lenient_json.lo
 
 
 def is_cut(payload: bytes | None) -> bool:
-    """Says whether the data of a last event is the beginning of some JSON."""
+    """Returns whether the data of a last event is JSON that breaks off."""
     if not payload or payload.startswith(b"[DONE]"):
         return False
     try:

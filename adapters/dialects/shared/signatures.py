@@ -25,7 +25,7 @@ _TAG = re.compile(r"(anthropic|gemini|openai|openrouter|via-[a-z0-9_.-]+):")
 
 
 def maker_of(signature: str) -> str | None:
-    """Returns who made a signature in canonical form; None where that is not said."""
+    """Returns the maker of a signature in canonical form; None where it has no tag."""
     tag = _TAG.match(signature)
     return None if tag is None else tag[1]
 

@@ -76,13 +76,13 @@ class Gateway:
             return rows
 
     async def set_price(self, arm: str, input_usd_per_mtok: float, output_usd_per_mtok: float) -> None:
-        """Tells the gateway a new price."""
+        """Sets a price at the gateway."""
         body = {"input_usd_per_mtok": input_usd_per_mtok, "output_usd_per_mtok": output_usd_per_mtok}
         async with self.session.put(f"/v1/prices/{quote(arm)}", json=body) as response:
             await self._check(response)
 
     async def add_arm(self, arm: MarketArm) -> None:
-        """Tells the gateway of a new arm at a provider whose key it was started with."""
+        """Adds an arm at a provider whose key the gateway was started with."""
         body = {
             "name": arm.name,
             "provider": arm.provider,

@@ -15,7 +15,7 @@ from proxy.market.demo.traffic import Answered, Feedback, ask, streamed
 
 
 class Watcher(Protocol):
-    """Is told what happens as it happens."""
+    """Hears of events as they happen."""
 
     def answered(self, answer: Answered) -> None: ...
 
@@ -91,7 +91,7 @@ class Run:
             return index, next(self._questions), streamed(self._streams)
 
     async def _enact(self, event: Event) -> None:
-        """Changes the market; tells the gateway what an operator would tell it, and nothing else."""
+        """Changes the market; the gateway is told only what an operator would tell it."""
         await self._market.ask(event.kind, event.arm, event.amount)
         if event.kind in ("price", "offer"):
             arm = next(arm for arm in self._market.arms if arm.name == event.arm)

@@ -29,7 +29,7 @@ _POST_EVERY_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One request as its client saw it. `ttft_s` is known for streamed answers only."""
+    """One request as its client saw it. `ttft_s` is None unless the answer was streamed."""
 
     index: int
     question: Question
@@ -97,7 +97,7 @@ class _Reading:
         self.error: str | None = None
 
     def line(self, line: bytes) -> None:
-        """Takes one line of an event stream."""
+        """Reads one line of an event stream."""
         if not line.startswith(b"data: {"):
             return
         event = orjson.loads(line[6:])
@@ -109,7 +109,7 @@ class _Reading:
                 self.text.append(piece)
 
     def whole(self, status: int, body: bytes) -> None:
-        """Takes an answer that was not streamed."""
+        """Reads an answer that was not streamed."""
         answer = orjson.loads(body)
         self._take(answer)
         if status != 200:

@@ -87,7 +87,7 @@ class LiveView:
         self._events.append(event)
 
     def statistics(self, arms: list[dict[str, Any]]) -> None:
-        """Takes the rows of GET /v1/arms."""
+        """Shows the rows of `GET /v1/arms`."""
         self._arms = {str(row["arm"]): row for row in arms}
 
     def _draw(self) -> Group:

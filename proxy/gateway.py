@@ -40,7 +40,7 @@ class Gateway(Services):
     """Composition of one worker."""
 
     admission: Admission
-    """There from `open` on: nobody is let in before the store has told whose the keys are."""
+    """Set by `open`: nobody is admitted before the store has returned whose the keys are."""
 
     def __init__(self, config: Config, store: Store, environment: Mapping[str, str] = os.environ) -> None:
         super().__init__()
@@ -114,7 +114,7 @@ class Gateway(Services):
         self.tasks.start(self.registry.keep_today(), name="prices")
 
     async def close(self) -> None:
-        """Ends what is under way, then commits what is left."""
+        """Closes connections, then commits what is left."""
         await self.pool.close()
         await self.journal.close()
         await self.peers.close()

@@ -76,7 +76,7 @@ async def serve(
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in signals:
-        loop.add_signal_handler(number, stop.set)  # while it starts; what follows tells more
+        loop.add_signal_handler(number, stop.set)  # while it starts; `end` follows
     async with AsyncExitStack() as stack:
         if not configured(config, environment):
             config = await _simulated(config, stack)
@@ -86,7 +86,7 @@ async def serve(
         server = Server(gateway)
 
         def end() -> None:
-            if stop.is_set():  # told twice: somebody doesn't want to wait
+            if stop.is_set():  # the second signal: somebody doesn't want to wait
                 server.hurry()
             stop.set()
 

@@ -1,4 +1,4 @@
-"""The bill of one answer: the client is told, and then the record asks for the same."""
+"""The bill of one answer: what the client is shown and what the record holds are the same."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from proxy.routing.request import ClientRequest
 
 
 class Bill:
-    """What an answer of `arm` costs. `relay` brings it, and knows how much was said; None once it has ended. `measured` is
-    what an API that tells no tokens is paid by, as far as it was known before the call.
+    """What an answer of `arm` costs. `relay` counts the bytes of its content, and is None once it has ended. `measured` is
+    what an API without token counts is paid by: seconds or characters, as counted before the call.
     """
 
     __slots__ = ("_arm", "_cost", "_measured", "_price", "_priced", "_request", "_usage", "relay")
@@ -49,8 +49,8 @@ class Bill:
         if usage.input is None and usage.output is None:
             # Tokens are what most arms are paid by, and nobody counted them.
             price = self._price
-            known = price.second * (usage.seconds or 0) + price.character * (usage.characters or 0)
-            self._priced = self._priced and price.request + known > 0.0
+            measured_usd = price.second * (usage.seconds or 0) + price.character * (usage.characters or 0)
+            self._priced = self._priced and price.request + measured_usd > 0.0
         return usage
 
     def settle(self, usage: Usage, relay: Relay) -> None:
@@ -66,20 +66,20 @@ class Bill:
 
     def details(self, usage: Usage) -> dict[str, object] | None:
         """Returns what else belongs to a bill for the record; None where it is an ordinary one."""
-        found: dict[str, object] = {}
+        parts: dict[str, object] = {}
         reported = usage.reported_usd if usage.reported_usd is not None else usage.cost_usd
         if reported is not None:
-            found["reported_usd"] = reported
+            parts["reported_usd"] = reported
             if self._priced:
-                found["listed_usd"] = self._price.listed_cost(usage)
+                parts["listed_usd"] = self._price.listed_cost(usage)
         if usage.tier is not None and usage.tier != "default":
-            found["tier"] = usage.tier
+            parts["tier"] = usage.tier
         if usage.speed is not None and usage.speed != "standard":
-            found["speed"] = usage.speed
+            parts["speed"] = usage.speed
         if usage.geography is not None and usage.geography in self._price.geography:
-            found["geography"] = usage.geography
+            parts["geography"] = usage.geography
         if usage.uses:
-            found["uses"] = usage.uses
+            parts["uses"] = usage.uses
         if not (
             usage.cache_write_1h
             or usage.input_audio
@@ -92,7 +92,7 @@ class Bill:
             or usage.seconds
             or usage.characters
         ):
-            return found or None
+            return parts or None
         for name in (
             "cache_write_1h",
             "input_audio",
@@ -109,5 +109,5 @@ class Bill:
         ):
             value = getattr(usage, name)
             if value:
-                found[name] = value
-        return found or None
+                parts[name] = value
+        return parts or None

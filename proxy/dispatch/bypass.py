@@ -139,8 +139,8 @@ class Bypass:
             return _LEFT
         self.chunks += 1
         self.said += size - start - self._frame
-        # What the transport would do, in a third of its instructions. It closes its socket only after it has told
-        # the client's protocol.
+        # What the transport would do, in a third of its instructions. It closes its socket only after
+        # `connection_lost` of the client's protocol.
         if (
             cython.compiled
             and self._socket >= 0

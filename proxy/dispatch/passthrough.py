@@ -50,10 +50,12 @@ class Passthrough(OpenAIChat):
         """See `proxy.routing.router.OtherApi`."""
         if not arm.dialect.traits.openai_family:
             return None
-        known = named or self.name in (arm.capabilities or ()) or self._offered.search(arm.model) is not None
+        offered = (
+            named or self.name in (arm.capabilities or ()) or self._offered.search(arm.model) is not None
+        )
         # The row's adaptations are for chat bodies.
         row = replace(arm.row, dialect=self.name)
-        return replace(arm, dialect=self, row=row, watched=OWN_FIELDS) if known else None
+        return replace(arm, dialect=self, row=row, watched=OWN_FIELDS) if offered else None
 
 
 def plan_for(

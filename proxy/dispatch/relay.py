@@ -1,8 +1,8 @@
 """One call of one arm: the upstream's bytes on their way to the client.
 
-`Relay` is the upstream connection's sink. Bytes go through a pipe (a tap that lets them pass, or a
+`Relay` is the upstream connection's sink. Bytes go through a pipe (a tap that forwards them, or a
 translator) and straight to the client's transport, in the callback that brought them: no task, no queue,
-no copy. Until the pipe gives its first bytes nothing is sent, so another arm can still take over.
+no copy. Until the first content nothing is sent, so another arm can still take over.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from proxy.upstream import (
 log = logging.getLogger("meritorder.relay")
 
 UNTYPED = b"application/octet-stream"
-"""What an answer is that names no content type."""
+"""The type of an answer that names none."""
 
 _LARGEST_ERROR = 64 * 1024
 
@@ -42,7 +42,7 @@ _END_OF_MESSAGE_S = 1.0
 """How long a connection may take to end a message whose answer is whole. Servers do it in the same turn."""
 
 _END_OF_ANSWER_S = 2.0
-"""How long counts and end mark may take when all choices have told how they ended, of servers that may have none."""
+"""How long counts and end mark may take when all choices have their finish reason, of servers that may send none."""
 
 _LACK_RETRY_S = 1.0
 """When to ask again whoever could open no connection: descriptors come back as other calls end."""
@@ -116,7 +116,7 @@ class Relay:
         self.first_content_at: float | None = None
         self.forwarded = False
         self.last_write_at = loop.time()
-        self.account: Account | None = None  # what the client's request makes us keep
+        self.account: Account | None = None  # of the memory that the client's requests take
         self._kept = 0
         self.choices = 1  # as many as were asked for
         self.typed: Callable[[bytes], bytes] | None = None
@@ -141,15 +141,15 @@ class Relay:
             self._error_body = bytearray()
 
     def on_body(self, data: bytes) -> None:
-        """Lets one read's bytes through."""
+        """Forwards what one read brought, or holds it back until the answer has begun."""
         pipe = self.pipe
-        told = self._error_body
-        if told is not None:
-            told += data[: _LARGEST_ERROR - len(told)]
-            if len(told) >= _LARGEST_ERROR:
-                # It says no more than that, and may never end.
+        error_body = self._error_body
+        if error_body is not None:
+            error_body += data[: _LARGEST_ERROR - len(error_body)]
+            if len(error_body) >= _LARGEST_ERROR:
+                # No error says more than that, and this one may never end.
                 assert self.status is not None
-                self._abort(self._told(self.status, told))
+                self._abort(self._provider_error(self.status, error_body))
             return
         try:
             out = pipe.feed(data)
@@ -176,7 +176,7 @@ class Relay:
             return
         if self.forwarded:
             if self._kept:
-                self._let_go()
+                self._release_memory()
             self.last_write_at = self._loop.time()
             if not reply.write(out):
                 self.hold()
@@ -189,7 +189,7 @@ class Relay:
             self._keep(len(out))
 
     def bypass(self) -> Bypass | None:
-        """Where nothing is held back, ordinary events may go from one socket to the other framed as they came."""
+        """Returns what forwards ordinary events unparsed; None while something is held back."""
         ordinary = self.pipe.ordinary
         if ordinary is None or not self.forwarded or self._reply is None:
             return None
@@ -205,7 +205,7 @@ class Relay:
         return bypass
 
     def hold(self) -> None:
-        """Holds the upstream back until the client has read enough."""
+        """Pauses the upstream until the client has read enough."""
         if self.exchange is not None and not self.exchange.paused:
             self.exchange.pause()
             self._tasks.start(self._release(), name="slow client")
@@ -214,7 +214,7 @@ class Relay:
         """The upstream ended its message cleanly; whether the answer is whole, the pipe knows."""
         if self._error_body is not None:
             assert self.status is not None
-            self._end(Ending(self._told(self.status, self._error_body)))
+            self._end(Ending(self._provider_error(self.status, self._error_body)))
             return
         self._end(self._closed(b""))
 
@@ -222,7 +222,7 @@ class Relay:
         """The connection failed. That matters as long as the answer isn't whole."""
         if self._error_body is not None:
             assert self.status is not None
-            self._end(Ending(self._told(self.status, self._error_body)))
+            self._end(Ending(self._provider_error(self.status, self._error_body)))
             return
         pipe = self.pipe
         if self.status == 200 and (pipe.held or (pipe.finish is not None and pipe.ended >= self.choices)):
@@ -243,7 +243,7 @@ class Relay:
         self._end(ending)
 
     def _closed(self, out: bytes) -> Ending:
-        """Ends the pipe's input. `out` is what it gave last and was not sent yet."""
+        """Closes the pipe, and judges the answer. `out` is what it returned last, not yet sent."""
         try:
             rest = self.pipe.close()
         except ProviderError as error:
@@ -259,7 +259,7 @@ class Relay:
     # -- the client's side -------------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """The client is gone: the upstream is told at once."""
+        """Closes the upstream's connection at once: the client is gone."""
         if self.exchange is not None:
             self.exchange.cancel()
 
@@ -283,7 +283,7 @@ class Relay:
     def _begin(self, first: bytes) -> None:
         assert self._reply is not None
         self._buffer.clear()
-        self._let_go()
+        self._release_memory()
         self.forwarded = True
         self.last_write_at = self._loop.time()
         if self._reply.started:
@@ -302,7 +302,7 @@ class Relay:
             self._kept -= count
             self._abort(_no_room())
 
-    def _let_go(self) -> None:
+    def _release_memory(self) -> None:
         if self.account is not None:
             self.account.give(self._kept)
         self._kept = 0
@@ -318,7 +318,7 @@ class Relay:
             self.exchange.cancel()
         self._end(Ending(error))
 
-    def _told(self, status: int, body: bytearray) -> ProviderError:
+    def _provider_error(self, status: int, body: bytearray) -> ProviderError:
         if status < 400:
             return no_error(status, self.header(b"location"))
         try:
@@ -328,8 +328,8 @@ class Relay:
 
     def header(self, name: bytes) -> str | None:
         """Returns a header of the answer by its lower-case name."""
-        for known, value in self.headers:
-            if known.lower() == name:
+        for key, value in self.headers:
+            if key.lower() == name:
                 return value.decode("latin-1")
         return None
 
@@ -341,7 +341,7 @@ class Relay:
         if error is not None:
             if error.retry_after_s is None and error.kind is ErrorKind.RATE_LIMIT:
                 error.retry_after_s = retry_after_s(self._header_map())
-            self._let_go()
+            self._release_memory()
             self._mask.error(error)
             # Its frames hold us, and all that was kept of the answer, as we hold it.
             error.__traceback__ = error.__context__ = None

@@ -11,7 +11,7 @@ from proxy.arms.arm import Arm
 
 
 class Outgoing:
-    """What goes up for one attempt, and what its answer passes through."""
+    """The request of one attempt, and the tap of its answer."""
 
     __slots__ = ("body", "head", "pipe")
 
@@ -25,10 +25,10 @@ class Wire(Protocol):
     """Belongs to one call. Of several attempts it knows the present one."""
 
     measured: Usage | None
-    """What the answer is billed by where it doesn't tell its counts; None: they are estimated from what it says."""
+    """What an answer without counts is billed by; None: the counts are estimated from its content."""
 
     typed_by_upstream: bool
-    """The answer's content type is known when the upstream names it (`expect`), and no comment may be put into it."""
+    """Whether the answer has the content type that the upstream names (`expect`); if so, no comment may be put into it."""
 
     @property
     def content_type(self) -> bytes:

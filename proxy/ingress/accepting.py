@@ -20,7 +20,7 @@ MOST = 256
 """Connections accepted in one turn, some 15 ms."""
 
 PAUSE_S = 0.2
-"""How long nothing is accepted after a lack of descriptors: the system tells of waiting connections without end."""
+"""How long nothing is accepted after a lack of descriptors: the system reports waiting connections without end."""
 
 TURNED_AWAY = 16
 """Connections that are closed meanwhile, a pause each: their clients can go elsewhere, and needn't wait for nothing."""

@@ -20,7 +20,7 @@ _OWN_PAGES = frozenset({"same-origin", "none"})
 
 @lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
-    """Says whether binding to or coming from `host` stays on this machine."""
+    """Returns whether binding to or coming from `host` stays on this machine."""
     if host == "localhost":
         return True
     try:

@@ -19,7 +19,7 @@ class Buffers:
 
 
 class Account:
-    """What one connection keeps. It may go beyond the bound while nobody else keeps anything, so that none is too large for ever."""
+    """Memory that one connection takes. While no other takes any it may exceed the bound, or a large request could never be served."""
 
     __slots__ = ("_buffers", "held")
 
@@ -44,7 +44,7 @@ class Account:
         self.held -= count
 
     def settle(self) -> None:
-        """Gives back all that is left."""
+        """Releases all that is left."""
         self._buffers.used -= self.held
         self.held = 0
 

@@ -15,7 +15,7 @@ from typing import Final
 from proxy.ingress.buffers import Account, Buffers, overloaded
 from proxy.ingress.errors import Refusal
 from proxy.ingress.framing import Body, Counted, too_large
-from proxy.ingress.parser import Found, Reader, coding_of
+from proxy.ingress.parser import HeadParser, Progress, coding_of
 from proxy.ingress.reply import Reply, StreamReply, refused
 from proxy.ingress.request import HttpRequest, Incoming
 from proxy.phases import Phases
@@ -43,16 +43,18 @@ PHASES: Final = Phases(
 Handle = Callable[[Incoming], Awaitable[Reply | StreamReply]]
 
 _MOST_HELD = 64 * 1024
-"""Bytes that are taken of what is not wanted yet: of a body, or of further requests."""
+"""Bytes that are read of what is not wanted yet: of a body, or of further requests."""
 
 _MOST_DISCARDED = 128 * 1024 * 1024
-"""Bytes that are read over for a client to find its answer: one that only sends reads it when it has sent all."""
+"""Bytes that are discarded so that a client finds its answer: one that only sends reads it when it has sent all."""
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class ClientConnections:
-    """Makes connections' protocols, and knows those that are open. Bodies of more than `largest` bytes are refused."""
+    """Makes the protocol of each new connection, and holds those that are open. Bodies of more than `largest` bytes are
+    refused.
+    """
 
     def __init__(
         self, handle: Handle, *, largest: int, buffers: Buffers, loop: asyncio.AbstractEventLoop
@@ -86,7 +88,7 @@ class ClientConnection(asyncio.Protocol):
     def __init__(self, connections: ClientConnections) -> None:
         self._all = connections
         self._phase = READING
-        self._reader = Reader()
+        self._reader = HeadParser()
         self.account = Account(connections.buffers)
         self.transport: asyncio.Transport | None = None
         self.paused = False
@@ -162,7 +164,7 @@ class ClientConnection(asyncio.Protocol):
 
     @property
     def owes(self) -> tuple[str, int, int] | None:
-        """What we wait for, in which of its requests, and how many bytes of it are here; None if for nothing.
+        """What the client owes us, in which of its requests, and how many bytes of it are here; None for nothing.
 
         Bytes of a head count for nothing: a head that takes a minute is no client's.
         """
@@ -239,20 +241,20 @@ class ClientConnection(asyncio.Protocol):
 
     def _read(self, data: bytes) -> None:
         reader = self._reader
-        found = reader.feed(data)
-        if found is Found.HEAD:
+        progress = reader.feed(data)
+        if progress is Progress.HEAD:
             self._begin(reader)
-        elif found is Found.REFUSED:
+        elif progress is Progress.REFUSED:
             refusal = reader.refusal
             transport = self.transport
             assert refusal is not None
-            # Of what it sent nothing is told: it may hold a key.
+            # Nothing that it sent is logged: it may hold a key.
             log.info("a request is refused before it is one: %s", refusal.message)
             if transport is not None:
                 refused(refusal, reader.path()).write(transport, last=True)
             self._hang_up()
 
-    def _begin(self, reader: Reader) -> None:
+    def _begin(self, reader: HeadParser) -> None:
         self._phase = PHASES.enter(self._phase, SERVING)
         request = reader.take(self)
         self.requests += 1
@@ -282,7 +284,7 @@ class ClientConnection(asyncio.Protocol):
             arrived.set_result(body.whole())
 
     def _received(self) -> None:
-        """No more of the body is wanted: it is here, or refused, or its request is given up."""
+        """Ends the receiving of a body: it is here, or refused, or its request is given up."""
         self._body = None
         if self._phase == RECEIVING:
             self._phase = PHASES.enter(RECEIVING, SERVING)
@@ -314,9 +316,9 @@ class ClientConnection(asyncio.Protocol):
     # --- the end -----------------------------------------------------------------------------------------
 
     def _hang_up(self) -> None:
-        """Says that nothing more comes, and reads over what the client still sends.
+        """Ends our side of the connection, and discards what the client still sends.
 
-        To close at once would answer it with a reset, which makes it lose what it hasn't read of the answer.
+        Closing at once would answer that with a reset, which makes a client lose what it hasn't read of the answer.
         """
         transport = self.transport
         self._held = b""

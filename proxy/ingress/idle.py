@@ -1,4 +1,4 @@
-"""Clients that connect and send nothing, or stop in the middle of a request, are let go.
+"""Closes connections whose clients send nothing, or stop in the middle of a request.
 
 A few thousand such connections, from whoever reaches the port, would use up all descriptors. One sweep looks at all
 connections; a request pays nothing for it, and no connection has a timer.
@@ -20,7 +20,7 @@ KEEP_ALIVE_S = 75.0
 """For the next request; longer than load balancers keep their side of a connection."""
 
 LINGER_S = 10.0
-"""For a client that was answered and told that the connection ends, to end it too."""
+"""For a client to end a connection that we have ended."""
 
 BODY_S = 300.0
 LEAST_RATE = 500.0
@@ -32,13 +32,13 @@ _PATIENCE = {"head": PATIENCE_S, "body": PATIENCE_S, "next": KEEP_ALIVE_S, "end"
 
 
 class IdleClients:
-    """Which connections have been waiting for their client: for what, since when without progress, since when at all."""
+    """The connections that wait for their client: for what, since when without progress, since when at all."""
 
     def __init__(self) -> None:
         self._waiting: dict[ClientConnection, tuple[tuple[str, int, int], float, float]] = {}
 
     def sweep(self, connections: Iterable[ClientConnection], now: float) -> int:
-        """Closes those that have waited for too long, as of loop second `now`; returns how many of them owed us something."""
+        """Closes connections that have waited for too long as of loop second `now`; returns how many waited for a request."""
         before, self._waiting = self._waiting, {}
         closed = 0
         for connection in list(connections):

@@ -48,8 +48,8 @@ class LineFormatter(logging.Formatter):
         return "\n".join(lines)
 
 
-def _escape(found: re.Match[str]) -> str:
-    letter = found[0]
+def _escape(match: re.Match[str]) -> str:
+    letter = match[0]
     code = ord(letter)
     return _LETTERS.get(letter) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
 

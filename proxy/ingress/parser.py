@@ -1,6 +1,6 @@
 """Heads of requests, read as they come; what HTTP forbids is refused here.
 
-llhttp reads, in its strict mode, at most as much as a head may have. Of what follows a head it only tells whether all of
+llhttp reads, in its strict mode, at most as much as a head may have. Of what follows a head it only reports whether all of
 an ordinary request is here; else the body is `framing`'s.
 """
 
@@ -35,8 +35,8 @@ _HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+(?:%25[A-Za-z0-9._~-]+
 _ABSOLUTE = re.compile(r"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 
 
-class Found(Enum):
-    """What a read has made of the request."""
+class Progress(Enum):
+    """How far the reads so far have brought a head: a part is here, all of it, or it is refused."""
 
     PART = auto()
     HEAD = auto()
@@ -45,7 +45,7 @@ class Found(Enum):
 
 @lru_cache(256)
 def _wire(name: str) -> bytes:
-    """Returns a header's name as the parser tells it."""
+    """Returns a header's name as llhttp reports it: lower case, bytes."""
     return name.lower().encode()
 
 
@@ -75,7 +75,7 @@ class Headers(Mapping[str, str]):
         return len(self._raw)
 
 
-class Reader:
+class HeadParser:
     """Reads one head after the other off a connection."""
 
     __slots__ = (
@@ -112,10 +112,10 @@ class Reader:
         self.on_body = self._bodies.append
         self._headed = False
         self._whole = False
-        self._plain = False  # llhttp may tell of the body
+        self._plain = False  # llhttp may report the body
         self._stays = False
         self._old = False  # HTTP/1.0
-        self._host = b"\n"  # the last one that was found proper; none yet
+        self._host = b"\n"  # the last one that was checked; none yet
         self._parser: HttpRequestParser | None = None
         self.refusal: Refusal | None = None
         self.framing: Framing | None = None  # of a body that is to be read
@@ -126,15 +126,14 @@ class Reader:
         """Whether the beginning of a head is here."""
         return bool(self._got)
 
-    def feed(self, data: bytes) -> Found:
-        """Reads on. After `HEAD` `take` the request; after `REFUSED` the connection must end."""
+    def feed(self, data: bytes) -> Progress:
+        """Parses one more read. After `HEAD`, `take` returns the request; after `REFUSED` the connection must end."""
         got = self._got
         if not got and data[0] < _FIRST_LETTER:
-            data = data.lstrip(
-                b"\r\n"
-            )  # RFC 9112, section 2.2: some clients end a body with a line break too many
+            # RFC 9112, section 2.2: some clients end a body with a line break too many.
+            data = data.lstrip(b"\r\n")
             if not data:
-                return Found.PART
+                return Progress.PART
         parser = self._parser
         if parser is None:
             parser = self._parser = HttpRequestParser(self)
@@ -153,13 +152,13 @@ class Reader:
                 self.refusal = _malformed(error, got[0][0])
             self._whole = False
         if self.refusal is not None:
-            return Found.REFUSED
+            return Progress.REFUSED
         if self._headed:
-            return Found.HEAD
+            return Progress.HEAD
         if self._size > LONGEST_HEAD:
             self.refusal = self._too_long()
-            return Found.REFUSED
-        return Found.PART
+            return Progress.REFUSED
+        return Progress.PART
 
     def take(self, client: Client) -> HttpRequest:
         """Returns the request, and leaves `framing` where its body is to be read, and `rest`."""
@@ -207,12 +206,12 @@ class Reader:
             body,
             client,
             chunks=not self._old,
-            # RFC 1945 knows no connection that stays, and who asks for one waits to be told that it does.
+            # RFC 1945 knows no connection that stays, and who asks for one waits for the header that grants it.
             stays=self._stays and not self._old,
         )
 
     def path(self) -> str:
-        """Returns what can be told of the path of a request that is refused."""
+        """Returns the path of a request that is refused, as far as it can be read."""
         line = b"".join(self._got)[:LONGEST_HEAD].partition(b"\r\n")[0]
         target = line.split(b" ", 2)[1:2]
         url = target[0].decode("latin-1") if target else ""

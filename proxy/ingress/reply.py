@@ -62,7 +62,7 @@ class Reply:
             await client.drained()
 
     def write(self, transport: asyncio.Transport, *, last: bool, bodiless: bool = False) -> None:
-        """Writes it; `last`: the connection ends with it, and the client is told."""
+        """Writes the reply; `last`: with `Connection: close`, since the connection ends with it."""
         head = self._head + b"Connection: close\r\n" if last else self._head
         transport.write(b"%s\r\n%s" % (head, b"" if bodiless else self._body))
 

@@ -19,7 +19,7 @@ class Client(Protocol):
     """None when the client has left."""
 
     account: Account
-    """What it makes us keep."""
+    """Memory that its requests take."""
 
     @property
     def remote(self) -> str | None:
@@ -36,7 +36,7 @@ class Client(Protocol):
 
 
 class Incoming(Protocol):
-    """What is asked of a request."""
+    """A request as handlers see it."""
 
     @property
     def method(self) -> str:

@@ -51,7 +51,7 @@ class Server:
             self.sweep(self._gateway.loop.time())
 
     def sweep(self, now: float) -> int:
-        """Lets clients go that have sent nothing for too long as of `now`; returns how many."""
+        """Closes connections whose clients have sent nothing for too long as of `now`; returns how many."""
         return self._idle_clients.sweep(self._connections.open, now)
 
     def hurry(self) -> None:
@@ -131,11 +131,11 @@ def _by_prefix(method: str, path: str) -> tuple[ApiEndpoint, str]:
     for (wanted, prefix), endpoint in PREFIXES.items():
         if method == wanted and path.startswith(prefix) and len(path) > len(prefix):
             return endpoint, path[len(prefix) :]
-    known = {m for (m, p) in EXACT if p == path}
-    known |= {m for (m, p) in PREFIXES if path.startswith(p) and len(path) > len(p)}
+    methods = {m for (m, p) in EXACT if p == path}
+    methods |= {m for (m, p) in PREFIXES if path.startswith(p) and len(path) > len(p)}
     # A path is not repeated: who mixes up path and header may have sent a key.
-    if known:
+    if methods:
         raise Refusal(
-            405, f"This path takes {' or '.join(sorted(known))}, not {method}.", code="method_not_allowed"
+            405, f"This path takes {' or '.join(sorted(methods))}, not {method}.", code="method_not_allowed"
         )
     raise not_found("There is no such path here.", code="path_not_found")

@@ -1,4 +1,4 @@
-"""What is refused at the door because there is more of it than can be served and booked.
+"""What is refused at the door because there is more of it than can be served and recorded.
 
 A request that is refused at once costs a tenth of one that is served, and its client can go elsewhere. One that waits for
 long is given up by its client, and served all the same. Only requests for answers are refused; who looks, judges or
@@ -28,7 +28,7 @@ RETRY_AFTER_S = 1.0
 """Overload passes as soon as clients hold back a little."""
 
 RETRY_FAILING_S = 5.0
-"""A full disk takes somebody to look at it."""
+"""A full disk needs somebody to look at it."""
 
 _WHY = {
     "in_flight": "{calls} requests are under way, as many as server.max_in_flight allows",
@@ -39,7 +39,7 @@ _WHY = {
 
 
 class Shedding:
-    """Decides by what is under way, what waits to be booked, and how long the present turn of the event loop has taken.
+    """Decides by what is under way, what waits to be recorded, and how long the present turn of the event loop has taken.
     `call_soon` is the loop's: what it is given is called in the next turn.
     """
 
@@ -63,7 +63,7 @@ class Shedding:
         self.shed: dict[str, int] = dict.fromkeys(_WHY, 0)
 
     def admit(self) -> None:
-        """Lets in a request for an answer. Raises Refusal."""
+        """Admits a request for an answer. Raises Refusal."""
         calls = len(self._calls)
         if calls >= self._most:
             raise self._refusal("in_flight")
@@ -80,14 +80,14 @@ class Shedding:
         self._began = None
 
     def admit_feedback(self) -> None:
-        """Lets feedback in. Raises Refusal."""
+        """Admits feedback. Raises Refusal."""
         if self._journal.backlog_feedback >= MOST_FEEDBACK:
             raise self._refusal("feedback")
 
     def _refusal(self, reason: str) -> Refusal:
         self.shed[reason] += 1
         journal = self._journal
-        told = _WHY[reason].format(
+        reasons = _WHY[reason].format(
             calls=len(self._calls),
             rows=journal.backlog,
             feedback=journal.backlog_feedback,
@@ -95,7 +95,7 @@ class Shedding:
         )
         return Refusal(
             503,
-            f"The gateway is overloaded: {told}. Try again soon.",
+            f"The gateway is overloaded: {reasons}. Try again soon.",
             kind="overloaded_error",
             code="overloaded",
             retry_after_s=RETRY_AFTER_S if journal.failing is None else RETRY_FAILING_S,

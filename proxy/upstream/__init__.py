@@ -2,7 +2,7 @@
 
 A request goes `pool` (origins, time limits) → `origin` (idle connections, waiting line) → `dial` (`resolver`,
 `race`, `proxies`, `tunnel`, `tls`) when a connection is missing → `connection` (write, parse, `inflate`) →
-the relay's `Sink`, told by the `exchange`. `failures` is the tree of what can go wrong, `lacks` what of it is ours.
+the relay's `Sink`, which the `exchange` holds. `failures` is the tree of what can go wrong, `lacks` what of it is ours.
 """
 
 from proxy.upstream.dialing.addresses import Addresses

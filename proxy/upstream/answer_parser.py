@@ -46,7 +46,7 @@ class AnswerParser:
         return headers
 
     def close(self) -> None:
-        """Lets go of the parser, which holds our callbacks as we hold it, and of whoever feeds us: that is ignored from now on."""
+        """Breaks the cycles with the parser and with whoever feeds us; what is fed from now on is ignored."""
         self._parser = None
         self._on_interim = _nothing
         self.feed = _ignored

@@ -1,4 +1,4 @@
-"""One connection: writes a request, parses the answer, tells the exchange's sink."""
+"""One connection: writes a request, parses the answer, hands it to the exchange's sink."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PHASES: Final = Phases(
     },
 )
 
-_PARSED: Final = 0  # the end of the body is the parser's to tell
+_PARSED: Final = 0  # the parser reports the end of the body
 _UNTIL_CLOSE: Final = 1  # nothing but the end of the connection ends it
 _BODILESS: Final = 2  # there is none, whatever the headers say
 
@@ -78,7 +78,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._phase = IDLE
         self._exchange: Exchange | None = None
         self._answer = AnswerParser(self._interim)
-        self._bypass: StandIn | None = None  # what stands in our place
+        self._bypass: StandIn | None = None  # what receives our reads
         self._passed = 0
         self._body_end = _PARSED
         self._unframed = 0  # bytes since the parser last gave us something
@@ -118,7 +118,7 @@ class UpstreamConnection(asyncio.Protocol):
         return not self._transport.is_closing()
 
     def close(self) -> None:
-        """Close now, without flushing: what is unsent or unread interests nobody any more."""
+        """Closes the connection now, without flushing: nobody needs what is unsent or unread."""
         if self._bypass is not None:
             self._bypass.open = False
         if self._phase != CLOSED:
@@ -158,7 +158,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._exchange.cancel()  # its end would only close the connection
 
     def hold(self) -> None:
-        """The client is behind with what passed."""
+        """Pauses the exchange: the client is behind with what the bypass forwarded."""
         if self._exchange is not None:
             self._exchange.sink.hold()
 
@@ -244,7 +244,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._fail(ProtocolViolation(f"the head of the answer exceeds {self._header_limit} bytes"))
 
     def _open(self, exchange: Exchange, error: HttpParserError | None) -> None:
-        """Hand over the head, and whatever of the body came with it."""
+        """Hands the head to the sink, and what of the body came with it."""
         answer = self._answer
         headers = answer.take_headers()
         if (
@@ -299,7 +299,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._flush()
 
     def _bypass_by(self, bypass: StandIn | None) -> None:
-        """Between two chunks: the next reads may go past the parser."""
+        """Lets `bypass` receive the next reads. The parser must stand between two chunks."""
         if bypass is not None and bypass is not self._bypass:
             self._bypass = bypass
             self._passed = bypass.chunks
@@ -330,7 +330,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._exchange.cancel()
 
     def _finish(self) -> None:
-        """The message is complete: hand over the rest, give the connection back, say so."""
+        """Ends the exchange with a complete message: hands over the rest, returns the connection to its owner."""
         exchange = self._exchange
         assert exchange is not None
         if self._answer.pieces and self._body_end != _BODILESS:
@@ -358,7 +358,7 @@ class UpstreamConnection(asyncio.Protocol):
         exchange.complete()
 
     def _garbled(self, error: HttpParserError) -> None:
-        """What came before the error still counts: a complete answer is complete."""
+        """Handles bytes that are no HTTP. What came before them still counts: a complete answer is complete."""
         exchange = self._exchange
         self._answer.keep_alive = False
         if self._answer.complete:

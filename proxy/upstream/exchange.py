@@ -90,7 +90,7 @@ class Sink(Protocol):
 
 
 class _Nobody:
-    """Where an answer goes that is no longer listened to."""
+    """The sink of an answer that nobody wants any more."""
 
     def on_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         pass
@@ -150,19 +150,19 @@ class Exchange:
         self.connection: Carrier | None = None
         self.dial: asyncio.Task[object] | None = None
         self.done = False
-        self.ends_by = math.inf  # when its patience ends, whatever the timeouts say
+        self.ends_by = math.inf  # its deadline whatever the timeouts say
         self.paused = False
         self.retried = False
 
     def cancel(self) -> None:
-        """The client is gone: close the connection at once; the sink hears nothing more."""
+        """Closes the connection at once, since the client is gone; the sink is not called again."""
         if not self.done:
             self._origin.settled(self)
             self._origin.withdraw(self)
 
     def drain(self, by: float) -> None:
-        """Lets go of an answer whose end has come. The sink hears nothing more, and the connection may serve again if
-        the message ends cleanly until `by`.
+        """Detaches the sink from an answer that is whole. The connection may serve again if the message ends cleanly until
+        `by`.
         """
         if not self.done:
             self.sink = _NOBODY
@@ -172,7 +172,7 @@ class Exchange:
                 self.connection.drain()
 
     def pause(self) -> None:
-        """Stop reading: the upstream is held back by TCP. One read that is already here may still come."""
+        """Stops reading, so that TCP holds the upstream back. One read that is already here may still come."""
         if not self.paused:
             self.paused = True
             if self.connection is not None:

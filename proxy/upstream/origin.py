@@ -1,4 +1,4 @@
-"""The connections to one origin: idle ones, a limit on all, a fair line for what must wait."""
+"""The connections to one origin: idle ones, a limit on all, a fair queue for what must wait."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Origin:
         self._live.pop(exchange, None)
 
     def withdraw(self, exchange: Exchange) -> None:
-        """Take an exchange out of wherever it is, closing what only served it."""
+        """Removes an exchange from its connection, its dial or the queue, and closes what only served it."""
         connection = exchange.connection
         if connection is not None:
             exchange.connection = None
@@ -117,7 +117,7 @@ class Origin:
     # --- time --------------------------------------------------------------------------------------------
 
     def sweep(self, now: float) -> None:
-        """Fail what is overdue and drop what was idle too long."""
+        """Fails exchanges that are overdue and closes connections that were idle too long."""
         for exchange in list(self._live):
             failure = self._overdue(exchange, now)
             if failure is not None:

@@ -55,7 +55,7 @@ class Pool:
         timeouts: Timeouts | None = None,
         at_once: bool = False,
     ) -> Exchange:
-        """Send a request; its answer goes to `sink`, never before this returns.
+        """Sends a request; its answer goes to `sink`, never before this returns.
 
         The requests of one turn of the event loop are written one after the other in the next, on idle
         connections or such as are opened in tasks: a server that sleeps between two writes has to be woken
@@ -82,7 +82,7 @@ class Pool:
                 origin.submit(exchange)
 
     async def close(self) -> None:
-        """Close every connection; exchanges on their way fail."""
+        """Closes every connection; exchanges under way fail."""
         self._submit()  # so that they fail with the others
         self._closed = True
         if self._timer is not None:

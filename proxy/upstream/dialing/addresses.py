@@ -79,7 +79,7 @@ class Addresses:
         return None
 
     def vouched(self, name: str) -> bool:
-        """Says whether an operator named this host, wherever it may lead."""
+        """Returns whether an operator named this host, wherever it may lead."""
         return _plain(name) in self._names
 
 

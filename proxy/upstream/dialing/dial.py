@@ -32,7 +32,7 @@ class Route:
 
     @property
     def rewrite(self) -> Callable[[bytes], bytes] | None:
-        """What a plain-HTTP proxy wants of a request head: the whole URL, and who is asking."""
+        """Returns what turns a request head into one for a plain-HTTP proxy: with the whole URL, and credentials."""
         proxy = self.proxy
         if proxy is None or self.endpoint.scheme == "https":
             return None
@@ -67,7 +67,7 @@ class Dialer:
         return Route(endpoint, self._proxies.proxy_for(endpoint))
 
     async def open(self, route: Route, factory: Callable[[], UpstreamConnection]) -> UpstreamConnection:
-        """Resolve, connect, tunnel, shake hands; ConnectFailed or TlsFailed when one of these does not work."""
+        """Resolves, connects, tunnels and shakes hands. Raises ConnectFailed or TlsFailed for what does not work."""
         endpoint, proxy = route.endpoint, route.proxy
         host, port = (endpoint.host, endpoint.port) if proxy is None else (proxy.host, proxy.port)
         try:
@@ -130,7 +130,7 @@ class Dialer:
         return permitted
 
     def remember(self, connection: UpstreamConnection) -> None:
-        """Keep what makes the next connection to the same host cheaper."""
+        """Keeps the TLS session, which makes the next connection to the same host cheaper."""
         if isinstance(self._tls, ResumingContext):
             self._tls.remember(connection.tls_object)
 

@@ -20,9 +20,9 @@ _KEEPALIVE = (
 async def connect_any(
     addresses: Sequence[Address], stagger: float, on_refusal: Callable[[Address], None]
 ) -> socket.socket:
-    """A connected, non-blocking socket; the next address is tried when one fails or after `stagger` seconds.
+    """Returns a connected, non-blocking socket; the next address is tried when one fails or after `stagger` seconds.
 
-    After RFC 8305, section 5. OSError: that of the first address that failed.
+    After RFC 8305, section 5. Raises the OSError of the first address that failed.
     """
     if len(addresses) == 1:
         return await _connect(addresses[0])

@@ -34,7 +34,7 @@ class Address:
 
 @dataclass(slots=True)
 class _Entry:
-    """What is known of a name: addresses of port 0, none if it never had any, and why the last lookup failed."""
+    """What was learnt of a name: addresses of port 0, none if it never had any, and why the last lookup failed."""
 
     addresses: list[Address]
     failure: str
@@ -124,22 +124,22 @@ class Resolver:
         free = host == "localhost" or host.endswith(".localhost")
         try:
             async with contextlib.nullcontext() if free else self._places:
-                found = await in_own_thread(lambda: self._look_up(host), f"resolve {host}")
+                looked_up = await in_own_thread(lambda: self._look_up(host), f"resolve {host}")
         except (OSError, UnicodeError) as error:
             failure = f"{host}: the name can't be resolved: {error}"
         except RuntimeError as error:  # no thread is to be had
             failure = f"{host}: the name can't be looked up: {error}"
         else:
-            failure = "" if found else f"{host}: the name has no address"
-            addresses = _interleaved(found) or addresses
+            failure = "" if looked_up else f"{host}: the name has no address"
+            addresses = _interleaved(looked_up) or addresses
         expires = self._loop.time() + (_PAUSE_S if failure else self._seconds)
         entry = self._entries[host] = _Entry(addresses, failure, expires)
         return entry
 
 
 def _system(host: str, flags: int) -> list[Address]:
-    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=flags)
-    return [Address(family, sockaddr) for family, _, _, _, sockaddr in found]  # type: ignore[arg-type]
+    entries = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=flags)
+    return [Address(family, sockaddr) for family, _, _, _, sockaddr in entries]  # type: ignore[arg-type]
 
 
 def _literal(host: str) -> list[Address]:
@@ -157,7 +157,7 @@ def _literal(host: str) -> list[Address]:
 
 
 def _interleaved(addresses: list[Address]) -> list[Address]:
-    """Keep the resolver's order within a family, alternate between families, the first one's first."""
+    """Returns the addresses in the resolver's order within a family, alternating between families."""
     families: dict[int, list[Address]] = {}
     for address in dict.fromkeys(addresses):
         families.setdefault(address.family, []).append(address)

@@ -22,7 +22,7 @@ class ResumingContext(ssl.SSLContext):
         return super().wrap_bio(*args, **kwargs)
 
     def remember(self, connection: object) -> None:
-        """Keep the session of a TLS object that has read data: with TLS 1.3 tickets come after the handshake."""
+        """Keeps the session of a TLS object that has read data: with TLS 1.3 tickets come after the handshake."""
         if isinstance(connection, ssl.SSLObject) and connection.server_hostname is not None:
             session = connection.session
             if session is not None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from proxy.ingress.buffers import Account, Buffers
 from proxy.ingress.errors import Refusal
 from proxy.ingress.framing import Body
-from proxy.ingress.parser import LONGEST_HEAD, Found, Headers, Reader, coding_of
+from proxy.ingress.parser import LONGEST_HEAD, Headers, HeadParser, Progress, coding_of
 from proxy.ingress.request import Client
 
 LARGEST = 1000
@@ -36,7 +36,7 @@ class Peer:
     """A connection without its socket: all requests of it as a handler would read them, and the refusal that ends it."""
 
     def __init__(self) -> None:
-        self.reader = Reader()
+        self.reader = HeadParser()
         self.account = Account(Buffers(1 << 30))
         self.body: Body | None = None
         self.heads: list[Outcome] = []
@@ -59,9 +59,9 @@ class Peer:
             self.body = None
             return rest
         found = self.reader.feed(data)
-        if found is Found.PART:
+        if found is Progress.PART:
             return b""
-        if found is Found.REFUSED:
+        if found is Progress.REFUSED:
             assert self.reader.refusal is not None
             raise self.reader.refusal
         taken = self.reader.take(cast("Client", self))
@@ -215,8 +215,8 @@ def test_one_body_after_the_other_comes_whole(bodies: list[tuple[bool, bytes]], 
 
 
 def test_an_ordinary_request_is_read_in_one_go() -> None:
-    reader = Reader()
-    assert reader.feed(request(b"{}", "X-A: b c ")) is Found.HEAD
+    reader = HeadParser()
+    assert reader.feed(request(b"{}", "X-A: b c ")) is Progress.HEAD
     taken = reader.take(cast("Client", None))
     assert (taken.method, taken.raw_path, taken.body, taken.keep_alive) == ("POST", "/v1/x?y=1", b"{}", True)
     assert dict(taken.headers) == {"host": "localhost", "x-a": "b c", "content-length": "2"}
@@ -224,8 +224,8 @@ def test_an_ordinary_request_is_read_in_one_go() -> None:
 
 
 def test_a_head_is_told_before_its_body() -> None:
-    reader = Reader()
-    assert reader.feed(request(b"0123456789")[:-4]) is Found.HEAD
+    reader = HeadParser()
+    assert reader.feed(request(b"0123456789")[:-4]) is Progress.HEAD
     taken = reader.take(cast("Client", None))
     assert (taken.body, taken.keep_alive, taken.stays, reader.rest) == (None, False, True, b"012345")
 
@@ -256,7 +256,7 @@ def test_no_refusal_repeats_what_was_sent() -> None:
 
 
 def test_headers_are_found_in_any_case_and_the_first_of_several_counts() -> None:
-    reader = Reader()
+    reader = HeadParser()
     reader.feed(request(b"", "X-Api-KEY: one", "x-api-key: two", "X-Odd: \xff"))
     headers = reader.take(cast("Client", None)).headers
     assert isinstance(headers, Headers)

@@ -112,7 +112,7 @@ class Provider:
         return body if changed == body else changed
 
 
-# What says no more than saying nothing: a `top_k` of 0 or -1 is how some servers write "all".
+# Values that mean the same as none: a `top_k` of 0 or -1 is how some servers write "all".
 _NEUTRAL = (None, 0, -1)
 _USUAL_TIERS = (None, "auto", "default", "standard")
 

@@ -66,7 +66,7 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """What validation of a configuration file may look at, and that of an API's body may not."""
+    """What a configuration file may refer to, and the body of an API request may not."""
 
     folder: Path
     environment: Mapping[str, str]
@@ -157,7 +157,7 @@ class TokenPriceConfig(_Strict):
 
 
 class PriceConfig(TokenPriceConfig):
-    """A price, field by field; what is left out is as the catalogue says of provider and model. `price_factor` is what
+    """A price, field by field; fields left out come from the catalogue. `price_factor` is what
     the catalogue's tokens are multiplied by, `tiers` are prices of service tiers and speeds by the words of answers.
     """
 
@@ -279,7 +279,7 @@ class TimeoutConfig(_Strict):
     total: _Seconds = 900.0
 
     def doubts(self) -> list[str]:
-        """Returns what is probably a mistake: limits that end good calls."""
+        """Returns warnings about what is probably a mistake: limits that end good calls."""
         warnings = []
         for name, least in (
             ("connect", LEAST_CONNECT_S),

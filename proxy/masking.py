@@ -1,4 +1,4 @@
-"""Keeps the gateway's own secrets out of all that leaves it: it knows them, so it needs no guess what a secret looks like.
+"""Keeps the gateway's own secrets out of all that leaves it, by value rather than by what a secret looks like.
 
 What providers repeat in an error passes `Mask` once, where the call ends; so do the lines of the log. Answers that went
 well are not looked at.
@@ -30,7 +30,7 @@ MASKED = "***"
 
 
 class Mask:
-    """Replaces every secret that it was told of, in every spelling that comes to mind."""
+    """Replaces every secret that was added, in each of its usual spellings."""
 
     def __init__(self) -> None:
         self._lasting: set[str] = set()
@@ -39,14 +39,14 @@ class Mask:
         self._beginnings: tuple[str, ...] = ()
 
     def add(self, *secrets: str | None) -> None:
-        """Makes secrets known."""
+        """Adds secrets."""
         new = {secret for secret in secrets if secret is not None and len(secret) >= SHORTEST} - self._lasting
         if new:
             self._lasting |= new
             self._compile()
 
     def add_passing(self, secret: str) -> None:
-        """Makes a secret known that others will replace."""
+        """Adds a secret that others will replace."""
         if len(secret) >= SHORTEST and secret not in self._passing:
             self._passing.append(secret)
             self._compile()

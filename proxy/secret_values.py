@@ -88,7 +88,7 @@ def expanded(text: str, environment: Mapping[str, str]) -> str:
 def resolved(environment: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
     """Returns the environment with the secrets of `names` as they are to be sent. Raises ValueError. Blocks.
 
-    A provider's variable that holds nothing but blanks counts as not set.
+    A provider's variable of blanks alone counts as not set.
     """
     result = dict(environment)
     for name in names:

@@ -31,7 +31,7 @@ class StoreError(Exception):
 
 
 class DamagedError(StoreError):
-    """What the store holds can't be relied on: SQLite finds it damaged, or no database at all."""
+    """The stored rows can't be relied on: SQLite reports damage, or no database at all."""
 
 
 class Store(Protocol):
@@ -158,7 +158,7 @@ class Store(Protocol):
         ...
 
     async def unchecked(self) -> bool:
-        """Returns whether it was written to since `integrity` last read it, as far as a glance tells."""
+        """Returns whether it was written to since `integrity` last read it, without reading it."""
         ...
 
     async def close(self) -> None: ...

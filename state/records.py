@@ -1,4 +1,4 @@
-"""Rows of the journal. Arrays are numpy; what they mean is not this room's business.
+"""Rows of the journal. Arrays are numpy; their meaning is the learner's.
 
 The journal is one totally ordered sequence of decisions, feedback, labels, and arms that came, went or got another
 price at run time.
@@ -203,7 +203,7 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackResult:
-    """What became of a feedback: "new", "corrected", "repeated" (same value: nothing changed), "unknown" id."""
+    """The outcome of a feedback: "new", "corrected", "repeated" (same value: nothing changed), "unknown" id."""
 
     status: str
     feedback: Feedback | None = None

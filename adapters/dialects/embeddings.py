@@ -91,7 +91,7 @@ def _whole(body: bytes) -> Json:
 def _usage(raw: Json) -> Usage:
     usage = decode_usage(raw)
     if usage.input is None:
-        # Voyage says the total only, which is all input here.
+        # Voyage reports the total only, which is all input here.
         usage = replace(usage, input=count(raw.get("total_tokens")))
     return usage
 

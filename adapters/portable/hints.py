@@ -6,33 +6,10 @@ answer. A demand stands for part of the conversation, or for a form of the answe
 
 from __future__ import annotations
 
+from adapters.dialects.shared.strict import HINTS
 from adapters.errors import Inexpressible
 
-_COMMON = frozenset(
-    {
-        "store",
-        "prompt_cache_retention",
-        "prompt_cache_options",
-        "safety_identifier",
-        "stream_options",
-        "include",
-        "truncation",
-        "background",
-        "inference_geo",
-        "speed",
-        "diagnostics",
-        "user_profile_id",
-        "workspace_id",
-        "cache_control",
-        "labels",
-        "betas",
-        "moderation",
-        "prediction",
-        "web_search_options",
-        "include_reasoning",
-        "usage",
-    }
-)
+_COMMON = HINTS | {"betas", "moderation", "prediction", "web_search_options", "include_reasoning", "usage"}
 
 _NOTHING_IS_STORED = "nothing is stored here, so send the whole conversation as `input`"
 

@@ -63,7 +63,7 @@ def supervise(config: Config, environment: dict[str, str]) -> None:
             target=_work, args=(config, environment, number, quiet, level), name=f"meritorder-{number}"
         )
         worker.start()
-        if stopping:  # the signal came before this worker could be told
+        if stopping:  # the signal came before this worker could get it
             worker.terminate()
         return worker
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from adapters.answer_facts import MAX_ANSWER_BYTES, AnswerFacts
+from adapters.answer_facts import AnswerFacts, HeldBody
 from adapters.billing.counts import size_of
 from adapters.canonical import (
     Event,
@@ -20,7 +20,7 @@ from adapters.canonical import (
     UsageReport,
 )
 from adapters.dialect import Dialect, StreamDecoder, StreamEncoder
-from adapters.errors import ErrorKind, ProviderError
+from adapters.errors import ProviderError
 
 _SPOKEN = (TextDelta, ReasoningDelta, RefusalDelta)
 
@@ -118,21 +118,17 @@ class BodyTranslator(_Translator):
         super().__init__()
         self._source = source
         self._encode = encode
-        self._pieces: list[bytes] = []
-        self._size = 0
+        self._body = HeldBody()
 
     @property
     def held(self) -> bool:
         return True
 
     def feed(self, data: bytes) -> bytes:
-        self._size += len(data)
-        if self._size > MAX_ANSWER_BYTES:
-            raise ProviderError(ErrorKind.UPSTREAM, "The answer is too large.")
-        self._pieces.append(data)
+        self._body.add(data)
         return b""
 
     def close(self) -> bytes:
-        events = self._with_counts(self._source.decode_answer(b"".join(self._pieces)))
+        events = self._with_counts(self._source.decode_answer(self._body.whole()))
         self.watch(events)
         return self._encode(events)

@@ -52,7 +52,7 @@ class Connection(aiosqlite.Connection):
         try:
             await connection
         except BaseException:
-            # aiosqlite tells its thread to end and doesn't wait; its last words would find the loop closed.
+            # aiosqlite doesn't wait for its thread to end, which would then call a closed loop.
             await asyncio.to_thread(connection._thread.join, 1.0)
             raise
         return connection

@@ -62,7 +62,7 @@ def _key(connection: sqlite3.Connection, name: str | None, digest: bytes | None,
     if row is None and digest is not None:  # it may have had no name before
         row = connection.execute("SELECT id FROM keys WHERE digest = ?", (digest,)).fetchone()
     key = str(row[0]) if row is not None else f"key-{secrets.token_hex(_ID_BYTES)}"
-    # Once a name tells which it is, a digest would only help who guesses, and know the key after it was changed.
+    # With a name, a digest would only help whoever guesses, and would tie the row to a key that may change.
     values = (key, name, team or None, digest if name is None else None, time.time())
     connection.execute(
         "INSERT INTO keys (id, name, team_id, digest, created_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE"

@@ -50,7 +50,7 @@ def encode_request(request: Request) -> Json:
     body["messages"] = [_to_cohere(message) for message in chat["messages"]]
     choice = request.tool_choice
     if choice is not None and choice.mode == "one":
-        # There is no way to name the tool: offering none but it says the same.
+        # A tool can't be chosen by name: offering it alone has the same effect.
         body["tools"] = [tool for tool in body.get("tools", ()) if tool["function"]["name"] == choice.name]
     if choice is not None and choice.mode != "auto":
         body["tool_choice"] = "NONE" if choice.mode == "none" else "REQUIRED"

@@ -402,7 +402,7 @@ def _thinking(body: Json, extras: Json) -> Thinking | None:
         summary = maybe_text(reasoning, "summary", "reasoning")
     switch = optional(body, "thinking", {})
     if isinstance(switch, dict) and switch.keys() - {"type", "budget_tokens"}:
-        extras["thinking"] = switch  # says more than others could be told
+        extras["thinking"] = switch  # says more than the canonical form has fields for
         switch = {}
     if switch and enabled is None:
         enabled = mapping(switch, "thinking").get("type") != "disabled"

@@ -29,7 +29,7 @@ from adapters.errors import Inexpressible
 # Fields of other dialects that change nothing in the answer.
 _HARMLESS = frozenset(("store", "include", "safety_identifier", "truncation", "background", "betas"))
 
-# OpenAI knows efforts only; the bounds are those that others publish for their own translation.
+# OpenAI has efforts only; the bounds are those that others publish for their own translation.
 _LOW_BUDGET = 2048
 _MEDIUM_BUDGET = 8192
 
@@ -182,7 +182,7 @@ def _assistant(message: Message, parts: Sequence[Part]) -> Json:
             case Opaque(dialect=dialect, raw=own) if dialect == NAME:
                 calls.append(own)
             case Opaque():
-                # What a provider's own tool did is told again by the text around it.
+                # The text around it repeats what a provider's own tool did.
                 continue
             case _:
                 raise Inexpressible(f"{type(part).__name__.lower()} in an assistant message")

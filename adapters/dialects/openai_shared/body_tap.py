@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from adapters import lenient_json
-from adapters.answer_facts import MAX_ANSWER_BYTES, AnswerFacts
+from adapters.answer_facts import AnswerFacts, HeldBody
 from adapters.billing.counts import merged
 from adapters.billing.service_tiers import tier_of
 from adapters.canonical import Json, Usage
@@ -18,7 +18,6 @@ from adapters.dialect import CostOf
 from adapters.dialects.openai_shared.choices import finish_of, said_in, whole_answer
 from adapters.dialects.openai_shared.usage import decode_usage, usage_elsewhere
 from adapters.dialects.shared.lenient import word
-from adapters.errors import ErrorKind, ProviderError
 
 _USAGE_OBJECT = re.compile(rb'"usage"\s*:\s*\{\s*')
 
@@ -78,23 +77,18 @@ class ChatBodyTap(ChatWatch):
         super().__init__(cost_of)
         self._read = read
         self._count = count
-        self._pieces: list[bytes] = []
-        self._size = 0
+        self._body = HeldBody()
 
     @property
     def held(self) -> bool:
         return True
 
     def feed(self, data: bytes) -> bytes:
-        self._pieces.append(data)
-        self._size += len(data)
-        if self._size > MAX_ANSWER_BYTES:
-            raise ProviderError(ErrorKind.UPSTREAM, "The answer is too large.")
+        self._body.add(data)
         return b""
 
     def close(self) -> bytes:
-        body = lenient_json.utf8(b"".join(self._pieces))
-        self._pieces.clear()
+        body = lenient_json.utf8(self._body.whole())
         obj = self._read(body)
         self.name(obj)
         choices = obj.get("choices")

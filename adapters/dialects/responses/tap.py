@@ -28,8 +28,8 @@ class StreamTap(EventTap):
     spoken = re.compile(rb'"delta": ?"((?:[^"\\]++|\\.)*+)"')
 
     def is_telling(self, data: bytes) -> bool:
-        # A quote inside a JSON string is escaped, so these can only be keys, and ends of types. What is done is told
-        # whole once more.
+        # A quote inside a JSON string is escaped, so these can only be keys, and ends of types. An event that ends in
+        # `.done` repeats the content of its deltas.
         return b'"response"' in data or b'"error"' in data or b'.done"' in data or b'.added"' in data
 
     def said_in(self, raw: Json) -> int:

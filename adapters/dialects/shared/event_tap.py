@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import orjson
 
 from adapters import lenient_json
-from adapters.answer_facts import MAX_ANSWER_BYTES, AnswerFacts
+from adapters.answer_facts import AnswerFacts, HeldBody
 from adapters.canonical import Json, Usage
 from adapters.dialect import CostOf, Ordinary
 from adapters.dialects.shared.no_answer import (
@@ -215,8 +215,7 @@ class BodyTap(BilledFacts, ABC):
 
     def __init__(self, cost_of: CostOf) -> None:
         super().__init__(cost_of)
-        self._pieces: list[bytes] = []
-        self._size = 0
+        self._body = HeldBody()
 
     @property
     def held(self) -> bool:
@@ -227,15 +226,11 @@ class BodyTap(BilledFacts, ABC):
         """Reads the answer; True if `raw` was changed. Raises ProviderError for what is none."""
 
     def feed(self, data: bytes) -> bytes:
-        self._pieces.append(data)
-        self._size += len(data)
-        if self._size > MAX_ANSWER_BYTES:
-            raise ProviderError(ErrorKind.UPSTREAM, "The answer is too large.")
+        self._body.add(data)
         return b""
 
     def close(self) -> bytes:
-        body = lenient_json.utf8(b"".join(self._pieces))
-        self._pieces.clear()
+        body = lenient_json.utf8(self._body.whole())
         raw = whole_object(body)
         changed = self.answer(raw)
         self.content = self.done = True

@@ -50,6 +50,6 @@ def reported(raw: dict[str, Any]) -> tuple[float | None, float | None]:
     if own_key is True:
         details = raw.get("cost_details")
         upstream = _payable(details.get("upstream_inference_cost")) if isinstance(details, dict) else None
-        # Without it the vendor's bill isn't known, and our price tells it.
+        # Without it the vendor's bill is unknown, and our own price stands in.
         return (amount + upstream, amount) if upstream else (None, amount)
     return (amount, None) if amount > 0.0 or own_key is False else (None, amount)

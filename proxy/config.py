@@ -261,8 +261,8 @@ def _one_key(config: ArmConfig | ProviderConfig) -> None:
 
 
 class RouteConfig(_Strict):
-    """A named choice: which arms (shell patterns of their names), and what they are chosen for. Where `unpriced`, arms
-    whose price nobody knows compete as if they cost as much as the dearest.
+    """A named choice: which arms (shell patterns of their names), and what they are chosen for. With `unpriced`, arms
+    without a price compete as if they cost as much as the dearest.
     """
 
     arms: Annotated[tuple[str, ...], Field(min_length=1)] = ("*",)

@@ -1,7 +1,7 @@
 """Keeps the gateway's own secrets out of all that leaves it, by value rather than by what a secret looks like.
 
-What providers repeat in an error passes `Mask` once, where the call ends; so do the lines of the log. Answers that went
-well are not looked at.
+What providers repeat in an error passes `Mask` once, where the call ends; so do the lines of the log. Successful
+answers are not searched.
 """
 
 from __future__ import annotations

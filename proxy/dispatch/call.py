@@ -147,6 +147,7 @@ class Call:
             relay.choices = choices
         if wire.typed_by_upstream:
             relay.typed = partial(self._typed_head, arm)
+        relay.otherwise, relay.streamed = outgoing.otherwise, request.stream
         bill.relay = relay
         self.at, self.started = services.clock.now(), services.loop.time()
         services.cooldowns.dispatched(arm.index, self.started)

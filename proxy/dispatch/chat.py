@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from adapters.canonical import Event, Request, Start, Usage
 from adapters.dialect import CostOf, Tap
@@ -12,7 +13,7 @@ from adapters.history import Returned, fits, fitted, signed
 from adapters.portable import carried, shown
 from proxy.arms.arm import Arm
 from proxy.dispatch.rewrite import encode, rewrite
-from proxy.dispatch.translators import BodyTranslator, StreamTranslator
+from proxy.dispatch.translators import BodyTranslator, StreamReader, StreamTranslator
 from proxy.dispatch.wire import Outgoing
 from proxy.ingress.errors import Refusal
 from proxy.ingress.reply import EVENT_STREAM, JSON
@@ -94,11 +95,14 @@ class ChatWire:
             if translated is None or not translated.names:
                 tap = client.tap(stream=request.stream, keep_usage=request.wants_usage, cost_of=cost_of)
                 body = self._passed(arm, dropped) if translated is None else translated.body
-                return Outgoing(head, body, signed(tap, client.name, arm.rules))
+                names = {} if translated is None else translated.names
+                otherwise = partial(self._otherwise, arm, names, cost_of)
+                return Outgoing(head, body, signed(tap, client.name, arm.rules), otherwise)
         canonical = self._request.canonical()
         translated = translated or self._translated(canonical, arm, dropped)
         named = _Named(self._id, self._at, Returned(arm.rules.maker, translated.names, self._id))
         pipe: Tap
+        otherwise = partial(self._otherwise, arm, translated.names, cost_of)
         if request.stream:
             pipe = StreamTranslator(
                 arm.dialect.stream_decoder(), client.stream_encoder(canonical, cost_of), named.events
@@ -108,7 +112,21 @@ class ChatWire:
                 arm.dialect,
                 lambda events: client.encode_answer(named.events(events), canonical, cost_of),
             )
-        return Outgoing(head, translated.body, pipe)
+        return Outgoing(head, translated.body, pipe, otherwise)
+
+    def _otherwise(self, arm: Arm, names: Mapping[str, str], cost_of: CostOf) -> Tap:
+        """Returns the way of a whole answer to who asked for a stream, or of a stream to who asked for a whole answer."""
+        client, canonical = self._client, self._request.canonical()
+        named = _Named(self._id, self._at, Returned(arm.rules.maker, names, self._id))
+        if not self._request.stream:
+            return StreamReader(
+                arm.dialect.stream_decoder(),
+                lambda events: client.encode_answer(named.events(events), canonical, cost_of),
+            )
+        encoder = client.stream_encoder(canonical, cost_of)
+        return BodyTranslator(
+            arm.dialect, lambda events: encoder.feed(named.events(events)) + encoder.close()
+        )
 
     def broken(self, error: ProviderError) -> bytes | None:
         try:

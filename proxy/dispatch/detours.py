@@ -1,4 +1,6 @@
-"""Answers that are neither 200 nor an error: a redirect, which no call of a model follows, or another success."""
+"""Answers that are otherwise than expected: a redirect, which no call of a model follows, another success, or a whole
+answer in place of a stream and the reverse.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,13 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from adapters.errors import ErrorKind, ProviderError, redact
+
+_EVENTS = (b"data:", b"event:", b"id:", b"retry:", b":")
+
+
+def is_of_other_form(begun: bytes, *, streamed: bool) -> bool:
+    """Says of an answer's first bytes whether they are a JSON object in place of a stream, or events in place of one."""
+    return begun.startswith(b"{" if streamed else _EVENTS)
 
 
 def no_error(status: int, location: str | None) -> ProviderError:

@@ -17,7 +17,7 @@ from adapters.answer_facts import MAX_ANSWER_BYTES
 from adapters.dialect import Tap
 from adapters.errors import ErrorKind, ProviderError, Truncated, retry_after_s
 from proxy.dispatch.bypass import Bypass
-from proxy.dispatch.detours import no_error
+from proxy.dispatch.detours import is_of_other_form, no_error
 from proxy.ingress.buffers import Account
 from proxy.ingress.reply import StreamReply
 from proxy.masking import Mask
@@ -83,8 +83,10 @@ class Relay:
         "forwarded",
         "headers",
         "last_write_at",
+        "otherwise",
         "pipe",
         "status",
+        "streamed",
         "typed",
     )
 
@@ -119,6 +121,9 @@ class Relay:
         self.account: Account | None = None  # of the memory that the client's requests take
         self._kept = 0
         self.choices = 1  # as many as were asked for
+        self.otherwise: Callable[[], Tap] | None = None
+        self.streamed = False
+        """Was a stream asked for? `otherwise` makes the pipe of an answer that comes in the other form."""
         self.typed: Callable[[bytes], bytes] | None = None
         """Returns the reply's head for the upstream's content type. Where it is set, no comment fits into the answer."""
 
@@ -152,6 +157,8 @@ class Relay:
                 self._abort(self._provider_error(self.status, error_body))
             return
         try:
+            if self.otherwise is not None:
+                pipe = self._fitting(data)
             out = pipe.feed(data)
         except ProviderError as error:
             self._abort(error)
@@ -187,6 +194,15 @@ class Relay:
             self._begin(b"".join(self._buffer))
         else:
             self._keep(len(out))
+
+    def _fitting(self, data: bytes) -> Tap:
+        """Looks at the first bytes of an answer: some servers can't stream, and others do nothing else."""
+        begun = data.lstrip()
+        if begun and self.otherwise is not None:
+            if is_of_other_form(begun, streamed=self.streamed):
+                self.pipe = self.otherwise()
+            self.otherwise = None
+        return self.pipe
 
     def bypass(self) -> Bypass | None:
         """Returns what forwards ordinary events unparsed; None while something is held back."""

@@ -111,6 +111,33 @@ class StreamTranslator(_Translator):
         return self._encoder.feed(events)
 
 
+class StreamReader(_Translator):
+    """Upstream stream → events → a whole answer."""
+
+    def __init__(self, decoder: StreamDecoder, encode: Callable[[Sequence[Event]], bytes]) -> None:
+        super().__init__()
+        self._decoder = decoder
+        self._halves = decoder.halves
+        self._encode = encode
+        self._events: list[Event] = []
+
+    def feed(self, data: bytes) -> bytes:
+        self._take(self._decoder.feed(data))
+        self.done = self._decoder.done
+        return b""
+
+    def close(self) -> bytes:
+        self._take(self._decoder.close())
+        self._take(self._halves.rest())
+        return self._encode(self._with_counts(self._events) if self.usage is None else self._events)
+
+    def _take(self, events: Sequence[Event]) -> None:
+        if self._halves.seen:
+            events = self._halves.joined(events)
+        self.watch(events)
+        self._events += events
+
+
 class BodyTranslator(_Translator):
     """A whole answer → events → a whole answer."""
 

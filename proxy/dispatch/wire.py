@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from adapters.canonical import Usage
@@ -13,12 +14,16 @@ from proxy.arms.arm import Arm
 class Outgoing:
     """The request of one attempt, and the tap of its answer."""
 
-    __slots__ = ("body", "head", "pipe")
+    __slots__ = ("body", "head", "otherwise", "pipe")
 
-    def __init__(self, head: bytes, body: bytes, pipe: Tap) -> None:
+    def __init__(
+        self, head: bytes, body: bytes, pipe: Tap, otherwise: Callable[[], Tap] | None = None
+    ) -> None:
         self.head = head
         self.body = body
         self.pipe = pipe
+        self.otherwise = otherwise
+        """Makes what a whole answer passes through that comes in place of a stream, or the reverse."""
 
 
 class Wire(Protocol):

@@ -10,6 +10,7 @@ from typing import Literal
 import orjson
 
 from adapters import lenient_json
+from adapters.client_words import anthropic_overflow
 
 Form = Literal["openai", "anthropic", "gemini"]
 """Whose clients read the error."""
@@ -48,11 +49,9 @@ class Refusal(Exception):  # noqa: N818  not every refusal is an error of ours
     def body(self, form: Form = "openai") -> bytes:
         """Returns the error body in a vendor's form."""
         if form == "anthropic":
+            message = anthropic_overflow(self.message) if self.code == _OVERFLOW else self.message
             return orjson.dumps(
-                {
-                    "type": "error",
-                    "error": {"type": self._anthropic_type(), "message": self.message},
-                }
+                {"type": "error", "error": {"type": self._anthropic_type(), "message": message}}
             )
         if form == "gemini":
             usual = "INVALID_ARGUMENT" if self.status < 500 else "INTERNAL"
@@ -74,6 +73,7 @@ class Refusal(Exception):  # noqa: N818  not every refusal is an error of ours
         return _ANTHROPIC.get(self.status, usual)
 
 
+_OVERFLOW = "context_length_exceeded"
 _ANTHROPIC = {
     401: "authentication_error",
     403: "permission_error",

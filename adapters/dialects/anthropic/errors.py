@@ -10,6 +10,7 @@ import orjson
 
 from adapters import lenient_json
 from adapters.canonical import Json
+from adapters.client_words import anthropic_message
 from adapters.dialects.openai_shared import errors as openai_errors
 from adapters.errors import ErrorKind, ProviderError, redact, retry_after_s
 from adapters.failure_words import classify
@@ -65,4 +66,5 @@ def error_of(raw: Any, status: int | None = None) -> ProviderError:
 
 
 def error_object(error: ProviderError) -> Json:
-    return {"type": "error", "error": {"type": _WORDS[error.kind], "message": error.message}}
+    message = anthropic_message(error.kind, error.message)
+    return {"type": "error", "error": {"type": _WORDS[error.kind], "message": message}}

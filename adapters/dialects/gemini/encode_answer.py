@@ -22,6 +22,7 @@ from adapters.canonical import (
     Usage,
     UsageReport,
 )
+from adapters.client_words import google_message
 from adapters.dialect import CostOf
 from adapters.dialects.gemini.decode_answer import finish_reason
 from adapters.dialects.gemini.encode_request import NAME
@@ -52,7 +53,8 @@ _STATUS = {
 
 def error_object(error: ProviderError) -> Json:
     status = _STATUS.get(error.kind, "INVALID_ARGUMENT")
-    return {"error": {"code": error.kind.status, "message": error.message, "status": status}}
+    message = google_message(error.kind, error.message)
+    return {"error": {"code": error.kind.status, "message": message, "status": status}}
 
 
 class StreamEncoder:

@@ -9,6 +9,7 @@ import orjson
 
 from adapters import lenient_json
 from adapters.canonical import Json
+from adapters.client_words import OPENAI_CODES
 from adapters.errors import MAX_RETRY_AFTER_S, ErrorKind, ProviderError, redact, retry_after_s
 from adapters.failure_words import classify
 
@@ -148,7 +149,7 @@ def error_object(error: ProviderError) -> Json:
     return {
         "message": error.message,
         "type": _TYPE.get(error.kind, "invalid_request_error"),
-        "param": None,
-        "code": error.kind.status,
+        "param": error.param or ("messages" if error.kind is ErrorKind.CONTEXT_LENGTH else None),
+        "code": OPENAI_CODES.get(error.kind, error.kind.status),
         "metadata": metadata,
     }

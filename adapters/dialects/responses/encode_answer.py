@@ -26,6 +26,7 @@ from adapters.canonical import (
     Usage,
     UsageReport,
 )
+from adapters.client_words import OPENAI_CODES
 from adapters.dialect import CostOf
 from adapters.dialects.openai_shared.errors import error_object
 from adapters.dialects.responses import encode_request
@@ -92,10 +93,16 @@ class StreamEncoder:
         out: list[bytes] = []
         fields = error_object(error)
         # The vendor's Python client raises on `error`, others read the flat fields or wait for `failed`.
-        flat = {"code": fields["type"], "message": error.message, "param": None, "error": fields}
+        flat = {
+            "code": OPENAI_CODES.get(error.kind, fields["type"]),
+            "message": error.message,
+            "param": None,
+            "error": fields,
+        }
         self._emit("error", flat, out)
         if self._head is not None:
-            failure = {"code": "server_error", "message": error.message}
+            code = OPENAI_CODES.get(error.kind, "server_error")
+            failure = {"code": code, "message": error.message}
             response = {**self._head, "status": "failed", "error": failure, "output": self._output}
             self._emit("response.failed", {"response": response}, out)
         return b"".join(out)

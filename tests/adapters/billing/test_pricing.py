@@ -129,3 +129,9 @@ def test_a_price_per_million_tokens_is_divided():
     price = Price.per_mtok(input=2.0, output=8.0, cached_input=0.5)
     assert price.cost(Usage(input=10**6, output=10**6, cached=0)) == pytest.approx(10.0)
     assert Decimal(str(price.rates.cached_input)) == Decimal("5e-7")
+
+
+def test_tools_are_billed_by_how_often_they_were_used():
+    price = Price({"input": 1.0, "output": 1.0}, fees={"web_search": 0.5, "file_search": 0.25})
+    usage = Usage(input=5, output=5, uses={"web_search": 3, "file_search": 2, "unheard_of": 9})
+    assert price.cost(usage) == pytest.approx(10 + 1.5 + 0.5)

@@ -95,3 +95,9 @@ def of_many_arms(seen_bad: float, seen_good: float, seed: int) -> float:
 def test_the_noise_of_many_small_counts_is_no_slope() -> None:
     assert np.mean([of_many_arms(0.1, 0.1, seed) for seed in range(10)]) == pytest.approx(1.0, abs=0.08)
     assert np.mean([of_many_arms(0.30, 0.06, seed) for seed in range(10)]) > 3.0
+
+
+def test_feedback_of_the_kind_that_is_hardly_ever_given_counts_five_times_at_most() -> None:
+    """Where all of one kind is heard and a fiftieth of the other, what is heard weighs nearly 1."""
+    assert 5.0 < evenness(collect(1.0, 0.02, (40_000, 40_000, 40_000))) < 6.0
+    assert 5.0 < 1.0 / evenness(collect(0.02, 1.0, (40_000, 40_000, 40_000))) < 6.0

@@ -128,6 +128,19 @@ async def test_every_arm_is_tried_once_and_the_last_failure_is_told(
     assert all(attempt["seconds"] >= 0.0 for attempt in record.attempts)
 
 
+async def test_a_lone_arm_is_asked_once_more_and_no_third_time(
+    provider: Provider, launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.dispatch.tries.BACKOFF_S", 0.0)
+    provider.scripts["bad"] = in_turn(failing(503), failing(503), polite)
+    gateway = await launch(provider.arm("bad"))
+    assert (await gateway.chat())[0] == 503
+    assert len(provider.seen) == 2
+    [record] = await gateway.decisions()
+    assert [attempt["arm"] for attempt in record.attempts] == ["p/bad"]
+    assert (record.status, record.propensity) == ("overloaded", 1.0)
+
+
 # -- the context ---------------------------------------------------------------------------------------
 
 

@@ -268,10 +268,11 @@ async def test_a_slow_client_holds_the_upstream_back_and_memory_stays_bounded(
     await until(lambda: upstream.paused and held_back.get_write_buffer_size() > 64 * 1024)
     assert 0 < sent < 3000
     total = 0
-    while data := await reader.read(1 << 20):
-        total += len(data)
-        if data.endswith(b"0\r\n\r\n"):
-            break
+    async with asyncio.timeout(60):
+        while data := await reader.read(1 << 20):
+            total += len(data)
+            if data.endswith(b"0\r\n\r\n"):
+                break
     assert total > 32_000_000
     writer.close()
     await writer.wait_closed()

@@ -119,8 +119,9 @@ async def test_an_answer_that_fails_behind_a_tool_call_is_not_begun_anew_by_anot
 
 @pytest.mark.parametrize(("client", "dialect"), PAIRS)
 async def test_a_translated_answer_ends_with_its_end_mark_though_the_message_goes_on(
-    provider: Provider, launch: Launch, client: str, dialect: str
+    provider: Provider, launch: Launch, monkeypatch: pytest.MonkeyPatch, client: str, dialect: str
 ) -> None:
+    monkeypatch.setattr("proxy.dispatch.relay._END_OF_ANSWER_S", 3600.0)
     script = Halting(dialect, [TextDelta("Hi")], [Finish("stop"), UsageReport(Usage(input=7, output=3))])
     script.stays = True
     gateway = await begun(provider, launch, dialect, script)

@@ -197,3 +197,16 @@ async def test_learning_gets_its_share_of_what_others_took() -> None:
 def test_a_refusal_is_small() -> None:
     refusal = Refusal(503, "The gateway is overloaded.", kind="overloaded_error", shed="lag")
     assert orjson.loads(refusal.body())["error"]["type"] == "overloaded_error"
+
+
+async def test_feedback_is_shed_where_too_much_of_it_waits(provider: Provider, launch: Launch) -> None:
+    gateway = await launch(provider.arm("good"))
+    _, answer, _ = await gateway.chat()
+    journal = gateway.gateway.journal
+    journal.backlog_feedback += MOST_FEEDBACK
+    status, body, headers = await gateway.post("/v1/feedback", {"id": answer["id"], "value": 1})
+    assert (status, body["error"]["code"], headers["X-Meritorder-Shed"]) == (503, "overloaded", "feedback")
+    assert (await gateway.chat())[0] == 200
+    journal.backlog_feedback -= 1
+    assert (await gateway.post("/v1/feedback", {"id": answer["id"], "value": 1}))[0] == 200
+    journal.backlog_feedback = 0

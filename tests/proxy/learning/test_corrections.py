@@ -130,3 +130,18 @@ async def test_of_an_answer_from_before_a_change_only_what_is_left_is_taken_back
 def name_of_last(new: list[str], arms: dict[str, Any]) -> str:
     """The newest answer that was judged."""
     return new[arms["data"][0]["feedback"] - 51]
+
+
+async def test_a_sessions_verdict_is_about_its_answers_and_not_about_what_failed(
+    gateway: Running, provider: Provider
+) -> None:
+    async def refuses(exchange: Exchange) -> None:
+        await exchange.answer({"error": {"message": "no"}}, 400)
+
+    for _ in range(2):
+        await gateway.chat(session_id="s")
+    provider.scripts["one"], answering = refuses, provider.scripts["one"]
+    assert (await gateway.chat(session_id="s"))[0] == 400
+    provider.scripts["one"] = answering
+    assert (await judge(gateway, {"session_id": "s", "value": 1}))["answers"] == 2
+    assert await counted(gateway) == (2, pytest.approx(1.0, rel=1e-3))

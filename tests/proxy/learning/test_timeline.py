@@ -161,6 +161,13 @@ def test_a_snapshot_goes_on_where_it_was_taken() -> None:
         assert second.snapshot() == whole.snapshot()
 
 
+def test_a_late_row_does_not_turn_time_back() -> None:
+    line = Timeline()
+    for seq, stamp in enumerate((NOW, NOW + 3000.0, NOW + 10.0)):
+        assert line.row(seq, stamp) == stamp
+    assert line.row(3, NOW + 2900.0 - LATE_S) == NOW + 3000.0, "too late to be from here"
+
+
 @pytest.mark.parametrize("lack", ["base", "shift", "elsewhere", "shifts"])
 def test_a_broken_snapshot_is_refused(lack: str) -> None:
     state = Timeline().snapshot()

@@ -118,6 +118,7 @@ async def test_a_failed_answer_does_not_bind_the_conversation_to_its_arm(
     only = {**QUESTIONS[path], "session_id": "failed", "model": "p/busy"}
     assert (await gateway.post(f"/v1/{path}", only))[0] == 429
     assert await served(gateway, path, {**with_result(path), "session_id": "failed"}, LAST) == "p/one"
+    assert [exchange.json["model"] for exchange in provider.seen][3:] == ["busy", "one"]
 
 
 async def test_a_conversation_of_another_key_is_another_conversation(

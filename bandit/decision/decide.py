@@ -274,7 +274,7 @@ class Decider:
         variances: FloatArray,
         shares: FloatArray,
     ) -> None:
-        """Gives a share `quality_only` of the draws to the probabilities by quality alone."""
+        """Mixes the probabilities by quality alone into `shares`, with the share `quality_only`."""
         positions, bound, part = self.shortlist.positions, self.shortlist.bound, inputs.quality_only
         count = shares.shape[0]
         if count > _SIZE:

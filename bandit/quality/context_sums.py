@@ -26,7 +26,7 @@ class ContextSums:
     def mean(self, kind: int | None) -> FloatArray:
         """Returns the mean context (DIMENSION,) of all arms' answers, of all kinds or of one.
 
-        Without answers it is the context of which nothing is known but the kind.
+        Without answers, entries are 1 for the intercept and the kind and else 0.
         """
         by_kind = self._sums.sum(axis=0)
         total: FloatArray = by_kind.sum(axis=0) if kind is None else by_kind[kind]

@@ -86,7 +86,7 @@ class QualityModel:
             noise=settings.noise_variance,
             noise_strength=settings.noise_strength,
         )
-        # The covariance of what arms have in common is known from the first fit on.
+        # Until the first fit, θ₀ has no covariance.
         doubt = np.zeros((dimension, dimension))
         self._hyper = Hyper(common_mean, self._hyper_prior.spread, settings.noise_variance, doubt)
         self.informed = False  # whether labels are trusted, and feedback doesn't outweigh them by far
@@ -107,7 +107,7 @@ class QualityModel:
         self._centre[0] = 1.0
 
     def add_arm(self, name: str, prior: ArmPrior) -> None:
-        """Adds an arm of which only the prior is known, and what its siblings have shown."""
+        """Adds an arm with its prior and its siblings' observations."""
         self.fit_if_due()
         arm = len(self._priors)
         kin = kinship(prior, self._priors)

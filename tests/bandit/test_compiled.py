@@ -38,7 +38,7 @@ def story() -> list[list[float]]:
     for n in range(6):
         bandit.add_arm(f"m{n}", ArmPrior(usd_per_mtok=0.1 + n, provider=f"p{n % 2}"))
     quote = Quote(np.linspace(1e-5, 1e-3, 6), np.linspace(1e-7, 1e-5, 6))
-    told = []
+    rows = []
     for n in range(60):
         text = ("Prove the theorem.", "The plaintiff sued.", "def f(x): return 17 * x", "")[n % 4]
         facts = RequestFacts(
@@ -54,13 +54,13 @@ def story() -> list[list[float]]:
             now=1e9 + n,
             uniform=float(rng.random()),
         )
-        told.append([decision.arm, *decision.table.ravel().tolist()])
+        rows.append([decision.arm, *decision.table.ravel().tolist()])
         bandit.observe_outcome(
             decision.arm, context.x, task=context.task, output_tokens=50 + n, ttft_s=0.2, token_s=0.01,
             error=n % 11 == 0, now=1e9 + n,
         )  # fmt: skip
         bandit.observe_quality(decision.arm, context.x, float(rng.random()), at=1e9 + n)
-    return told
+    return rows
 
 
 @pytest.mark.skipif(not decide.COMPILED, reason="nothing is compiled here")

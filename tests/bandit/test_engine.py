@@ -25,8 +25,8 @@ def decide(bandit: Bandit, text: str = "Hello", objective: Objective = PLAIN, qu
 
 def label(bandit: Bandit, query: RequestFacts, values: dict[int, float], at: float) -> None:
     context = bandit.bare_context(query)
-    arms, told = np.array(list(values)), np.array(list(values.values()), dtype=float)
-    bandit.observe_labels(context.x, arms, told, task=context.task, at=at)
+    arms, judged = np.array(list(values)), np.array(list(values.values()), dtype=float)
+    bandit.observe_labels(context.x, arms, judged, task=context.task, at=at)
 
 
 def step(bandit: Bandit, number: int, kind: int, arm: int, value: float) -> None:
@@ -108,34 +108,34 @@ def test_the_better_arm_is_drawn_and_a_price_acts_on_the_next_decision(three: Ba
     assert decide(three, quote=dearer).probabilities[2] > 0.95
 
 
-def test_draws_go_where_they_inform_but_stay_thompsons_while_labels_are_believed(three: Bandit) -> None:
+def test_draws_go_where_they_inform_but_stay_thompsons_while_labels_are_trusted(three: Bandit) -> None:
     context = three.context(facts("Hello"))
-    told = Bandit()
+    labelled = Bandit()
     for name in three.arms:
-        told.add_arm(name, ArmPrior(quality=0.5))
+        labelled.add_arm(name, ArmPrior(quality=0.5))
     for _ in range(10_000):
         answered(three, 0, context, NOW)
     for number in range(60):
         for arm, count in ((0, 60), (1, 6), (2, 6)):
             if number < count:
                 three.observe_quality(arm, context.x, number % 2, at=NOW + number)
-                label(told, facts("Hello"), {arm: number % 2}, at=NOW + number)
+                label(labelled, facts("Hello"), {arm: number % 2}, at=NOW + number)
     # Two arms of which little is known: an information-directed draw takes one of them nearly always.
     assert np.sort(decide(three).probabilities)[-2:].sum() > 0.93
-    assert decide(told).probabilities.min() > 0.1
+    assert decide(labelled).probabilities.min() > 0.1
 
 
-def test_draws_keep_closer_to_what_is_believed_while_labels_inform() -> None:
-    found = []
+def test_draws_keep_closer_to_the_mean_while_labels_inform() -> None:
+    vectors = []
     for factor in (0.25, 0.5, 1.0):
         bandit = Bandit(Settings(informed_broad=factor))
         for name in "ab":
             bandit.add_arm(name, ArmPrior(quality=0.5))
         for number in range(40):
             label(bandit, facts("Hello"), {0: number % 2, 1: 1.0 - number % 4 // 3}, at=NOW)
-        found.append(decide(bandit).probabilities[1])
-    assert found == sorted(found, reverse=True)
-    assert found[0] > found[2] + 0.01
+        vectors.append(decide(bandit).probabilities[1])
+    assert vectors == sorted(vectors, reverse=True)
+    assert vectors[0] > vectors[2] + 0.01
 
 
 def test_labels_of_a_declared_task_are_learnt_as_that_tasks(three: Bandit) -> None:
@@ -153,7 +153,7 @@ def test_labels_of_a_declared_task_are_learnt_as_that_tasks(three: Bandit) -> No
 def test_the_more_answers_are_judged_the_fewer_draws_are_directed(weight: float) -> None:
     own = Settings()
     directed = own.directed + weight * (own.directed_judged - own.directed)
-    found = []
+    vectors = []
     for settings_ in (own, replace(own, directed=directed, directed_judged=directed)):
         bandit = Bandit(settings_)
         for name in "abc":
@@ -166,8 +166,8 @@ def test_the_more_answers_are_judged_the_fewer_draws_are_directed(weight: float)
         bandit.retract_quality(0, context.x, 1.0, at=NOW + 40.0)
         for number in range(9):  # labels judge no answer
             label(bandit, facts("Hello"), {number % 2: 0.5}, at=NOW + 40.0)
-        found.append(decide(bandit).probabilities)
-    assert found[0] == pytest.approx(found[1], abs=1e-12)
+        vectors.append(decide(bandit).probabilities)
+    assert vectors[0] == pytest.approx(vectors[1], abs=1e-12)
 
 
 def test_every_arm_keeps_a_propensity(three: Bandit) -> None:

@@ -61,10 +61,10 @@ def test_failures_of_a_provider_warn_of_its_other_arms_and_count_once_for_their_
     for number in range(20):
         for made in (rates, alone):
             made.observe(0, True, NOW + number)
-    found, without = rates.predict(NOW + 20, providers), alone.predict(NOW + 20, strangers)
-    assert found[0] == pytest.approx(without[0])
-    assert found[1] > 0.5
-    assert found[2] == pytest.approx(0.02)
+    rates_now, without = rates.predict(NOW + 20, providers), alone.predict(NOW + 20, strangers)
+    assert rates_now[0] == pytest.approx(without[0])
+    assert rates_now[1] > 0.5
+    assert rates_now[2] == pytest.approx(0.02)
 
 
 def test_one_hung_call_does_not_poison_an_arm() -> None:
@@ -110,8 +110,8 @@ def test_what_is_kept_of_an_expectation_is_what_a_fresh_learner_reckons(named: s
 
     def fresh() -> tuple[LogMeans, ErrorRates]:
         made = LogMeans(cells=3, typical=0.6, half_life_s=60.0), ErrorRates(half_life_s=60.0)
-        for part, known in zip(made, (means, rates), strict=True):
-            part.restore("", known.snapshot(""))
+        for part, learnt in zip(made, (means, rates), strict=True):
+            part.restore("", learnt.snapshot(""))
         return made
 
     for number in range(60):
@@ -145,6 +145,8 @@ def test_failures_fade_second_by_second_without_another_call() -> None:
     providers.add_arm("")
     rates.add_arm()
     rates.observe(0, True, NOW)
-    found = [float(rates.predict(NOW + seconds, providers)[0]) for seconds in (0.0, 0.9, 1.0, 3.0, 60.0, 0.0)]
-    assert found[0] == found[1] > found[2] > found[3] > found[4]
-    assert found[5] == found[0]
+    rates_now = [
+        float(rates.predict(NOW + seconds, providers)[0]) for seconds in (0.0, 0.9, 1.0, 3.0, 60.0, 0.0)
+    ]
+    assert rates_now[0] == rates_now[1] > rates_now[2] > rates_now[3] > rates_now[4]
+    assert rates_now[5] == rates_now[0]

@@ -29,9 +29,9 @@ def topics(text: str) -> dict[str, float]:
 
 
 def test_a_text_is_about_what_its_words_speak_for() -> None:
-    found = topics("The defendant breached the CONTRACT, so the court awarded damages to the plaintiff.")
-    assert max(found, key=found.__getitem__) == "law"
-    assert sum(found.values()) < 1.0
+    weights = topics("The defendant breached the CONTRACT, so the court awarded damages to the plaintiff.")
+    assert max(weights, key=weights.__getitem__) == "law"
+    assert sum(weights.values()) < 1.0
 
 
 def test_inflections_and_the_last_word_count_and_a_repeated_word_counts_once() -> None:
@@ -84,12 +84,12 @@ def test_a_stem_of_several_topics_is_shared_among_them() -> None:
     ],
 )
 def test_the_trained_table_is_read_as_it_was_trained(text: str) -> None:
-    found, alone = topics(text), trained(text)
+    weights, alone = topics(text), trained(text)
     assert alone
     for name in TOPICS[len(WORDS) :]:  # of these the list knows nothing
-        assert found.get(name, 0.0) == pytest.approx(0.5 * alone.get(name, 0.0), rel=1e-4)
+        assert weights.get(name, 0.0) == pytest.approx(0.5 * alone.get(name, 0.0), rel=1e-4)
     for name, share in alone.items():
-        assert 0.5 * share - 1e-6 <= found[name] <= 0.5 * share + 0.5
+        assert 0.5 * share - 1e-6 <= weights[name] <= 0.5 * share + 0.5
 
 
 def test_the_two_views_count_half_each() -> None:
@@ -131,10 +131,10 @@ def test_the_wording_counts_half_where_the_kind_of_work_is_known() -> None:
         route="auto", task=None, system="", text=text, characters=len(text), turns=1, has_tools=True,
         has_images=False, has_schema=False, max_tokens=None,
     )  # fmt: skip
-    unknown, known = context_vector(facts, None), context_vector(facts, 3)
+    unknown, declared = context_vector(facts, None), context_vector(facts, 3)
     assert np.count_nonzero(unknown[FIRST_TOPIC:]) > 5
-    np.testing.assert_allclose(known[FIRST_TOPIC:], 0.5 * unknown[FIRST_TOPIC:])
-    assert (known[0], known[4]) == (1.0, 1.0)
+    np.testing.assert_allclose(declared[FIRST_TOPIC:], 0.5 * unknown[FIRST_TOPIC:])
+    assert (declared[0], declared[4]) == (1.0, 1.0)
 
 
 @pytest.mark.parametrize("text", ["", "Solve 3x + 4 = 10 for x.", "def f():\n    return 1\n" * 9, "é" * 30])
@@ -142,7 +142,7 @@ def test_a_task_that_is_told_later_makes_the_context_it_would_have_made(text: st
     assert np.array_equal(with_task(context_vector(facts(text), None), 3), context_vector(facts(text), 3))
 
 
-def test_a_context_written_before_topics_were_added_is_recalled_without_them() -> None:
+def test_a_context_written_before_topics_were_added_is_filled_up_with_zeros() -> None:
     x = context_vector(facts("Find the integral of x^2 between 0 and 3; the plaintiff's damages."), None)
     added = FIRST_TOPIC + len(WORDS)
     x[added:FIRST_STATISTIC] = 0.0

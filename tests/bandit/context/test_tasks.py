@@ -25,8 +25,8 @@ def material(number: int) -> str:
     )
 
 
-def answer(bandit: Bandit, text: str, **known: str) -> None:
-    context = bandit.context(facts(text, **known))
+def answer(bandit: Bandit, text: str, **fields: str) -> None:
+    context = bandit.context(facts(text, **fields))
     bandit.observe_outcome(
         0, context.x, task=context.task, output_tokens=10, ttft_s=None, token_s=None, error=False, now=1.7e9
     )

@@ -69,22 +69,22 @@ def test_a_directed_draw_has_the_least_squared_regret_per_information(arms: int)
             for first in range(arms):
                 mixed = (1.0 - share) * regret[first] + share * regret
                 least = min(least, float((mixed**2 / ((1.0 - share) * learnt[first] + share * learnt)).min()))
-        found = probabilities(mean, sd, 1.0)
-        assert np.count_nonzero(found) <= 2
-        assert (found @ regret) ** 2 / (found @ learnt) <= 1.03 * least
+        vector = probabilities(mean, sd, 1.0)
+        assert np.count_nonzero(vector) <= 2
+        assert (vector @ regret) ** 2 / (vector @ learnt) <= 1.03 * least
 
 
 def test_a_directed_draw_looks_at_what_may_be_better_not_at_what_is_only_unsure() -> None:
-    found = probabilities(np.array([0.6, 0.58, 0.2]), np.array([0.01, 0.1, 0.1]), 1.0)
-    assert found[1] > 0.5
-    assert found[2] == 0.0
+    vector = probabilities(np.array([0.6, 0.58, 0.2]), np.array([0.01, 0.1, 0.1]), 1.0)
+    assert vector[1] > 0.5
+    assert vector[2] == 0.0
 
 
 def test_arms_that_nothing_tells_apart_share_a_directed_draw() -> None:
     assert probabilities(np.full(5, 0.6), np.full(5, 0.1), 1.0) == pytest.approx(np.full(5, 0.2))
-    found = probabilities(np.array([0.6, 0.59, 0.59, 0.2]), np.array([0.01, 0.1, 0.1, 0.1]), 1.0)
-    assert found[1] == pytest.approx(found[2])
-    assert found[1:3].sum() > 0.5
+    vector = probabilities(np.array([0.6, 0.59, 0.59, 0.2]), np.array([0.01, 0.1, 0.1, 0.1]), 1.0)
+    assert vector[1] == pytest.approx(vector[2])
+    assert vector[1:3].sum() > 0.5
 
 
 @given(
@@ -95,8 +95,8 @@ def test_the_vector_is_one_of_probabilities_and_a_mixture_of_both_ways(
     arms: list[tuple[float, float]], directed: float
 ) -> None:
     mean, sd = np.array(arms).T.copy()
-    found = probabilities(mean, sd, directed)
-    assert (found >= 0.0).all()
-    assert found.sum() == pytest.approx(1.0)
+    vector = probabilities(mean, sd, directed)
+    assert (vector >= 0.0).all()
+    assert vector.sum() == pytest.approx(1.0)
     both = (1.0 - directed) * probabilities(mean, sd) + directed * probabilities(mean, sd, 1.0)
-    assert found == pytest.approx(both, abs=1e-6)
+    assert vector == pytest.approx(both, abs=1e-6)

@@ -131,7 +131,7 @@ class Case:
         if count > SIZE:
             assert np.count_nonzero(competing) <= SIZE * (2 if quality_only else 1)
             assert table[PROBABILITY].min() == pytest.approx(least)
-            # Nobody here is known well, so many are about as good; who was left out would rarely have been drawn.
+            # All are uncertain here, so many are about as good; who was left out would rarely have been drawn.
             assert directed or shares[~competing].sum() < 0.3
         else:
             assert table[PROBABILITY] == pytest.approx(wanted, abs=1e-3)
@@ -205,8 +205,8 @@ def test_among_equals_the_first_compete_and_one_that_is_unsure_gets_in() -> None
     _, table = case.decide()
     competing = np.flatnonzero(table[PROBABILITY] > 1e-3)
     assert competing.tolist() == list(range(SIZE))
-    unsure = int(case.rows[90])
-    case.posteriors.set_arm(unsure, case.theta[0], 9.0 * case.covariance[0], 9.0 * case.broad[0])
+    uncertain = int(case.rows[90])
+    case.posteriors.set_arm(uncertain, case.theta[0], 9.0 * case.covariance[0], 9.0 * case.broad[0])
     _, table = case.decide()
     assert table[PROBABILITY, 90] > 2.0 / SIZE
     assert table[PROBABILITY, SIZE - 1] < 1e-3

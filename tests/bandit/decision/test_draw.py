@@ -1,4 +1,4 @@
-"""What a caller is told of a decision."""
+"""A draw: what a caller sees of it, and the redraw after a failed attempt."""
 
 from __future__ import annotations
 

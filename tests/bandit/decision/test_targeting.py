@@ -47,11 +47,11 @@ def test_the_cheapest_choices_that_hold_the_target_are_made(fraction: float) -> 
 
 def test_an_arm_that_may_be_better_raises_the_worth() -> None:
     quality, price = requests()
-    unsure = settled(quality, price, 0.97, np.array([0.02, 0.0]))
-    assert unsure.worth > settled(quality, price, 0.97).worth
+    uncertain = settled(quality, price, 0.97, np.array([0.02, 0.0]))
+    assert uncertain.worth > settled(quality, price, 0.97).worth
 
 
-def test_hope_asks_for_no_more_than_half_of_what_choosing_adds() -> None:
+def test_optimism_asks_for_no_more_than_half_of_what_choosing_adds() -> None:
     quality, price = requests()
     arms = chosen(settled(quality, price, 1.0, np.array([9.0, 9.0])), quality, price)
     reached = float(quality[np.arange(400), arms].mean())

@@ -46,23 +46,23 @@ def test_intervals_cover_the_truth_in_nearly_all_runs() -> None:
     covered = 0
     for seed in range(60):
         log = logged(seed, count=1000)
-        found = evaluate(log, fixed(log, seed % 3)).dr
-        covered += found.low <= MEANS[seed % 3] <= found.high
+        result = evaluate(log, fixed(log, seed % 3)).dr
+        covered += result.low <= MEANS[seed % 3] <= result.high
     assert covered >= 57
 
 
 def test_doubly_robust_is_narrower_than_ips() -> None:
     log = logged(3)
-    found = evaluate(log, np.full((2000, 3), 1 / 3))
-    assert found.dr.high - found.dr.low < 0.9 * (found.ips.high - found.ips.low)
+    result = evaluate(log, np.full((2000, 3), 1 / 3))
+    assert result.dr.high - result.dr.low < 0.9 * (result.ips.high - result.ips.low)
 
 
 def test_evaluating_the_logger_itself_gives_what_it_got() -> None:
     log = logged(4)
-    found = evaluate(log, log.probabilities)
-    assert found.effective_samples == pytest.approx(2000)
-    assert found.ips.value == pytest.approx(log.reward.mean())
-    assert found.logged.value == pytest.approx(log.reward.mean())
+    result = evaluate(log, log.probabilities)
+    assert result.effective_samples == pytest.approx(2000)
+    assert result.ips.value == pytest.approx(log.reward.mean())
+    assert result.logged.value == pytest.approx(log.reward.mean())
 
 
 def test_an_arm_that_was_never_drawn_is_refused_with_the_reason() -> None:
@@ -127,9 +127,9 @@ def test_the_reward_model_uses_the_context() -> None:
 
 def half_widths(score: np.ndarray, rows: list[int], **options: int) -> list[float]:
     """Returns half the width of the sequence at each number of rows, in standard errors."""
-    found = [sequence(score[:n], np.ones(n), **options) for n in rows]
+    results = [sequence(score[:n], np.ones(n), **options) for n in rows]
     return [
-        (one.high - one.value) / (score[:n].std() / np.sqrt(n)) for one, n in zip(found, rows, strict=True)
+        (one.high - one.value) / (score[:n].std() / np.sqrt(n)) for one, n in zip(results, rows, strict=True)
     ]
 
 
@@ -156,8 +156,8 @@ def test_the_sequence_holds_at_all_looks_together() -> None:
     missed = once_missed = 0
     for _ in range(400):
         score = rng.standard_normal(3000)
-        found = [sequence(score[:n], np.ones(n), planned=2000) for n in looks]
-        missed += any(not one.low <= 0.0 <= one.high for one in found)
+        results = [sequence(score[:n], np.ones(n), planned=2000) for n in looks]
+        missed += any(not one.low <= 0.0 <= one.high for one in results)
         fixed = [once(score[:n], np.ones(n)) for n in looks]
         once_missed += any(not one.low <= 0.0 <= one.high for one in fixed)
     assert missed <= 0.05 * 400
@@ -166,5 +166,5 @@ def test_the_sequence_holds_at_all_looks_together() -> None:
 
 
 def test_a_constant_reward_has_an_interval_of_no_width() -> None:
-    found = sequence(np.ones(100), np.ones(100))
-    assert (found.low, found.value, found.high) == (1.0, 1.0, 1.0)
+    result = sequence(np.ones(100), np.ones(100))
+    assert (result.low, result.value, result.high) == (1.0, 1.0, 1.0)

@@ -118,7 +118,7 @@ def test_one_outlier_is_no_change() -> None:
         assert not observe(made, 0.0, 1000.0 + second)
 
 
-def test_labels_are_believed_no_more_when_the_arm_has_changed() -> None:
+def test_labels_are_trusted_no_more_when_the_arm_has_changed() -> None:
     made = model()
     for _ in range(20):
         made.observe(0, X, 0.8, at=NOW, weight=1.0, labelled=True)

@@ -29,8 +29,8 @@ def test_an_observation_is_the_exact_bayesian_update_of_that_arm_alone() -> None
         target += strength * value * x
         made.observe(1, x, value, strength, CENTRE)
     covariance = np.linalg.inv(precision)
-    theta, found = made.of(1)
-    assert found == pytest.approx(covariance, abs=1e-12)
+    theta, stored = made.of(1)
+    assert stored == pytest.approx(covariance, abs=1e-12)
     assert theta == pytest.approx(covariance @ target, abs=1e-12)
     assert made.sds()[1] == pytest.approx(np.sqrt(CENTRE @ covariance @ CENTRE))
     for arm in (0, 2):

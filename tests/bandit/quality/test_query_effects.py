@@ -34,14 +34,14 @@ def filled(x, values, weights, *, kin=NO_KIN, arms=(0, 1, 3)):
 def looked_at(x, values, weights, theta, shared, kin, arms=(0, 1, 3)):
     """The same, query by query."""
     count = len(arms)
-    known = count * shared / (1.0 + (count - 1) * shared)
-    found = [Sums(D) for _ in range(4)]
+    shrinkage = count * shared / (1.0 + (count - 1) * shared)
+    expected = [Sums(D) for _ in range(4)]
     for row, labelled, weight in zip(x, values, weights, strict=True):
-        part = known * (labelled.mean() - row @ theta[:, list(arms)].mean(axis=1))
+        part = shrinkage * (labelled.mean() - row @ theta[:, list(arms)].mean(axis=1))
         for arm, value in zip(arms, labelled, strict=True):
             for other, share in ((arm, 1.0), *kin[arm]):
-                found[other].add_one(row, value - part, share * weight / (1.0 - shared))
-    return found
+                expected[other].add_one(row, value - part, share * weight / (1.0 - shared))
+    return expected
 
 
 @settings(max_examples=25, deadline=None)

@@ -51,9 +51,9 @@ def test_posterior_equals_the_batch_solution() -> None:
         w = np.exp(-(now - np.array([row[3] for row in rows if row[0] == arm])) / tau) / hyper.noise
         covariance = np.linalg.inv(np.diag(1.0 / hyper.spread) + (x.T * w) @ x)
         mean = made._prior.mean[arm]
-        theta, found = made.posterior(arm, now)
+        theta, spread = made.posterior(arm, now)
         left = covariance / hyper.spread
-        assert found == pytest.approx(covariance + left @ hyper.doubt @ left.T, abs=1e-10)
+        assert spread == pytest.approx(covariance + left @ hyper.doubt @ left.T, abs=1e-10)
         assert theta == pytest.approx(mean + covariance @ ((x.T * w) @ (y - x @ mean)), abs=1e-10)
 
 
@@ -72,8 +72,8 @@ def test_an_update_is_the_exact_posterior_given_the_last_fit() -> None:
     # Behind the reference of the cached posteriors, an observation weighs a little more.
     strength = 0.5 * np.exp((NOW + 60.0 * 333 - made._decay.reference) / made._decay._tau) / made._hyper.noise
     exact = np.linalg.inv(np.linalg.inv(covariance) + strength * seen.T @ seen)
-    theta, found = made.posteriors.of(0)
-    assert found == pytest.approx(exact, abs=1e-9)
+    theta, spread = made.posteriors.of(0)
+    assert spread == pytest.approx(exact, abs=1e-9)
     assert theta == pytest.approx(mean + exact @ (strength * seen.T @ (values - seen @ mean)), abs=1e-9)
     assert made.posteriors.sds()[0] ** 2 == pytest.approx(made._centre @ exact @ made._centre, abs=1e-9)
 
@@ -85,8 +85,8 @@ def test_an_arm_hardly_tried_is_less_known_where_it_hangs_on_what_arms_have_in_c
     for number, x in enumerate(contexts(300)):
         made.observe(0, x, float(number % 3 == 0), at=NOW, weight=1.0, labelled=False)
     own = np.sqrt(made._centre**2 @ made._hyper.spread)
-    known, pooled, _ = made.posteriors.sds()
-    assert known < 0.05
+    judged, pooled, _ = made.posteriors.sds()
+    assert judged < 0.05
     assert pooled > 1.2 * own
     assert made.posteriors.of(1)[1][0, 0] == pytest.approx(made._hyper.spread[0] + made._hyper.doubt[0, 0])
     assert made.posteriors.of(2)[1][0, 0] == pytest.approx(made._hyper.spread[0])
@@ -115,12 +115,12 @@ def test_a_fit_that_somebody_else_makes_is_the_one_that_the_next_observation_wou
     ahead, lazy = model(), model()
     for made in (ahead, lazy):
         until_due(made)
-    known = ahead.posteriors.of(0)
+    earlier = ahead.posteriors.of(0)
     fit = ahead.compute_fit()
-    assert all(np.array_equal(now, then) for now, then in zip(ahead.posteriors.of(0), known, strict=True))
+    assert all(np.array_equal(now, then) for now, then in zip(ahead.posteriors.of(0), earlier, strict=True))
     ahead.apply_fit(fit)
     assert not ahead.fit_due
-    assert not np.array_equal(ahead.posteriors.of(0)[1], known[1])
+    assert not np.array_equal(ahead.posteriors.of(0)[1], earlier[1])
     for made in (ahead, lazy):
         made.observe(1, contexts(1)[0], 0.0, at=NOW + 60.0 * 334, weight=1.0, labelled=False)
     left, right = ahead.snapshot(), lazy.snapshot()
@@ -131,10 +131,10 @@ def test_a_fit_that_somebody_else_makes_is_the_one_that_the_next_observation_wou
 def test_a_fit_that_failed_is_put_off() -> None:
     made = model()
     until_due(made)
-    known = made.posteriors.of(0)
+    earlier = made.posteriors.of(0)
     made.apply_fit(None)
     assert not made.fit_due
-    assert all(np.array_equal(now, then) for now, then in zip(made.posteriors.of(0), known, strict=True))
+    assert all(np.array_equal(now, then) for now, then in zip(made.posteriors.of(0), earlier, strict=True))
 
 
 def test_many_arms_are_solved_as_one_alone_would_be() -> None:
@@ -175,16 +175,16 @@ def test_siblings_of_one_model_learn_from_each_other() -> None:
 def test_a_collapse_reopens_that_arm_and_no_other() -> None:
     made = model()
     rng = np.random.default_rng(1)
-    found = []
+    alarms = []
     for number, x in enumerate(contexts(600)):
         level = 0.7 if number < 400 else 0.2
         for arm in (0, 1):
             value = float(rng.random() < (level if arm == 0 else 0.6))
             if made.observe(arm, x, value, at=NOW + number, weight=1.0, labelled=False):
-                found.append((arm, number))
-    assert len(found) == 1
-    assert found[0][0] == 0
-    assert 400 < found[0][1] < 445
+                alarms.append((arm, number))
+    assert len(alarms) == 1
+    assert alarms[0][0] == 0
+    assert 400 < alarms[0][1] < 445
     assert made.posteriors.means(contexts(1)[0])[0] < 0.4
 
 
@@ -232,7 +232,7 @@ def test_labels_that_were_dropped_inform_no_more() -> None:
     assert not made.informed
 
 
-def test_a_newcomer_among_settled_arms_is_hoped_to_be_as_good_as_the_best() -> None:
+def test_a_newcomer_among_settled_arms_starts_as_good_as_the_best() -> None:
     made = model()
     feed(made, 600)
     made.add_arm("late", ArmPrior())
@@ -240,7 +240,7 @@ def test_a_newcomer_among_settled_arms_is_hoped_to_be_as_good_as_the_best() -> N
     assert mean[2] > mean[:2].mean()
 
 
-def test_an_arm_that_was_never_judged_does_not_keep_a_newcomer_from_its_welcome() -> None:
+def test_an_arm_that_was_never_judged_does_not_keep_a_newcomer_from_its_bonus() -> None:
     alone, beside = model(), model()
     beside.add_arm("too dear to be asked", ArmPrior())
     for made in (alone, beside):

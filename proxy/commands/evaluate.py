@@ -28,7 +28,7 @@ _METRICS = ("quality", "cost", "utility")
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class EvaluationQuestion:
     """Exactly one of `fixed` (an arm), `objective` and `policy` ("uniform" or "logged") is set.
 
     `scored_by` is the objective whose utility is the reward, for the metric "utility". The intervals are
@@ -45,14 +45,14 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class EvaluationAnswer:
     """`rows` of the journal carry the metric, out of `of` in the time asked about."""
 
     evaluation: Evaluation
     of: int
 
 
-async def answer(store: Store, question: Question) -> Answer:
+async def answer(store: Store, question: EvaluationQuestion) -> EvaluationAnswer:
     """Replays the journal in order: the target sees at each row what had been learnt before it.
 
     Raises CannotEvaluateError if the log can't support the question.
@@ -67,7 +67,7 @@ async def answer(store: Store, question: Question) -> Answer:
 
 
 class _Replay:
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: EvaluationQuestion) -> None:
         self._question = question
         self._learner = Learner(lambda _: None)
         self._rows: list[tuple[Decision, np.ndarray]] = []
@@ -128,7 +128,7 @@ class _Replay:
         seconds = max(0.0, end - row.at)
         return objective.value_usd * quality - row.cost_usd - objective.second_usd * seconds
 
-    def answer(self) -> Answer:
+    def answer(self) -> EvaluationAnswer:
         kept = [
             (row, target, reward) for row, target in self._rows if (reward := self._reward(row)) is not None
         ]
@@ -155,7 +155,7 @@ class _Replay:
             np.array([reward for _, _, reward in kept]),
             np.array([journal_context(row.context) for row, _, _ in kept]),
         )
-        return Answer(estimate(log, wanted, ALPHA, self._question.planned), len(self._rows))
+        return EvaluationAnswer(estimate(log, wanted, ALPHA, self._question.planned), len(self._rows))
 
 
 def objective_from(text: str) -> Objective:
@@ -199,7 +199,7 @@ def evaluate(
     if sum(choice is not None for choice in (fixed, objective, policy)) != 1:
         raise click.UsageError("give exactly one of --fixed, --objective and --policy")
     aim = None if objective is None else objective_from(objective)
-    question = Question(
+    question = EvaluationQuestion(
         metric=metric,
         fixed=fixed,
         objective=aim,
@@ -222,7 +222,7 @@ def evaluate(
     _show(fixed or objective or policy or "", metric, planned, answer)
 
 
-async def _ask(db: Path, question: Question) -> Answer:
+async def _ask(db: Path, question: EvaluationQuestion) -> EvaluationAnswer:
     store = await SqliteStore.read(db)
     try:
         return await answer(store, question)
@@ -230,7 +230,7 @@ async def _ask(db: Path, question: Question) -> Answer:
         await store.close()
 
 
-def _show(target: str, metric: str, planned: int, answer: Answer) -> None:
+def _show(target: str, metric: str, planned: int, answer: EvaluationAnswer) -> None:
     evaluation = answer.evaluation
     table = Table(
         title=f"{metric} per request if decided by {target}",

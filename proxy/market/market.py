@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from proxy.market.catalogue import Catalogue, ModelRecord, load_catalogue
 from proxy.market.conditions import Conditions
-from proxy.market.provider import Provider
+from proxy.market.provider import MarketProvider
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Market:
         rng = random.Random(seed)
         names = dict.fromkeys(model.provider for model in catalogue.models)
         self._providers = {
-            name: Provider(
+            name: MarketProvider(
                 name,
                 catalogue,
                 self._conditions.get,
@@ -84,7 +84,7 @@ class Market:
         self._conditions[arm] = replace(self._conditions[arm], up=True)
         await self._provider(arm).open()
 
-    def _provider(self, arm: str) -> Provider:
+    def _provider(self, arm: str) -> MarketProvider:
         return self._providers[self._catalogue.models[self._catalogue.positions[arm]].provider]
 
     def _arm(self, model: ModelRecord) -> MarketArm:

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from proxy.market.catalogue import Catalogue, ModelRecord
 from proxy.market.conditions import Conditions
-from proxy.market.replies import DONE, Chunks, Head, Reply, completion, error_body, improvise, replay
+from proxy.market.replies import DONE, Chunks, Head, MarketReply, completion, error_body, improvise, replay
 
 _HOST = "127.0.0.1"
 
@@ -26,7 +26,7 @@ ConditionsOf = Callable[[str], Conditions | None]
 """The state of an arm now; None for an arm that isn't offered."""
 
 
-class Provider:
+class MarketProvider:
     """Serves the models of one provider. `speed` divides every latency."""
 
     def __init__(
@@ -135,7 +135,7 @@ class Provider:
 
     def _reply(
         self, model: ModelRecord, prompt: str, conditions: Conditions, max_tokens: int | None
-    ) -> Reply:
+    ) -> MarketReply:
         question = self._catalogue.by_prompt.get(prompt)
         if question is None:
             return improvise(model.arm, prompt, max_tokens)
@@ -148,7 +148,7 @@ class Provider:
 
 
 async def _stream(
-    request: web.Request, reply: Reply, chunks: Chunks, *, ttft: float, token_s: float, with_usage: bool
+    request: web.Request, reply: MarketReply, chunks: Chunks, *, ttft: float, token_s: float, with_usage: bool
 ) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
     together = max(1, math.ceil(_SHORTEST_PAUSE_S / max(token_s, 1e-9)))

@@ -29,7 +29,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class MarketReply:
     """One answer before it is put on the wire; `pieces` joined are the text."""
 
     pieces: tuple[str, ...]
@@ -50,7 +50,7 @@ class Reply:
         }
 
 
-def replay(question: Question, position: int, conditions: Conditions, max_tokens: int | None) -> Reply:
+def replay(question: Question, position: int, conditions: Conditions, max_tokens: int | None) -> MarketReply:
     """Returns the recorded answer of model `position`: filled up to its length, ending in its choice."""
     length = question.outcomes[position].output_tokens
     conclusion = f"The answer is ({chosen_letter(question, position, conditions)}).".split(" ")
@@ -58,7 +58,7 @@ def replay(question: Question, position: int, conditions: Conditions, max_tokens
     return _reply(words, question.input_tokens, length, max_tokens)
 
 
-def improvise(arm: str, prompt: str, max_tokens: int | None) -> Reply:
+def improvise(arm: str, prompt: str, max_tokens: int | None) -> MarketReply:
     """Returns an answer to a prompt that was not recorded: it says where it comes from."""
     words = (
         f"This answer comes from Meritorder's simulated market: arm {arm}, no language model was asked."
@@ -68,15 +68,15 @@ def improvise(arm: str, prompt: str, max_tokens: int | None) -> Reply:
     return _reply(words, len(prompt) // _CHARACTERS_PER_TOKEN + 1, len(words), max_tokens)
 
 
-def _reply(words: list[str], input_tokens: int, length: int, max_tokens: int | None) -> Reply:
+def _reply(words: list[str], input_tokens: int, length: int, max_tokens: int | None) -> MarketReply:
     cut = max_tokens is not None and max_tokens < length
     if cut:
         words, length = words[:max_tokens], min(length, max_tokens or 0)
     pieces = tuple(word if position == 0 else f" {word}" for position, word in enumerate(words))
-    return Reply(pieces, input_tokens, length, "length" if cut else "stop")
+    return MarketReply(pieces, input_tokens, length, "length" if cut else "stop")
 
 
-def completion(reply: Reply, head: Head) -> bytes:
+def completion(reply: MarketReply, head: Head) -> bytes:
     """Encodes a whole answer."""
     choice = {
         "index": 0,

@@ -38,7 +38,7 @@ from adapters.halves import Halves
 from adapters.sse import SseSplitter
 
 
-class StreamDecoder:
+class AnthropicStreamDecoder:
     """An error that follows good events in one read is raised by the next call, so that those aren't lost."""
 
     __slots__ = ("_answer", "_failure", "_splitter", "done", "halves")

@@ -54,8 +54,8 @@ class _AnthropicMessages:
     def encode_request(self, request: Request) -> Json:
         return encode_request.encode_request(request)
 
-    def stream_decoder(self) -> decode_answer.StreamDecoder:
-        return decode_answer.StreamDecoder()
+    def stream_decoder(self) -> decode_answer.AnthropicStreamDecoder:
+        return decode_answer.AnthropicStreamDecoder()
 
     def decode_answer(self, body: bytes) -> list[Event]:
         return decode_answer.decode_answer(body)
@@ -66,8 +66,8 @@ class _AnthropicMessages:
     def decode_request(self, body: Json) -> Request:
         return decode_request.decode_request(body)
 
-    def stream_encoder(self, request: Request, cost_of: CostOf) -> encode_answer.StreamEncoder:
-        return encode_answer.StreamEncoder(request, cost_of)
+    def stream_encoder(self, request: Request, cost_of: CostOf) -> encode_answer.AnthropicStreamEncoder:
+        return encode_answer.AnthropicStreamEncoder(request, cost_of)
 
     def encode_answer(self, events: Sequence[Event], request: Request, cost_of: CostOf) -> bytes:
         return encode_answer.encode_answer(events, request, cost_of)
@@ -77,7 +77,7 @@ class _AnthropicMessages:
 
     def tap(self, *, stream: bool, keep_usage: bool, cost_of: CostOf) -> Tap:
         del keep_usage  # the counts ride on events that every client needs
-        return tap.StreamTap(cost_of) if stream else tap.AnswerTap(cost_of)
+        return tap.AnthropicStreamTap(cost_of) if stream else tap.AnthropicAnswerTap(cost_of)
 
 
 ANTHROPIC_MESSAGES: Dialect = _AnthropicMessages()

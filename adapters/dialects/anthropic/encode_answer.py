@@ -127,7 +127,7 @@ def _shown(event: MediaDelta) -> str:
     return event.transcript
 
 
-class StreamEncoder:
+class AnthropicStreamEncoder:
     __slots__ = ("_calls", "_ending", "_index", "_open", "_request", "_started")
 
     def __init__(self, request: Request, cost_of: CostOf) -> None:

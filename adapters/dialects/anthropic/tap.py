@@ -20,7 +20,7 @@ from adapters.dialects.shared.no_answer import ended_in_error
 _SPOKEN = ("text", "thinking", "partial_json")
 
 
-class StreamTap(EventTap):
+class AnthropicStreamTap(EventTap):
     end_mark = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
     member = "type"
     deltas = re.compile(
@@ -73,7 +73,7 @@ class StreamTap(EventTap):
         return False
 
 
-class AnswerTap(BodyTap):
+class AnthropicAnswerTap(BodyTap):
     def answer(self, raw: Json) -> bool:
         check(raw)
         self.said = sum(map(said_by, raw["content"]))

@@ -133,7 +133,7 @@ def encode_usage(usage: Usage, cost_of: CostOf) -> Json:
     return raw if cost is None else {**raw, "cost": cost}
 
 
-class StreamDecoder:
+class BedrockStreamDecoder:
     """An error that follows good events in one read is raised by the next call."""
 
     def __init__(self) -> None:
@@ -283,7 +283,7 @@ def _is_text(data: bytes) -> bool:
     return not data.startswith(b"\0")
 
 
-class StreamEncoder:
+class BedrockStreamEncoder:
     def __init__(self, cost_of: CostOf) -> None:
         self._cost_of = cost_of
         self._index = -1

@@ -49,7 +49,7 @@ class _StreamTap(BilledFacts):
 
     def __init__(self, cost_of: CostOf) -> None:
         super().__init__(cost_of)
-        self._decoder = answer.StreamDecoder()
+        self._decoder = answer.BedrockStreamDecoder()
 
     def feed(self, data: bytes) -> bytes:
         _note(self, self._decoder.feed(data))
@@ -79,8 +79,8 @@ class _BedrockConverse:
     def encode_request(self, request: Request) -> Json:
         return bedrock_request.encode_request(request)
 
-    def stream_decoder(self) -> answer.StreamDecoder:
-        return answer.StreamDecoder()
+    def stream_decoder(self) -> answer.BedrockStreamDecoder:
+        return answer.BedrockStreamDecoder()
 
     def decode_answer(self, body: bytes) -> list[Event]:
         return answer.decode_answer(body)
@@ -91,9 +91,9 @@ class _BedrockConverse:
     def decode_request(self, body: Json) -> Request:
         return bedrock_request.decode_request(body)
 
-    def stream_encoder(self, request: Request, cost_of: CostOf) -> answer.StreamEncoder:
+    def stream_encoder(self, request: Request, cost_of: CostOf) -> answer.BedrockStreamEncoder:
         del request
-        return answer.StreamEncoder(cost_of)
+        return answer.BedrockStreamEncoder(cost_of)
 
     def encode_answer(self, events: Sequence[Event], request: Request, cost_of: CostOf) -> bytes:
         del request

@@ -244,7 +244,7 @@ def _citations(grounding: Any) -> list[Json]:
     ]
 
 
-class StreamDecoder:
+class GeminiStreamDecoder:
     """Reads `alt=sse`, and the JSON array that a server sends without it. An error that follows good events
     in one read is raised by the next call.
     """

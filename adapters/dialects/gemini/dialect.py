@@ -79,8 +79,8 @@ class _Gemini:
     def encode_request(self, request: Request) -> Json:
         return encode_request.encode_request(request)
 
-    def stream_decoder(self) -> decode_answer.StreamDecoder:
-        return decode_answer.StreamDecoder()
+    def stream_decoder(self) -> decode_answer.GeminiStreamDecoder:
+        return decode_answer.GeminiStreamDecoder()
 
     def decode_answer(self, body: bytes) -> list[Event]:
         return decode_answer.decode_answer(body)
@@ -91,8 +91,8 @@ class _Gemini:
     def decode_request(self, body: Json) -> Request:
         return decode_request.decode_request(body)
 
-    def stream_encoder(self, request: Request, cost_of: CostOf) -> encode_answer.StreamEncoder:
-        return encode_answer.StreamEncoder(request, cost_of)
+    def stream_encoder(self, request: Request, cost_of: CostOf) -> encode_answer.GeminiStreamEncoder:
+        return encode_answer.GeminiStreamEncoder(request, cost_of)
 
     def encode_answer(self, events: Sequence[Event], request: Request, cost_of: CostOf) -> bytes:
         return encode_answer.encode_answer(events, request, cost_of)

@@ -57,7 +57,7 @@ def error_object(error: ProviderError) -> Json:
     return {"error": {"code": error.kind.status, "message": message, "status": status}}
 
 
-class StreamEncoder:
+class GeminiStreamEncoder:
     """Calls are whole here, so the pieces of one are kept until something else follows it."""
 
     def __init__(self, request: Request, cost_of: CostOf) -> None:
@@ -137,7 +137,7 @@ class StreamEncoder:
 
 
 def encode_answer(events: Sequence[Event], request: Request, cost_of: CostOf) -> bytes:
-    encoder = StreamEncoder(request, cost_of)
+    encoder = GeminiStreamEncoder(request, cost_of)
     chunks = (encoder.feed(events) + encoder.close()).split(b"\r\n\r\n")
     answer: Json = {}
     candidates: dict[int, Json] = {}

@@ -67,7 +67,7 @@ def check(response: Json, *, spoke: bool = False) -> None:
         raise no_answer(response)
 
 
-class StreamDecoder:
+class ResponsesStreamDecoder:
     """An error that follows good events in one read is raised by the next call, so that those aren't lost."""
 
     __slots__ = ("_calls", "_failure", "_odd", "_said", "_splitter", "_spoke", "done", "halves")

@@ -22,8 +22,8 @@ class _OpenAIResponses:
     def encode_request(self, request: Request) -> Json:
         return encode_request.encode_request(request)
 
-    def stream_decoder(self) -> decode_answer.StreamDecoder:
-        return decode_answer.StreamDecoder()
+    def stream_decoder(self) -> decode_answer.ResponsesStreamDecoder:
+        return decode_answer.ResponsesStreamDecoder()
 
     def decode_answer(self, body: bytes) -> list[Event]:
         return decode_answer.decode_answer(body)
@@ -34,8 +34,8 @@ class _OpenAIResponses:
     def decode_request(self, body: Json) -> Request:
         return decode_request.decode_request(body)
 
-    def stream_encoder(self, request: Request, cost_of: CostOf) -> encode_answer.StreamEncoder:
-        return encode_answer.StreamEncoder(request, cost_of)
+    def stream_encoder(self, request: Request, cost_of: CostOf) -> encode_answer.ResponsesStreamEncoder:
+        return encode_answer.ResponsesStreamEncoder(request, cost_of)
 
     def encode_answer(self, events: Sequence[Event], request: Request, cost_of: CostOf) -> bytes:
         return encode_answer.encode_answer(events, request, cost_of)
@@ -45,7 +45,7 @@ class _OpenAIResponses:
 
     def tap(self, *, stream: bool, keep_usage: bool, cost_of: CostOf) -> Tap:
         del keep_usage  # the counts ride on the event that ends every stream
-        return tap.StreamTap(cost_of) if stream else tap.AnswerTap(cost_of)
+        return tap.ResponsesStreamTap(cost_of) if stream else tap.ResponsesAnswerTap(cost_of)
 
 
 OPENAI_RESPONSES: Dialect = _OpenAIResponses()

@@ -54,7 +54,7 @@ _INPUT = (
 )
 
 
-class StreamEncoder:
+class ResponsesStreamEncoder:
     """Writes the events that the vendor's stream helper builds its snapshot from; the last holds it whole."""
 
     def __init__(self, request: Request, cost_of: CostOf) -> None:
@@ -327,7 +327,7 @@ class StreamEncoder:
 
 
 def encode_answer(events: Sequence[Event], request: Request, cost_of: CostOf) -> bytes:
-    encoder = StreamEncoder(request, cost_of)
+    encoder = ResponsesStreamEncoder(request, cost_of)
     encoder.feed(events)
     encoder.close()
     return orjson.dumps(encoder.whole())

@@ -19,7 +19,7 @@ _CONTENT = (
 )
 
 
-class StreamTap(EventTap):
+class ResponsesStreamTap(EventTap):
     member = "type"
     deltas = re.compile(
         rb"event: ?(response\.(?:output_text|function_call_arguments|reasoning[a-z_]*|refusal)\.delta)\n"
@@ -59,7 +59,7 @@ class StreamTap(EventTap):
         return _note(self, response)
 
 
-class AnswerTap(BodyTap):
+class ResponsesAnswerTap(BodyTap):
     def answer(self, raw: Json) -> bool:
         check(raw)
         self.id, self.model = word(raw.get("id")), word(raw.get("model"))
@@ -67,7 +67,7 @@ class AnswerTap(BodyTap):
         return _note(self, raw)
 
 
-def _note(tap: StreamTap | AnswerTap, response: Json) -> bool:
+def _note(tap: ResponsesStreamTap | ResponsesAnswerTap, response: Json) -> bool:
     calls = any(item.get("type") == "function_call" for item in response.get("output") or ())
     tap.finish = finish_of(response, calls=calls).reason
     usage = response.get("usage")

@@ -13,7 +13,7 @@ import orjson
 from rich.console import Console
 
 from proxy.market.catalogue import load_catalogue
-from proxy.market.demo.gateway import Gateway, GatewayError
+from proxy.market.demo.gateway import DemoGateway, GatewayError
 from proxy.market.demo.milestones import milestones
 from proxy.market.demo.process import MarketError, MarketProcess
 from proxy.market.demo.report import Replay
@@ -75,7 +75,9 @@ async def _demo(console: Console, *, seed: int, requests: int, speed: float, por
     with TemporaryDirectory(prefix="meritorder-demo-") as folder:
         market = await MarketProcess.start(seed=seed, speed=speed, withheld=story.withheld)
         try:
-            gateway = await Gateway.start(market.arms, value_usd=VALUE_USD, folder=Path(folder), port=port)
+            gateway = await DemoGateway.start(
+                market.arms, value_usd=VALUE_USD, folder=Path(folder), port=port
+            )
             try:
                 console.print(f"gateway at {gateway.base_url}, {len(market.arms)} arms in the market")
                 kind = LiveView if console.is_terminal else PlainView
@@ -117,7 +119,7 @@ async def _demo(console: Console, *, seed: int, requests: int, speed: float, por
     )
 
 
-async def _watched(run: Run, gateway: Gateway, view: LiveView | PlainView) -> None:
+async def _watched(run: Run, gateway: DemoGateway, view: LiveView | PlainView) -> None:
     """Sends everything while the view is fed with the gateway's statistics."""
 
     async def read() -> None:

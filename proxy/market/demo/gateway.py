@@ -25,7 +25,7 @@ class GatewayError(Exception):
     """The gateway didn't start, ended, or refused a call of the control API."""
 
 
-class Gateway:
+class DemoGateway:
     """A running gateway and an HTTP session to it."""
 
     def __init__(self, process: asyncio.subprocess.Process, base_url: str, log: Path) -> None:
@@ -37,7 +37,9 @@ class Gateway:
         )
 
     @classmethod
-    async def start(cls, arms: Iterable[MarketArm], *, value_usd: float, folder: Path, port: int) -> Gateway:
+    async def start(
+        cls, arms: Iterable[MarketArm], *, value_usd: float, folder: Path, port: int
+    ) -> DemoGateway:
         """Starts a gateway with an empty database in `folder`. Raises GatewayError with its last words."""
         config, log = folder / "meritorder.toml", folder / "gateway.log"
         arms = list(arms)

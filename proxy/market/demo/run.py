@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from proxy.market.catalogue import Question
-from proxy.market.demo.gateway import Gateway
+from proxy.market.demo.gateway import DemoGateway
 from proxy.market.demo.process import MarketProcess
 from proxy.market.demo.story import Event, Story
-from proxy.market.demo.traffic import Answered, Feedback, ask, streamed
+from proxy.market.demo.traffic import Answered, Grades, ask, streamed
 
 
 class Watcher(Protocol):
@@ -30,7 +30,7 @@ class Run:
         story: Story,
         questions: tuple[Question, ...],
         market: MarketProcess,
-        gateway: Gateway,
+        gateway: DemoGateway,
         *,
         seed: int,
         requests: int,
@@ -46,7 +46,7 @@ class Run:
         rng = random.Random(seed)
         self._questions = _shuffled_forever(questions, random.Random(rng.getrandbits(64)))
         self._streams = random.Random(rng.getrandbits(64))
-        self.feedback = Feedback(gateway.session, rng=random.Random(rng.getrandbits(64)), speed=speed)
+        self.feedback = Grades(gateway.session, rng=random.Random(rng.getrandbits(64)), speed=speed)
         self._pending = list(story.events)
         self._sent = 0
         self._turn = asyncio.Lock()

@@ -124,7 +124,7 @@ class _Reading:
             self.error = str(failure.get("message"))
 
 
-class Feedback:
+class Grades:
     """Posts grades, each after a delay of its own, those that fall due together as one batch."""
 
     def __init__(self, session: aiohttp.ClientSession, *, rng: random.Random, speed: float) -> None:

@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from proxy.market.catalogue import Catalogue, Question
-from proxy.market.demo.traffic import Answered, Feedback, ask
+from proxy.market.demo.traffic import Answered, Grades, ask
 
 HEADERS = {"X-Meritorder-Arm": "a/b", "X-Meritorder-Propensity": "0.25"}
 
@@ -144,7 +144,7 @@ def answered(question: Question, number: int, *, error: str | None = None) -> An
 async def test_seven_grades_in_ten_are_posted_in_batches(
     script: Script, session: aiohttp.ClientSession, question: Question
 ) -> None:
-    feedback = Feedback(session, rng=random.Random(1), speed=1e6)
+    feedback = Grades(session, rng=random.Random(1), speed=1e6)
     for number in range(200):
         feedback.consider(answered(question, number))
     for number in range(200, 220):
@@ -163,7 +163,7 @@ async def test_seven_grades_in_ten_are_posted_in_batches(
 async def test_no_grade_is_posted_before_it_is_due(
     script: Script, session: aiohttp.ClientSession, question: Question
 ) -> None:
-    feedback = Feedback(session, rng=random.Random(1), speed=1e-6)
+    feedback = Grades(session, rng=random.Random(1), speed=1e-6)
     for number in range(50):
         feedback.consider(answered(question, number))
     await feedback._post(until=asyncio.get_running_loop().time() + 1.0)

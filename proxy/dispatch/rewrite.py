@@ -79,7 +79,8 @@ def encode(
 
 
 def _left_out(body: dict[str, Any], without: frozenset[str], dropped: list[str]) -> dict[str, Any]:
-    for name in without & body.keys():
+    # Not `without & body.keys()`: that is a set, and compiled code believes it a frozenset.
+    for name in [name for name in body if name in without] if without else ():
         del body[name]
         if name != "stream_options":
             note(dropped, name)

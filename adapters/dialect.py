@@ -124,6 +124,9 @@ class Traits(NamedTuple):
     long_context_feature: str = ""
     """What that header calls a window of a million tokens."""
 
+    id_everywhere: bool = False
+    """Every answer names its id, and so does each event of a stream, at its top."""
+
     model_in_path: bool = False
     """The path names the model and says whether to stream, and the body doesn't."""
 

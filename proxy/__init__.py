@@ -72,6 +72,7 @@ dispatch/  One call to its end: encode, call, fall back, relay, record
     sound                Answers of any content type: speech, transcripts
     passthrough          APIs that are no chats: arms that offer one speak it
     relay                The upstream's bytes on their way to the client
+    answer_ids           The gateway's own id in a body where the upstream's repeats or is missing
     bypass               Reads that go from one socket to the other unparsed (compiled)
     detours              Answers that are neither 200 nor an error: redirects, other successes
     bill                 What one answer costs: the client is told, and the record says the same

@@ -126,7 +126,7 @@ class Gateway(Services):
         return [
             (name, call.principal.key_id, call.principal.team_id)
             for call in self.calls.values()
-            for name in (call.id, None if call.relay is None else call.relay.pipe.id)
+            for name in (call.id, None if call.relay is None else call.relay.shown_id)
             if name is not None and name in ids
         ]
 

@@ -153,7 +153,7 @@ class OpenAICompletions:
     """See `Dialect`."""
 
     name = NAME
-    traits = Traits(counts_on_request=True, openai_family=True)
+    traits = Traits(counts_on_request=True, openai_family=True, id_everywhere=True)
 
     def path(self, model: str, *, stream: bool) -> str:  # noqa: ARG002  the model stands in the body
         return "/completions"

@@ -16,6 +16,7 @@ from adapters.dialect import Tap
 from adapters.errors import ErrorKind, Inexpressible, ProviderError
 from bandit import Context
 from proxy.arms.arm import Arm
+from proxy.dispatch.answer_ids import AnswerId
 from proxy.dispatch.bill import Bill
 from proxy.dispatch.chat import ChatWire
 from proxy.dispatch.relay import Ending, Relay
@@ -142,6 +143,12 @@ class Call:
         early = b"" if reply is None or wire.typed_by_upstream else self._head(arm)
         relay = self._relay(arm, outgoing.pipe, reply, early)
         relay.account = self.http.client.account
+        relay.id = AnswerId(
+            services.answer_ids,
+            self.principal.sessions,
+            self.id,
+            everywhere=self.client.traits.id_everywhere,
+        )
         choices = request.document.get("n")
         if isinstance(choices, int):
             relay.choices = choices
@@ -312,7 +319,7 @@ class Call:
         if request.stream and relay.first_content_at is not None:
             ttft = max(0.0, relay.first_content_at - self.started)
         record = Decision(
-            id=pipe.id or self.id,
+            id=relay.shown_id or self.id,
             at=self.at,
             route=plan.route,
             task=self.task,

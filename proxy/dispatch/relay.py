@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from adapters.answer_facts import MAX_ANSWER_BYTES
 from adapters.dialect import Tap
 from adapters.errors import ErrorKind, ProviderError, Truncated, retry_after_s
+from proxy.dispatch.answer_ids import AnswerId
 from proxy.dispatch.bypass import Bypass
 from proxy.dispatch.detours import is_of_other_form, no_error
 from proxy.ingress.buffers import Account
@@ -82,6 +83,7 @@ class Relay:
         "first_content_at",
         "forwarded",
         "headers",
+        "id",
         "last_write_at",
         "otherwise",
         "pipe",
@@ -120,6 +122,7 @@ class Relay:
         self.last_write_at = loop.time()
         self.account: Account | None = None  # of the memory that the client's requests take
         self._kept = 0
+        self.id: AnswerId | None = None  # what the client may know the answer by; None: as the upstream says
         self.choices = 1  # as many as were asked for
         self.otherwise: Callable[[], Tap] | None = None
         self.streamed = False
@@ -132,6 +135,11 @@ class Relay:
         """Bytes of content so far, about."""
         bypass = self._bypass
         return max(0, self.pipe.said + (0 if bypass is None else bypass.said))
+
+    @property
+    def shown_id(self) -> str | None:
+        """The answer's id as the client reads it, None where it has none."""
+        return self.pipe.id if self.id is None or self.id.shown is None else self.id.shown
 
     # -- the upstream's side -----------------------------------------------------------------------
 
@@ -185,6 +193,8 @@ class Relay:
             if self._kept:
                 self._release_memory()
             self.last_write_at = self._loop.time()
+            if self.id is not None and self.id.old:
+                out = self.id.renamed(out)
             if not reply.write(out):
                 self.hold()
             return
@@ -217,6 +227,8 @@ class Relay:
             if transport is None:
                 return None
             bypass = self._bypass = Bypass(self._reply.client, transport)
+        if self.id is not None and self.id.old and self.id.old in ordinary.head:
+            return None
         bypass.expect(*ordinary, self.pipe.frame)
         return bypass
 
@@ -269,8 +281,9 @@ class Relay:
         except Exception as error:  # noqa: BLE001  whatever an upstream can send
             return Ending(_unreadable(error))
         if self._reply is None or not self.forwarded:
-            return Ending(None, b"".join((*self._buffer, out, rest)))
-        return Ending(None, out + rest)
+            return Ending(None, self._identified(b"".join((*self._buffer, out, rest))))
+        out += rest
+        return Ending(None, out if self.id is None else self.id.renamed(out))
 
     # -- the client's side -------------------------------------------------------------------------
 
@@ -298,6 +311,7 @@ class Relay:
 
     def _begin(self, first: bytes) -> None:
         assert self._reply is not None
+        first = self._identified(first)
         self._buffer.clear()
         self._release_memory()
         self.forwarded = True
@@ -306,6 +320,12 @@ class Relay:
             self._reply.write(first)
         else:
             self._reply.start(self._head, first)
+
+    def _identified(self, first: bytes) -> bytes:
+        answer_id = self.id
+        if answer_id is None:
+            return first
+        return answer_id.settle(first, self.pipe.id, streamed=self._reply is not None)
 
     def _keep(self, count: int) -> None:
         """Counts what is held back: until the answer is whole, its content begins, or its event ends."""

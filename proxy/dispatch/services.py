@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from proxy.clock import Clock
+from proxy.dispatch.answer_ids import AnswerIds
 from proxy.dispatch.relay import Relay
 from proxy.governance.principal import Principal
 from proxy.learning.journal import Journal
@@ -58,6 +59,7 @@ class Services:
         self.loop = asyncio.get_running_loop()
         self.clock = Clock()
         self.tasks = Tasks()
+        self.answer_ids = AnswerIds()
         self.calls: dict[str, InFlight] = {}
         self.random: Callable[[], float] = random.Random().random  # noqa: S311  a draw, not a secret
         self._ids: list[str] = []

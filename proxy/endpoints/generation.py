@@ -25,12 +25,13 @@ async def get(asked: EndpointRequest) -> Reply:
         decision = await gateway.store.decision(named, principal.viewer)
     if decision is None:
         raise not_found(f"No generation has the id {ids[0]!r}.", code="generation_not_found", param="id")
-    feedback = await gateway.store.feedback_of(decision.request_id, principal.viewer)
+    own_id = decision.request_id or decision.id  # the same where the upstream had none of its own
+    feedback = await gateway.store.feedback_of(own_id, principal.viewer)
     arm = gateway.arms.by_name.get(decision.arm)
     return json_reply(
         {
             "data": {
-                "id": decision.request_id,
+                "id": own_id,
                 "upstream_id": decision.id,
                 "model": arm.model if arm is not None else decision.arm,
                 "provider_name": arm.provider if arm is not None else None,

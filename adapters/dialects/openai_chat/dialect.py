@@ -20,7 +20,7 @@ class OpenAIChat:
     """See `Dialect`."""
 
     name = NAME
-    traits = Traits(counts_on_request=True, openai_family=True)
+    traits = Traits(counts_on_request=True, openai_family=True, id_everywhere=True)
 
     def path(self, model: str, *, stream: bool) -> str:  # noqa: ARG002  the model stands in the body
         return "/chat/completions"

@@ -49,7 +49,7 @@ async def _ended_here(gateway: Gateway, principal: Principal, ids: Collection[st
     for call in list(gateway.calls.values()):
         if not principal.sees(call.principal):
             continue
-        if call.id in ids or (call.relay is not None and call.relay.pipe.id in ids):
+        if call.id in ids or (call.relay is not None and call.relay.shown_id in ids):
             call.finished = call.finished or asyncio.Event()
             waiting.append(asyncio.ensure_future(call.finished.wait()))
     if not waiting:

@@ -77,7 +77,7 @@ class ToolResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusalText:
     """The model's own words for not answering."""
 
     text: str
@@ -93,7 +93,7 @@ class Opaque:
     raw: Json
 
 
-Part = Text | Media | Reasoning | ToolCall | ToolResult | Refusal | Opaque
+Part = Text | Media | Reasoning | ToolCall | ToolResult | RefusalText | Opaque
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 
 

@@ -24,8 +24,8 @@ import uvloop
 
 from proxy.upstream import (
     Endpoint,
-    Limits,
     Pool,
+    PoolLimits,
     Proxies,
     Timeouts,
     UpstreamFailure,
@@ -126,7 +126,7 @@ Ask = Callable[[str], Awaitable[int]]
 @contextlib.asynccontextmanager
 async def ours(port: int) -> AsyncIterator[Ask]:
     endpoint = Endpoint.from_url(f"http://127.0.0.1:{port}/v1")
-    pool = Pool(limits=Limits(), timeouts=Timeouts(), proxies=Proxies())
+    pool = Pool(limits=PoolLimits(), timeouts=Timeouts(), proxies=Proxies())
     prefixes = {path: head_prefix("POST", endpoint, path, HEADERS) for path in ("/whole", "/flood", "/paced")}
     loop = asyncio.get_running_loop()
 

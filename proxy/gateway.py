@@ -25,7 +25,7 @@ from proxy.routing.cooldowns import Cooldowns
 from proxy.routing.refusals import Refusals
 from proxy.routing.router import Router
 from proxy.routing.sessions import Sessions
-from proxy.upstream import Addresses, Limits, Pool, Proxies, Timeouts
+from proxy.upstream import Addresses, Pool, PoolLimits, Proxies, Timeouts
 from state.interface import Store
 from state.records import KeyEntry
 from state.sqlite.store import SqliteStore
@@ -75,7 +75,7 @@ class Gateway(Services):
         except ValueError as error:
             raise ConfigError(f"the proxy that the environment names can't be used: {error}") from None
         self.pool = Pool(
-            limits=Limits(),
+            limits=PoolLimits(),
             timeouts=Timeouts(
                 connect=limits.connect, first_byte=limits.first_byte, idle=limits.idle, total=limits.total
             ),

@@ -9,7 +9,7 @@ which pictures and documents a provider takes; `media` brings them into that for
 from adapters.portable.carry import portable
 from adapters.portable.limits import at_most, body_at_most
 from adapters.portable.media import shown
-from adapters.portable.target import Target, carried
+from adapters.portable.target import ModelTarget, carried
 from adapters.portable.tools import note
 
-__all__ = ["Target", "at_most", "body_at_most", "carried", "note", "portable", "shown"]
+__all__ = ["ModelTarget", "at_most", "body_at_most", "carried", "note", "portable", "shown"]

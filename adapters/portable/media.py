@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from adapters.canonical import Media, Message, Part, Refusal, Request, Text, ToolResult
+from adapters.canonical import Media, Message, Part, RefusalText, Request, Text, ToolResult
 from adapters.dialects.shared.data_urls import split_data_url
 from adapters.errors import Inexpressible
 from adapters.portable.media_types import is_text, plain_type, text_of, type_of, type_of_name, unescaped
@@ -32,7 +32,7 @@ def _shows(request: Request) -> bool:
     """Is there anything but words and calls? Most requests end here."""
     for message in request.messages:
         for part in message.parts:
-            if not isinstance(part, Text) and isinstance(part, Media | ToolResult | Refusal):
+            if not isinstance(part, Text) and isinstance(part, Media | ToolResult | RefusalText):
                 return True
     return False
 
@@ -46,7 +46,7 @@ def _message(message: Message, request: Request, rules: Takes, dialect: str) -> 
             told = _media(part, request, rules, dialect)
         elif isinstance(part, ToolResult):
             told = _result(part, request, rules, dialect)
-        elif isinstance(part, Refusal) and not rules.refusals:
+        elif isinstance(part, RefusalText) and not rules.refusals:
             told = Text(part.text)
         changed = changed or told is not part
         parts.append(told)

@@ -18,7 +18,7 @@ _TIERED = frozenset({"openai", "azure", "openrouter"})
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ModelTarget:
     """An arm as far as requests are told differently to it. `thinks`: None if nobody knows."""
 
     provider: str
@@ -27,14 +27,14 @@ class Target:
     max_output: int | None = None
 
 
-def carried(request: Request, target: Target) -> Request:
+def carried(request: Request, target: ModelTarget) -> Request:
     """Returns the request as it can be told to `target`; the same object where nothing differs. Raises Inexpressible."""
     if request.dialect in AGENTS:
         request = _without_wishes(request, target)
     return shown(portable(request, target.dialect), target.provider, target.dialect)
 
 
-def _without_wishes(request: Request, target: Target) -> Request:
+def _without_wishes(request: Request, target: ModelTarget) -> Request:
     """Agents say with every request how long, how hard and how fast, whatever the model is."""
     if target.max_output is not None and request.dialect == "anthropic_messages":
         request = at_most(request, target.max_output)

@@ -16,7 +16,7 @@ from adapters.dialects import DIALECTS, by_name
 from adapters.families import REASONING, chats
 from adapters.history import Rules, rules_for
 from adapters.limits import watched
-from adapters.portable import Target
+from adapters.portable import ModelTarget
 from adapters.providers import PROVIDERS, Provider, provider_named
 from bandit import ArmPrior, FloatArray, IntArray
 from proxy.arms.credentials import Signer, aws_signer, google_signer
@@ -96,10 +96,10 @@ class Arm:
         return self.signer.headers(self.endpoint.base_path + self.path(stream=stream), body, now)
 
     @property
-    def target(self) -> Target:
+    def target(self) -> ModelTarget:
         """The traits of the arm that a request is translated for."""
         able = None if self.capabilities is None else REASONING in self.capabilities
-        return Target(
+        return ModelTarget(
             self.row.name, self.dialect.name, False if self.row.thinking == "none" else able, self.max_output
         )
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from proxy.ingress.buffers import Account, Buffers, overloaded
 from proxy.ingress.errors import Refusal
-from proxy.ingress.framing import Body, Counted, too_large
+from proxy.ingress.framing import Counted, RequestBody, too_large
 from proxy.ingress.parser import HeadParser, Progress, coding_of
 from proxy.ingress.reply import Reply, StreamReply, refused
 from proxy.ingress.request import HttpRequest, Incoming
@@ -96,7 +96,7 @@ class ClientConnection(asyncio.Protocol):
         self.serving: asyncio.Task[None] | None = None
         self._held = b""  # what came and is not wanted yet
         self._stopped = False  # reading
-        self._body: Body | None = None  # that is being received
+        self._body: RequestBody | None = None  # that is being received
         self._arrived: asyncio.Future[bytes] | None = None
         self._discardable = _MOST_DISCARDED  # bytes that may still come while we linger
         self._ending = False  # no further request is wanted
@@ -206,7 +206,7 @@ class ClientConnection(asyncio.Protocol):
             if not coding:  # what is packed is counted when it is unpacked
                 reserved = framing.left
                 self.keep(reserved)
-        body = Body(framing, coding, largest, self.account, reserved)
+        body = RequestBody(framing, coding, largest, self.account, reserved)
         held, self._held = self._held, b""
         rest = body.feed(held)
         if rest is not None:

@@ -115,7 +115,7 @@ def _bad_chunk() -> Refusal:
     )
 
 
-class Body:
+class RequestBody:
     """A body on its way: unframed, unpacked, bounded by `limit` once unpacked, and counted in `account`."""
 
     def __init__(self, framing: Framing, coding: str, limit: int, account: Account, reserved: int) -> None:

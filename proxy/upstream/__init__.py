@@ -25,7 +25,7 @@ from proxy.upstream.failures import (
     UpstreamFailure,
 )
 from proxy.upstream.lacks import is_lack, lacks_descriptors
-from proxy.upstream.limits import Limits, Timeouts
+from proxy.upstream.limits import PoolLimits, Timeouts
 from proxy.upstream.pool import Pool
 
 __all__ = [
@@ -37,9 +37,9 @@ __all__ = [
     "Exchange",
     "FirstByteTimeout",
     "IdleTimeout",
-    "Limits",
     "LocalLack",
     "Pool",
+    "PoolLimits",
     "ProtocolViolation",
     "Proxies",
     "QueueTimeout",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds; `math.inf` switches one off. Checked every `Limits.sweep_seconds`, so they fire that much late.
+    """Seconds; `math.inf` switches one off. Checked every `PoolLimits.sweep_seconds`, so they fire that much late.
 
     `queue`: waiting for one of the origin's connections. `connect`: name, TCP, proxy and TLS together.
     `first_byte`: from the request (or the last progress in writing it) to the answer. `idle`: between reads.
@@ -29,7 +29,7 @@ LEAST_SILENCE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class PoolLimits:
     """Bounds per origin (scheme, host, port) and per answer."""
 
     max_connections: int = 2048

@@ -21,13 +21,15 @@ from proxy.upstream.failures import (
     TotalTimeout,
     UpstreamFailure,
 )
-from proxy.upstream.limits import LEAST_CONNECT_S, LEAST_SILENCE_S, Limits
+from proxy.upstream.limits import LEAST_CONNECT_S, LEAST_SILENCE_S, PoolLimits
 
 
 class Origin:
     """Every connection, being dialled or open, holds one of `max_connections` places until it is dropped."""
 
-    def __init__(self, endpoint: Endpoint, limits: Limits, dialer: Dialer, now: Callable[[], float]) -> None:
+    def __init__(
+        self, endpoint: Endpoint, limits: PoolLimits, dialer: Dialer, now: Callable[[], float]
+    ) -> None:
         self._endpoint = endpoint
         self._limits = limits
         self._dialer = dialer

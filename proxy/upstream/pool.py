@@ -12,7 +12,7 @@ from proxy.upstream.dialing.tls import client_context
 from proxy.upstream.endpoint import Endpoint
 from proxy.upstream.exchange import Exchange, Sink
 from proxy.upstream.failures import ShutDown
-from proxy.upstream.limits import Limits, Timeouts
+from proxy.upstream.limits import PoolLimits, Timeouts
 from proxy.upstream.origin import Origin
 
 
@@ -26,7 +26,7 @@ class Pool:
     def __init__(
         self,
         *,
-        limits: Limits,
+        limits: PoolLimits,
         timeouts: Timeouts,
         tls: ssl.SSLContext | None = None,
         proxies: Proxies | None = None,

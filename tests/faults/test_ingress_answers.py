@@ -10,7 +10,7 @@ import pytest
 
 from proxy.dispatch.call import Call
 from proxy.dispatch.relay import Relay
-from proxy.ingress.framing import Body
+from proxy.ingress.framing import RequestBody
 from proxy.ingress.request import HttpRequest
 from tests.proxy.ingress.test_server import Wire
 from tests.proxy.provider import Exchange, Provider
@@ -154,6 +154,6 @@ async def test_what_was_kept_of_a_refused_body_goes_with_it(
         wire.writer.write(b"none\r\n")
         assert (await wire.answer())[0] == (400 if chunks == 1 else 413)
         assert await wire.rest()
-    left = (uncollected(Body), uncollected(HttpRequest))
+    left = (uncollected(RequestBody), uncollected(HttpRequest))
     await wire.close()
     assert left == (0, 0)

@@ -13,7 +13,7 @@ from adapters.canonical import (
     Opaque,
     Part,
     Reasoning,
-    Refusal,
+    RefusalText,
     Request,
     Text,
     Tool,
@@ -173,7 +173,7 @@ def _block(part: Part, request: Request) -> list[Json]:
                 block["is_error"] = True
         case Reasoning():
             return _reasoning(part)
-        case Refusal():
+        case RefusalText():
             return [{"type": "text", "text": part.text}]
         case Opaque():
             if part.dialect != NAME:

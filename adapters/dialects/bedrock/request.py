@@ -21,7 +21,7 @@ from adapters.canonical import (
     OutputFormat,
     Part,
     Reasoning,
-    Refusal,
+    RefusalText,
     Request,
     Text,
     Thinking,
@@ -197,7 +197,7 @@ def _cache_mark(raw: Json) -> Json | None:
 
 def _block(part: Part) -> Iterable[Json]:
     match part:
-        case Text() | Refusal():
+        case Text() | RefusalText():
             yield {"text": part.text}
         case Media():
             yield _media(part)

@@ -14,7 +14,7 @@ from adapters.canonical import (
     Opaque,
     Part,
     Reasoning,
-    Refusal,
+    RefusalText,
     Request,
     Text,
     Thinking,
@@ -129,7 +129,7 @@ def _seal_first_call(parts: list[Json], model: str) -> None:
 
 def _part(part: Part, request: Request, names: dict[str, str]) -> Iterable[Json]:
     match part:
-        case Text() | Refusal():
+        case Text() | RefusalText():
             yield {"text": part.text}
         case Media():
             yield _media(part, request)

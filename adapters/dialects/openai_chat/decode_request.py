@@ -13,7 +13,7 @@ from adapters.canonical import (
     OutputFormat,
     Part,
     Reasoning,
-    Refusal,
+    RefusalText,
     Request,
     Text,
     Thinking,
@@ -183,7 +183,7 @@ def _assistant(message: Json, path: str) -> tuple[Part, ...]:
             elif not (isinstance(part, Text) and not part.text and content == ""):
                 parts.append(part)
     if message.get("refusal") is not None:
-        parts.append(Refusal(string(message["refusal"], f"{path}.refusal")))
+        parts.append(RefusalText(string(message["refusal"], f"{path}.refusal")))
     audio = message.get("audio")
     if audio is not None:
         given = mapping(audio, f"{path}.audio")
@@ -243,7 +243,7 @@ def _part(raw: Any, path: str) -> Part:
         case "text" | "input_text" | "output_text":
             return Text(string(part.get("text"), f"{path}.text"), cache)
         case "refusal":
-            return Refusal(string(part.get("refusal"), f"{path}.refusal"))
+            return RefusalText(string(part.get("refusal"), f"{path}.refusal"))
         case "image_url" | "video_url":
             given = part.get(kind)
             if isinstance(given, str):

@@ -12,7 +12,7 @@ from adapters.canonical import (
     Opaque,
     Part,
     Reasoning,
-    Refusal,
+    RefusalText,
     Request,
     Text,
     Thinking,
@@ -173,7 +173,7 @@ def _assistant(message: Message, parts: Sequence[Part]) -> Json:
                 texts.append(Text(part.text, part.cache))
                 if part.annotations:
                     raw["annotations"] = [*raw.get("annotations", ()), *part.annotations]
-            case Refusal():
+            case RefusalText():
                 raw["refusal"] = raw.get("refusal", "") + part.text
             case ToolCall():
                 calls.append(_tool_call(part))
@@ -238,7 +238,7 @@ def _part(part: Part) -> Json:
     match part:
         case Text():
             raw = {"type": "text", "text": part.text}
-        case Refusal():
+        case RefusalText():
             return {"type": "refusal", "refusal": part.text}
         case Media(kind="image" | "video") if part.file_id is None:
             url = part.url or data_url(part.media_type, part.data or "", f"{part.kind}/*")

@@ -13,7 +13,7 @@ from adapters.canonical import (
     OutputFormat,
     Part,
     Reasoning,
-    Refusal,
+    RefusalText,
     Request,
     Text,
     Thinking,
@@ -181,7 +181,7 @@ def _part(raw: Json, path: str) -> Part:
                 annotations=tuple(annotation(entry) for entry in strict.maybe_list(raw, "annotations", path)),
             )
         case "refusal":
-            return Refusal(strict.text(raw, "refusal", path))
+            return RefusalText(strict.text(raw, "refusal", path))
         case "input_image":
             detail = strict.maybe_text(raw, "detail", path)
             return _media("image", raw, "image_url", path, detail=detail)

@@ -13,7 +13,7 @@ from adapters.canonical import (
     OutputFormat,
     Part,
     Reasoning,
-    Refusal,
+    RefusalText,
     Request,
     Text,
     Thinking,
@@ -185,7 +185,7 @@ def _part(part: Part, request: Request, *, spoken_by_model: bool) -> Json:
             return raw
         case Text():
             return {"type": "input_text", "text": part.text}
-        case Refusal():
+        case RefusalText():
             return {"type": "refusal", "refusal": part.text}
         case Media():
             return _media(part, request)

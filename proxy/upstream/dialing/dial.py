@@ -17,7 +17,7 @@ from proxy.upstream.dialing.tunnel import open_tunnel
 from proxy.upstream.endpoint import Endpoint
 from proxy.upstream.failures import ConnectFailed, LocalLack, TlsFailed
 from proxy.upstream.lacks import is_lack, lacks_descriptors
-from proxy.upstream.limits import Limits
+from proxy.upstream.limits import PoolLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Route:
 class Dialer:
     def __init__(
         self,
-        limits: Limits,
+        limits: PoolLimits,
         proxies: Proxies,
         tls: ssl.SSLContext,
         loop: asyncio.AbstractEventLoop,

@@ -19,7 +19,7 @@ from adapters.canonical import (
     Opaque,
     OutputFormat,
     Reasoning,
-    Refusal,
+    RefusalText,
     Request,
     Text,
     Tool,
@@ -228,7 +228,7 @@ def assistant_messages(draw, voice, first_call, number_of_calls):
         spoken |= st.builds(Text, words, annotations=st.just((voice.annotation,)))
     parts += draw(st.lists(spoken, max_size=2))
     if draw(voice.flag("refusal")):
-        parts.append(Refusal(draw(words)))
+        parts.append(RefusalText(draw(words)))
     if draw(voice.flag("opaque")):
         parts.append(Opaque(voice.dialect.name, voice.opaque))
     for number in range(first_call, first_call + number_of_calls):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adapters.canonical import Media, Message, Part, Refusal, Request, Text, ToolResult
+from adapters.canonical import Media, Message, Part, RefusalText, Request, Text, ToolResult
 from adapters.dialects import by_name
 from adapters.errors import Inexpressible
 from adapters.portable import shown
@@ -168,8 +168,8 @@ def test_what_results_show_is_seen_too() -> None:
 
 
 def test_what_was_refused_is_text_where_there_is_no_field_for_it() -> None:
-    assert _at("mistral", Refusal("No.")) == [Text("No.")]
-    assert _at("openai", Refusal("No.")) == [Refusal("No.")]
+    assert _at("mistral", RefusalText("No.")) == [Text("No.")]
+    assert _at("openai", RefusalText("No.")) == [RefusalText("No.")]
 
 
 def test_a_request_that_is_right_is_the_same_object() -> None:

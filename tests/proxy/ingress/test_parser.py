@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from proxy.ingress.buffers import Account, Buffers
 from proxy.ingress.errors import Refusal
-from proxy.ingress.framing import Body
+from proxy.ingress.framing import RequestBody
 from proxy.ingress.parser import LONGEST_HEAD, Headers, HeadParser, Progress, coding_of
 from proxy.ingress.request import Client
 
@@ -38,7 +38,7 @@ class Peer:
     def __init__(self) -> None:
         self.reader = HeadParser()
         self.account = Account(Buffers(1 << 30))
-        self.body: Body | None = None
+        self.body: RequestBody | None = None
         self.heads: list[Outcome] = []
         self.found: list[Outcome] = []
         self.refusal: tuple[int, str] | None = None
@@ -73,7 +73,7 @@ class Peer:
         framing, self.reader.framing = self.reader.framing, None
         assert framing is not None
         self.heads.append(head)
-        self.body = Body(framing, coding_of(taken.headers), LARGEST, self.account, 0)
+        self.body = RequestBody(framing, coding_of(taken.headers), LARGEST, self.account, 0)
         return rest or self._feed(b"")
 
 

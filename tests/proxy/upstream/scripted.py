@@ -7,10 +7,10 @@ import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from proxy.upstream import Endpoint, Exchange, Limits, Pool, UpstreamFailure, request_head
+from proxy.upstream import Endpoint, Exchange, Pool, PoolLimits, UpstreamFailure, request_head
 
 CERTS = Path(__file__).parent / "certs"
-FAST = Limits(sweep_seconds=0.005, stagger_seconds=0.01)
+FAST = PoolLimits(sweep_seconds=0.005, stagger_seconds=0.01)
 
 
 class Recorder:

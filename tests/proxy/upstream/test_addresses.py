@@ -7,7 +7,7 @@ import ssl
 
 import pytest
 
-from proxy.upstream import Addresses, Endpoint, Limits, Proxies
+from proxy.upstream import Addresses, Endpoint, PoolLimits, Proxies
 from proxy.upstream.dialing.dial import Dialer
 from proxy.upstream.dialing.resolver import Address
 from proxy.upstream.failures import ConnectFailed
@@ -143,7 +143,7 @@ def dialled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 async def _open(names: _Names, *allowed: str, proxies: Proxies | None = None) -> str:
     loop = asyncio.get_running_loop()
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    dialer = Dialer(Limits(), proxies or Proxies(), tls, loop, Addresses(allowed))
+    dialer = Dialer(PoolLimits(), proxies or Proxies(), tls, loop, Addresses(allowed))
     dialer._resolver = names  # type: ignore[assignment]
     with pytest.raises(ConnectFailed) as raised:
         await dialer.open(dialer.route(Endpoint.from_url("http://sly.example/v1")), lambda: None)  # type: ignore[arg-type,return-value]

@@ -12,7 +12,7 @@ from proxy.upstream import (
     Endpoint,
     FirstByteTimeout,
     IdleTimeout,
-    Limits,
+    PoolLimits,
     QueueTimeout,
     ShutDown,
     Timeouts,
@@ -147,8 +147,8 @@ async def test_a_connection_closed_while_idle_is_dropped_at_once(pool, serve):
 @pytest.mark.parametrize(
     ("limits", "header"),
     [
-        (Limits(sweep_seconds=TICK, idle_seconds=0.01), b""),
-        (Limits(sweep_seconds=TICK), b"Keep-Alive: timeout=1, max=9\r\n"),
+        (PoolLimits(sweep_seconds=TICK, idle_seconds=0.01), b""),
+        (PoolLimits(sweep_seconds=TICK), b"Keep-Alive: timeout=1, max=9\r\n"),
     ],
     ids=["ours", "theirs"],
 )
@@ -168,7 +168,7 @@ async def test_an_idle_connection_is_closed_after_the_shorter_limit(make_pool, s
 
 @pytest.mark.parametrize("allowed", [1, 2])
 async def test_waiting_requests_are_served_over_the_connections_allowed(make_pool, serve, allowed):
-    pool = make_pool(limits=Limits(max_connections=allowed, sweep_seconds=TICK))
+    pool = make_pool(limits=PoolLimits(max_connections=allowed, sweep_seconds=TICK))
     server = await serve(answering(SHORT))
     order = []
     sinks = []
@@ -187,7 +187,7 @@ async def test_waiting_requests_are_served_over_the_connections_allowed(make_poo
 
 
 async def test_a_waiting_request_gets_the_place_of_a_failed_one(make_pool, serve):
-    pool = make_pool(limits=Limits(max_connections=1, sweep_seconds=TICK))
+    pool = make_pool(limits=PoolLimits(max_connections=1, sweep_seconds=TICK))
     server = await serve(once(HALF), answering(SHORT))
     _, first = ask(pool, server.endpoint)
     _, second = ask(pool, server.endpoint)
@@ -196,7 +196,7 @@ async def test_a_waiting_request_gets_the_place_of_a_failed_one(make_pool, serve
 
 
 async def test_surplus_idle_connections_are_closed(make_pool, serve):
-    pool = make_pool(limits=Limits(max_idle=1, sweep_seconds=TICK))
+    pool = make_pool(limits=PoolLimits(max_idle=1, sweep_seconds=TICK))
     server = await serve(answering(SHORT))
     sinks = [ask(pool, server.endpoint)[1] for _ in range(4)]
     for sink in sinks:
@@ -216,7 +216,7 @@ async def test_cancelling_closes_the_socket_and_frees_the_place(pool, serve):
 
 
 async def test_cancelling_a_waiting_or_connecting_request_leaves_no_trace(make_pool, serve):
-    pool = make_pool(limits=Limits(max_connections=1, sweep_seconds=TICK))
+    pool = make_pool(limits=PoolLimits(max_connections=1, sweep_seconds=TICK))
     server = await serve(answering(SHORT))
     connecting, first = ask(pool, server.endpoint)
     waiting, second = ask(pool, server.endpoint)
@@ -229,7 +229,7 @@ async def test_cancelling_a_waiting_or_connecting_request_leaves_no_trace(make_p
 
 
 async def test_cancelling_at_every_turn_of_the_loop_never_loses_a_place(make_pool, serve):
-    pool = make_pool(limits=Limits(max_connections=1, sweep_seconds=TICK))
+    pool = make_pool(limits=PoolLimits(max_connections=1, sweep_seconds=TICK))
     server = await serve(answering(SHORT))
     told = []
     for turns in range(25):
@@ -358,7 +358,7 @@ async def test_reads_that_keep_coming_hold_off_the_idle_timeout(pool, serve):
 
 
 async def test_waiting_too_long_for_a_place_is_a_queue_timeout(make_pool, serve):
-    pool = make_pool(limits=Limits(max_connections=1, sweep_seconds=TICK))
+    pool = make_pool(limits=PoolLimits(max_connections=1, sweep_seconds=TICK))
     server = await serve(silent)
     blocker, _ = ask(pool, server.endpoint)
     _, sink = ask(pool, server.endpoint, timeouts=Timeouts(queue=0.02))

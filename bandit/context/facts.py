@@ -25,7 +25,16 @@ class Context:
 
 @dataclass(slots=True, init=False)
 class RequestFacts:
-    """What the parser read. `text` is the last user turn, `characters` counts the whole prompt."""
+    """What the parser read.
+
+    route            name that was asked for, a route's or a model's
+    task             the caller's word for the kind of work, or None
+    system, text     system prompt, and the last user turn
+    characters       length of the whole prompt
+    turns            messages of the conversation
+    has_tools, has_images, has_schema, has_audio
+    max_tokens       longest answer that is asked for, or None
+    """
 
     route: str
     task: str | None

@@ -26,7 +26,7 @@ from bandit.arrays import FloatArray, IntArray
 from bandit.calls.call_model import CallModel
 from bandit.context.features import kind_of
 from bandit.decision.objective import Objective
-from bandit.decision.targeting import Target
+from bandit.decision.targeting import QualityTarget
 from bandit.quality.posteriors import Posteriors
 
 _MONEY_STEP = 0.05
@@ -43,7 +43,7 @@ class Pacer:
 
     def __init__(self) -> None:
         self._money: dict[str, float] = {}
-        self._targets: dict[str, Target] = {}
+        self._targets: dict[str, QualityTarget] = {}
 
     def money_price(self, budget: str | None, value_usd: float, max_usd: float) -> float:
         """Returns what a dollar costs beyond itself, m · value_usd / max_usd, ≥ 0."""
@@ -60,9 +60,9 @@ class Pacer:
         target = self._targets.get(budget or "")
         return 1.0 if target is None else target.quality_only
 
-    def target(self, budget: str | None, dimension: int, value_usd: float) -> Target:
+    def target(self, budget: str | None, dimension: int, value_usd: float) -> QualityTarget:
         """Returns the quality target of a budget."""
-        return self._targets.setdefault(budget or "", Target(dimension, value_usd))
+        return self._targets.setdefault(budget or "", QualityTarget(dimension, value_usd))
 
     def record_cost(self, budget: str | None, cost_usd: float, max_usd: float) -> None:
         """Records the cost of one request of a budget of `max_usd` per request."""
@@ -125,7 +125,7 @@ class Pacer:
             contexts, charged = arrays[f"targets.{number}.contexts"], arrays[f"targets.{number}.charged"]
             if not (np.isfinite(contexts).all() and np.isfinite(charged).all()):
                 raise ValueError(f"quality target {name} isn't finite")
-            self._targets[name] = Target.unpacked(numbers, contexts, charged)
+            self._targets[name] = QualityTarget.unpacked(numbers, contexts, charged)
 
 
 def _tokens_and_waiting(calls: CallModel, objective: Objective, kind: int) -> tuple[FloatArray, FloatArray]:

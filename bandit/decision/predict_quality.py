@@ -35,7 +35,7 @@ class QualityPredictor:
         self.arms, self.sums = np.empty(SIZE, dtype=np.intp), np.empty(SIZE)
 
     def look_at(self, x: FloatArray) -> None:
-        """Notes the entries of context `x` (d,) that aren't 0, for the other methods."""
+        """Stores the entries of context `x` (d,) that aren't 0, for the other methods."""
         size, used = x.shape[0], 0
         if self.support.shape[0] < size + 3:
             self.support, self.weights = np.empty(size + 3, dtype=np.intp), np.empty(size + 3)

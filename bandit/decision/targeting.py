@@ -53,7 +53,7 @@ _RANGE = 9.0
 """Largest log of a worth over what the first request named: a factor of 8,000 either way."""
 
 
-class Target:
+class QualityTarget:
     """One budget's latest requests, what arms charged for them, and the worth of a perfect answer.
 
     contexts        (m, d) of the latest m ≤ RECENT requests
@@ -125,7 +125,9 @@ class Target:
         return numbers, self.contexts.copy(), np.array([self.spent, self.tokens])
 
     @classmethod
-    def unpacked(cls, numbers: Mapping[str, float], contexts: FloatArray, charged: FloatArray) -> Target:
+    def unpacked(
+        cls, numbers: Mapping[str, float], contexts: FloatArray, charged: FloatArray
+    ) -> QualityTarget:
         """Returns the target that `packed` stored. Raises ValueError or KeyError if it doesn't fit."""
         target = cls(contexts.shape[1], float(numbers["first"]))
         target.shift, target.loss = float(numbers["shift"]), float(numbers["loss"])

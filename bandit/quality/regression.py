@@ -65,7 +65,7 @@ class Fit:
 
 
 class QualityModel:
-    """The posteriors of all arms, their covariances kept ready for the next decision."""
+    """The posteriors of quality of all arms, and all that they follow from."""
 
     def __init__(self, groups: IntArray, settings: QualitySettings) -> None:
         dimension = groups.shape[0]
@@ -216,7 +216,7 @@ class QualityModel:
             self._compare_labels_with_feedback()
 
     def effective_samples(self, arm: int, now: float) -> float:
-        """Returns the decayed number of observations that the posterior of `arm` rests on at `now`."""
+        """Returns the decayed number of observations behind the posterior of `arm` at `now`."""
         if not self._decay.started:
             return 0.0
         return max(0.0, self._evidence[arm].weight * self._decay.scale(now))
@@ -230,7 +230,7 @@ class QualityModel:
         return len(self._evidence[arm].reopenings)
 
     def posterior(self, arm: int, now: float) -> tuple[FloatArray, FloatArray]:
-        """Returns (θ, covariance) at exactly `now`, solved afresh."""
+        """Returns the mean (d,) and covariance (d, d) of the coefficients of `arm` at exactly `now`, solved anew."""
         if not self._decay.started:
             return self.posteriors.of(arm)
         solution = self._solution(arm, self._evidence[arm].counted_sums(), self._decay.scale(now))

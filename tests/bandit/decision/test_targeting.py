@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bandit.decision.targeting import RECENT, Target
+from bandit.decision.targeting import RECENT, QualityTarget
 
 BOTH = np.arange(2)
 SURE = np.zeros(2)
@@ -17,14 +17,14 @@ def settled(
     fraction: float,
     sd: np.ndarray = SURE,
     candidates: np.ndarray = BOTH,
-) -> Target:
-    target = Target(1, 1.0)
+) -> QualityTarget:
+    target = QualityTarget(1, 1.0)
     for _ in range(200):
         target.update_worth(quality, price, sd, candidates, fraction)
     return target
 
 
-def chosen(target: Target, quality: np.ndarray, price: np.ndarray) -> np.ndarray:
+def chosen(target: QualityTarget, quality: np.ndarray, price: np.ndarray) -> np.ndarray:
     return (target.worth * quality - price).argmax(axis=1)
 
 
@@ -82,14 +82,14 @@ def test_an_arm_that_never_answered_is_not_counted_on() -> None:
 
 
 def test_prices_are_what_the_answers_have_charged() -> None:
-    target = Target(2, 1.0)
+    target = QualityTarget(2, 1.0)
     for _ in range(300):
         target.record(1, np.ones(2), 0.02, np.ones(2), np.array([50.0, 100.0]), np.zeros(2))
     assert target.rates() == pytest.approx([np.inf, 0.0002])
 
 
 def test_a_bounded_number_of_requests_is_kept() -> None:
-    target = Target(1, 1.0)
+    target = QualityTarget(1, 1.0)
     due = [
         target.record(0, np.full(1, float(number)), 0.01, np.ones(1), np.ones(1), np.zeros(1))
         for number in range(RECENT + 100)
@@ -100,7 +100,7 @@ def test_a_bounded_number_of_requests_is_kept() -> None:
 
 
 def test_the_share_that_looks_for_quality_falls_and_rises_with_a_new_arm() -> None:
-    target = Target(1, 1.0)
+    target = QualityTarget(1, 1.0)
     shares = []
     for _ in range(4000):
         target.record(0, np.ones(1), 0.01, np.ones(2), np.ones(2), np.zeros(2))

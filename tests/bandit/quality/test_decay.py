@@ -45,7 +45,7 @@ def test_a_moved_landmark_leaves_what_an_observation_counts() -> None:
     weight = decay.weight(1e9)
     factor = decay.advance(later)
     assert factor is not None
-    assert factor * weight * decay.scale(later) == pytest.approx(before, rel=1e-9)
+    assert factor * weight * decay.scale(later) == pytest.approx(before, rel=1e-9, abs=0.0)
 
 
 def test_a_snapshot_brings_it_back() -> None:

@@ -98,7 +98,8 @@ async def test_after_a_failed_attempt_the_record_holds_the_vector_that_was_drawn
     gateway = await launch(provider.arm("good"), provider.arm("bad"), provider.arm("dear", **dear))
     first = {arm: row["probability"] for arm, row in (await explained(gateway)).items()}
     drawing(gateway, first["p/good"] + first["p/bad"] / 2, LAST)  # the middle one, then the last one
-    assert (await gateway.chat())[0] == 200
+    status, _, headers = await gateway.chat()
+    assert status == 200
     [record] = await gateway.decisions()
     assert [attempt["arm"] for attempt in record.attempts] == ["p/bad"]
     assert record.arm == "p/dear"
@@ -107,7 +108,7 @@ async def test_after_a_failed_attempt_the_record_holds_the_vector_that_was_drawn
         [first["p/good"] / left, 0.0, first["p/dear"] / left], rel=1e-5
     )
     assert record.propensity == pytest.approx(first["p/dear"] / left, rel=1e-5)
-    assert_exact(record)
+    assert_exact(record, float(headers["X-Meritorder-Propensity"]))
 
 
 @pytest.mark.parametrize("stream", [False, True])

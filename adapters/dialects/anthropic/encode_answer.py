@@ -128,7 +128,17 @@ def _shown(event: MediaDelta) -> str:
 
 
 class AnthropicStreamEncoder:
-    __slots__ = ("_calls", "_ending", "_index", "_open", "_request", "_started")
+    __slots__ = (
+        "_call",
+        "_calls",
+        "_ending",
+        "_index",
+        "_open",
+        "_request",
+        "_started",
+        "_waiting",
+        "_written",
+    )
 
     def __init__(self, request: Request, cost_of: CostOf) -> None:
         self._request = request
@@ -137,6 +147,9 @@ class AnthropicStreamEncoder:
         self._open = ""
         self._calls: dict[int, int] = {}
         self._started = False
+        self._call = -1
+        self._written: list[str] = []  # of the open call's arguments
+        self._waiting: dict[int, tuple[ToolCallStart, list[str]]] = {}
 
     def feed(self, events: Sequence[Event]) -> bytes:
         out: list[bytes] = []
@@ -147,6 +160,7 @@ class AnthropicStreamEncoder:
     def close(self) -> bytes:
         out: list[bytes] = []
         self._start(Start(), out)
+        self._wait_no_more(out)
         self._stop(out)
         out.append(
             _sse({"type": "message_delta", "delta": self._ending.stopped(), "usage": self._ending.usage()})
@@ -164,13 +178,12 @@ class AnthropicStreamEncoder:
             case TextDelta():
                 self._text(event.text, out)
             case ToolCallDelta():
-                index = self._calls.get(event.index, self._index)
-                out.append(_INPUT % (index, orjson.dumps(event.arguments)))
+                self._arguments(event, out)
             case ToolCallStart():
-                self._seal(event.signature, out)
-                block = {"type": "tool_use", "id": event.id, "name": event.name, "input": {}}
-                self._begin("tool", block, out)
-                self._calls[event.index] = self._index
+                if self._open == "tool" and not self._is_whole():
+                    self._waiting[event.index] = event, []
+                else:
+                    self._begin_call(event, out)
             case ReasoningDelta():
                 self._reasoning(event, out)
             case Annotations():
@@ -187,6 +200,43 @@ class AnthropicStreamEncoder:
             case Start() | LogProbs():
                 pass
 
+    def _begin_call(self, event: ToolCallStart, out: list[bytes]) -> None:
+        self._seal(event.signature, out)
+        block = {"type": "tool_use", "id": event.id, "name": event.name, "input": {}}
+        self._begin("tool", block, out)
+        self._calls[event.index] = self._index
+        self._call = event.index
+        self._written = []
+
+    def _arguments(self, event: ToolCallDelta, out: list[bytes]) -> None:
+        """Blocks come one after the other here, while others write their calls in turns: those wait for the open one."""
+        waiting = self._waiting.get(event.index)
+        if waiting is not None:
+            waiting[1].append(event.arguments)
+            return
+        out.append(_INPUT % (self._calls.get(event.index, self._index), orjson.dumps(event.arguments)))
+        self._written.append(event.arguments)
+        while self._waiting and self._open == "tool" and self._is_whole():
+            self._begin_waiting(out)
+
+    def _is_whole(self) -> bool:
+        try:
+            orjson.loads("".join(self._written))
+        except orjson.JSONDecodeError:
+            return False
+        return True
+
+    def _begin_waiting(self, out: list[bytes]) -> None:
+        index = next(iter(self._waiting))
+        event, written = self._waiting.pop(index)
+        self._begin_call(event, out)
+        out += [_INPUT % (self._index, orjson.dumps(arguments)) for arguments in written]
+        self._written = written
+
+    def _wait_no_more(self, out: list[bytes]) -> None:
+        while self._waiting:
+            self._begin_waiting(out)
+
     def _start(self, start: Start, out: list[bytes]) -> None:
         if self._started:
             return
@@ -197,6 +247,8 @@ class AnthropicStreamEncoder:
         )
 
     def _begin(self, kind: str, block: Json, out: list[bytes]) -> None:
+        if self._waiting and kind == "text":
+            self._wait_no_more(out)
         self._stop(out)
         self._index += 1
         self._open = kind

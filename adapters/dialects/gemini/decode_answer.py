@@ -46,6 +46,22 @@ from adapters.errors import ErrorKind, ProviderError, Truncated
 from adapters.halves import Halves
 from adapters.sse import MAX_STRAY_BYTES, SseSplitter
 
+# Protobuf's JSON may write an enum as its number.
+_NUMBERED = (
+    "FINISH_REASON_UNSPECIFIED",
+    "STOP",
+    "MAX_TOKENS",
+    "SAFETY",
+    "RECITATION",
+    "OTHER",
+    "LANGUAGE",
+    "BLOCKLIST",
+    "PROHIBITED_CONTENT",
+    "SPII",
+    "MALFORMED_FUNCTION_CALL",
+    "IMAGE_SAFETY",
+    "UNEXPECTED_TOOL_CALL",
+)
 _LENGTH = frozenset({"MAX_TOKENS"})
 _STOP = frozenset({"STOP", "FINISH_REASON_UNSPECIFIED"})
 _ERROR = frozenset({"MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS", "OTHER"})
@@ -60,11 +76,19 @@ def finish_reason(native: str, *, calls: bool) -> FinishReason:
     return "error" if native in _ERROR else "content_filter"
 
 
+def native_end(candidate: Json) -> str | None:
+    """Returns a candidate's finish reason in Google's word."""
+    native = candidate.get("finishReason")
+    if isinstance(native, int) and not isinstance(native, bool):
+        return _NUMBERED[native] if 0 <= native < len(_NUMBERED) else "OTHER"
+    return native if isinstance(native, str) else None
+
+
 def end_of(candidate: Json, *, calls: bool, spoke: bool) -> FinishReason | None:
     """Returns why a candidate ended, None where it didn't, or ended without its message and was no answer. Raises
     ProviderError for an end that is an error. `spoke`: content came before.
     """
-    native = candidate.get("finishReason")
+    native = native_end(candidate)
     if not native:
         return None
     reason = finish_reason(native, calls=calls)
@@ -200,7 +224,7 @@ class Answer:
             out.append(Annotations(tuple(citations), choice))
         if ended := end_of(raw, calls=choice in self._calls, spoke=self._spoke):
             self._finished = True
-            out.append(Finish(ended, raw["finishReason"], choice=choice))
+            out.append(Finish(ended, native_end(raw), choice=choice))
 
     def _part(self, part: Json, choice: int, out: list[Event]) -> None:
         seal = signatures.tagged(signatures.GEMINI, part.get("thoughtSignature"))

@@ -10,8 +10,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import orjson
+
 from adapters.billing.counts import merged
+from adapters.canonical import Json
 from adapters.dialect import CostOf, Ordinary
+from adapters.dialects.openai_chat.mended import finish_chunk, mended_calls
 from adapters.dialects.openai_shared.body_tap import ChatWatch
 from adapters.dialects.openai_shared.choices import finish_of, has_content, refuse_error, said_in
 from adapters.dialects.openai_shared.usage import decode_usage, usage_elsewhere
@@ -33,6 +37,8 @@ _PADDING = re.compile(rb'"(?:obfuscation|p)": ?"(?=[0-9A-Za-z]*("))')
 _ENDS = (b"\n\n", b"\r\n\r\n")
 _END_MARK = b"data: [DONE]\n\n"
 _CR = 13
+_NEVER = b"\0"
+"""No JSON holds it."""
 
 # Fewer bytes are read event by event as fast as the next that isn't ordinary is looked for: the end of a stream.
 _WORTH_SKIPPING = 1024
@@ -41,6 +47,9 @@ _WORTH_SKIPPING = 1024
 class ChatStreamTap(ChatWatch):
     __slots__ = (
         "_base",
+        "_call_word",
+        "_called",
+        "_careless",
         "_closing",
         "_end",
         "_failure",
@@ -55,6 +64,8 @@ class ChatStreamTap(ChatWatch):
         "_known",
         "_lead",
         "_odd",
+        "_places",
+        "_said",
         "_stray",
         "_tail",
         "_usage_null",
@@ -75,6 +86,10 @@ class ChatStreamTap(ChatWatch):
         self._form: Ordinary | None = None
         self._odd: object = None
         self._stray = b""
+        self._said: Json = {}
+        self._call_word = _NEVER
+        self._called = self._careless = False
+        self._places: dict[object, int] = {}
 
     @property
     def ordinary(self) -> Ordinary | None:
@@ -182,6 +197,7 @@ class ChatStreamTap(ChatWatch):
             and data.find(self._usage_word) < 0
             and data.find(b"error") < 0
             and data.find(b"[DONE]") < 0
+            and data.find(self._call_word) < 0
             and self._evenly(data, 0)
         )
 
@@ -197,7 +213,7 @@ class ChatStreamTap(ChatWatch):
         """Returns the end of the ordinary events that begin at `at`; `at` itself where the first isn't, or may not be."""
         if not (self.content and self._known) or _CR in data or not self._evenly(data, at):
             return at
-        words = (self._finish_word, self._usage_word, b"error", b"[DONE]")
+        words = (self._finish_word, self._usage_word, self._call_word, b"error", b"[DONE]")
         positions = [position for word in words if (position := data.find(word, at)) >= 0]
         if not positions:
             return len(data)
@@ -238,6 +254,11 @@ class ChatStreamTap(ChatWatch):
             if not self.content and self.finish is None:
                 raise unanswered(self._odd, self._stray)
             self.done = True
+            if self.finish is None:
+                # The end mark says that the answer is whole; clients take one without a reason for cut off.
+                self.finish = "tool_calls" if self._called else "stop"
+                out += (finish_chunk(self._said, called=self._called), raw)
+                return True
             out.append(raw)
             return False
         obj = event_object(payload)
@@ -247,6 +268,11 @@ class ChatStreamTap(ChatWatch):
         self.name(obj)
         choices = obj.get("choices")
         before = self.content
+        mended = False
+        if not self._called or self._careless:
+            mended = self._calls(obj, choices)
+            if mended:
+                raw = b"data: " + orjson.dumps(obj) + b"\n\n"
         if not before:
             self._learn(raw, choices)
         if isinstance(choices, list):
@@ -266,13 +292,26 @@ class ChatStreamTap(ChatWatch):
             if elsewhere is not None:
                 counted = decode_usage(elsewhere, self.tier)
                 self.usage = counted if self.usage is None else merged(self.usage, counted)
-            return False
+            return mended
         spliced = self.bill(raw, usage, decode_usage(usage))
         if not choices and not self._keep_usage:
             out[-1] = b""
             return True
         out[-1] = spliced
-        return spliced is not raw
+        return mended or spliced is not raw
+
+    def _calls(self, obj: Json, choices: object) -> bool:
+        """Mends what a careless server says of calls; who writes the first one well is trusted with the others."""
+        if not self._said and choices:
+            self._said = {name: obj[name] for name in ("id", "object", "created", "model") if name in obj}
+        mended = mended_calls(choices, self._places)
+        if mended is None:
+            return False
+        self._called = True
+        self._careless = self._careless or mended
+        if not self._careless:
+            self._call_word = _NEVER
+        return mended
 
     def _learn(self, raw: bytes, choices: object) -> None:
         """Notes how this server writes its events, from the last one before the fast path begins."""
@@ -282,11 +321,19 @@ class ChatStreamTap(ChatWatch):
             return
         self._finish_word = b'"finish_reason":' + spacing[1] + b'"'
         self._usage_word = b'"usage":' + spacing[1] + b"{"
+        if not self._called or self._careless:
+            self._call_word = b'"tool_calls":' + spacing[1] + b"["
         self._finish_null = b'"finish_reason":' + spacing[1] + b"null"
         self._usage_null = b'"usage":' + spacing[1] + b"null"
         delta = _DELTA.match(raw, raw.find(b'"delta"'))
         running = _RUNNING.match(raw, raw.find(b'"finish_reason"'))
-        if isinstance(choices, list) and len(choices) == 1 and raw.startswith(b"data:") and delta and running:
+        plain = (
+            isinstance(choices, list)
+            and len(choices) == 1
+            and raw.startswith(b"data:")
+            and not self._careless
+        )
+        if plain and delta and running:
             self._base = raw[: delta.end()]
             self._joint = b"}\n\n" + self._base
             self._end = len(raw) - len(raw.rstrip(b"\r\n")) - raw.endswith(b"\r\n")

@@ -25,7 +25,7 @@ _NUMBER = re.compile(r"(?<![\w.-])\d{1,3}(?:,\d{3})+\b|(?<![\w.-])\d{3,9}\b")
 
 def overflow_of(message: str) -> tuple[int | None, int | None]:
     """Returns (tokens of the prompt, tokens that there is room for) as far as a message tells them."""
-    numbers = sorted({int(found.replace(",", "")) for found in _NUMBER.findall(message)})
+    numbers = sorted({int(digits.replace(",", "")) for digits in _NUMBER.findall(message)})
     if not numbers:
         return None, None
     if len(numbers) == 1:
@@ -43,7 +43,7 @@ def anthropic_message(kind: ErrorKind, message: str) -> str:
 
 
 def anthropic_overflow(message: str) -> str:
-    """Says that the prompt is too long, with the counts where they are known."""
+    """Returns Anthropic's words for a prompt that is too long, with the counts where they are known."""
     if message.startswith("prompt is too long"):
         return message
     asked, most = overflow_of(message)

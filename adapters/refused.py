@@ -96,22 +96,22 @@ _EMPTY: tuple[object, ...] = (None, False, [], {}, "")
 
 def features_of(document: Mapping[str, object], held: Collection[str]) -> frozenset[str]:
     """Returns the names of what a body asks for; `held` are those of what its conversation holds."""
-    found = {
+    features = {
         _FIELDS.get(name, name)
         for name, value in document.items()
         if name not in _NO_FEATURES and value not in _EMPTY
     }
-    return frozenset(found.union(held))
+    return frozenset(features.union(held))
 
 
 def named(error: ProviderError) -> frozenset[str]:
     """Returns the names of the features that a refusal speaks of."""
-    said = f"{error.param or ''} {error.message}"
-    return frozenset(name for name, pattern in _NAMED if pattern.search(said))
+    words = f"{error.param or ''} {error.message}"
+    return frozenset(name for name, pattern in _NAMED if pattern.search(words))
 
 
 def is_plain(error: ProviderError) -> bool:
-    """Says whether a refusal is of something that the arm can't do, rather than of a body that is wrong."""
+    """Returns whether a refusal is of something that the arm can't do, rather than of a body that is wrong."""
     return error.kind is ErrorKind.INVALID_REQUEST and _CANT.search(error.message) is not None
 
 
@@ -119,5 +119,5 @@ def harmless_field(error: ProviderError) -> str | None:
     """Returns the field that a refusal is about, if the arm can be asked without it."""
     if not is_plain(error):
         return None
-    found = named(error)
-    return next((name for name in ("stream_options", *sorted(HARMLESS)) if name in found), None)
+    names = named(error)
+    return next((name for name in ("stream_options", *sorted(HARMLESS)) if name in names), None)

@@ -15,9 +15,11 @@ def size_of(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
 
-def settle(usage: Usage, prompt_tokens: Callable[[], int], said: int, bytes_per_token: float) -> None:
-    """Makes the counts of an answer whole, in place. `prompt_tokens` estimates the request's, `said` is how many bytes
-    of content the answer had. A count of zero is believed only of what had none.
+def settle(
+    usage: Usage, prompt_tokens: Callable[[], int], content_bytes: int, bytes_per_token: float
+) -> None:
+    """Makes the counts of an answer whole, in place. `prompt_tokens` estimates the request's. A count of zero is
+    believed only of an answer without content.
     """
     if usage.estimated:
         return
@@ -27,9 +29,9 @@ def settle(usage: Usage, prompt_tokens: Callable[[], int], said: int, bytes_per_
     if not usage.input:
         usage.input = prompt_tokens()
         usage.estimated = True
-    if not usage.output or usage.output > said + MOST_HIDDEN_TOKENS:
-        usage.output = round(said / bytes_per_token) or (1 if said else 0)
-        usage.estimated = usage.estimated or said > 0
+    if not usage.output or usage.output > content_bytes + MOST_HIDDEN_TOKENS:
+        usage.output = round(content_bytes / bytes_per_token) or (1 if content_bytes else 0)
+        usage.estimated = usage.estimated or content_bytes > 0
     _fit(usage, usage.input, usage.output)
 
 

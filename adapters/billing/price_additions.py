@@ -78,9 +78,9 @@ https://platform.claude.com/docs/en/build-with-claude/prompt-caching#pricing"""
 
 def additions_for(provider: str, *names: str) -> dict[str, float]:
     """Returns the fields that a list of `provider` (a genai-prices id) lacks of a model, by any of its names."""
-    found: dict[str, float] = {}
+    additions: dict[str, float] = {}
     for row in ADDITIONS:
         if row.provider == provider and any(row.model.search(name) for name in names):
             for name, value in row.fields.items():
-                found.setdefault(name, value)
-    return found
+                additions.setdefault(name, value)
+    return additions

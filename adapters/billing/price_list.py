@@ -80,12 +80,12 @@ def price_of(provider: str | None, model: str, at: float) -> Price | None:
     """
     if provider is None:
         return None
-    found = find_model(provider, model)
-    if found is None or (isinstance(found.prices, ModelPrice) and not found.price_variants):
+    entry = find_model(provider, model)
+    if entry is None or (isinstance(entry.prices, ModelPrice) and not entry.price_variants):
         return _price(provider, model, 0)
     # Some prices depend on the time of day, by the minute.
-    daily = isinstance(found.prices, list) and any(
-        isinstance(price.constraint, TimeOfDateConstraint) for price in found.prices
+    daily = isinstance(entry.prices, list) and any(
+        isinstance(price.constraint, TimeOfDateConstraint) for price in entry.prices
     )
     minute = int(at // 60)
     return _price(provider, model, minute if daily else minute - minute % _MINUTES_A_DAY)
@@ -106,7 +106,7 @@ def find_model(provider: str, model: str) -> ModelInfo | None:
 def list_named(provider: str, base_url: str | None) -> str | None:
     """Returns the genai-prices id of a provider that is none of ours, by that very id or by its address."""
     snapshot = get_snapshot()
-    if any(known.id == provider for known in snapshot.providers):
+    if any(listed.id == provider for listed in snapshot.providers):
         return provider
     if base_url is not None:
         try:
@@ -120,20 +120,20 @@ def list_named(provider: str, base_url: str | None) -> str | None:
 def _price(provider: str, model: str, minute: int) -> Price | None:
     if provider == "openrouter" and model.endswith(FREE_SUFFIX):
         return Price({"input": 0.0, "output": 0.0})
-    found = find_model(provider, model)
-    added = additions_for(provider, model, *(() if found is None else (found.id,)))
-    if found is None:
+    entry = find_model(provider, model)
+    added = additions_for(provider, model, *(() if entry is None else (entry.id,)))
+    if entry is None:
         return price_from(added) if "input_mtok" in added else None
     at = datetime.fromtimestamp(minute * 60, UTC)
-    claude = "claude" in found.id
-    by_prompt = GROUNDED_PROMPT if provider == "google" and _BILLED_BY_PROMPT.match(found.id) else ""
+    claude = "claude" in entry.id
+    by_prompt = GROUNDED_PROMPT if provider == "google" and _BILLED_BY_PROMPT.match(entry.id) else ""
     least = LEAST_SECONDS if provider == "groq" else 0.0
-    usual = {**added, **_fields(found.get_prices(at))}
+    usual = {**added, **_fields(entry.get_prices(at))}
     tiers: dict[str, Price] = {}
     # A list that is borrowed from another provider prices the usual tier alone.
-    if _is_of(provider, found):
+    if _is_of(provider, entry):
         for context, name in _TIERS:
-            fields = {**added, **_fields(found.get_prices(at, context))}
+            fields = {**added, **_fields(entry.get_prices(at, context))}
             if fields == usual or name in tiers:
                 continue
             price = price_from(fields, claude=claude, by_prompt=by_prompt, least_seconds=least)
@@ -153,9 +153,9 @@ def _price(provider: str, model: str, minute: int) -> Price | None:
     )
 
 
-def _is_of(provider: str, found: ModelInfo) -> bool:
+def _is_of(provider: str, entry: ModelInfo) -> bool:
     lists = find_provider_by_id(get_snapshot().providers, provider)
-    return lists is not None and any(model is found for model in lists.models)
+    return lists is not None and any(model is entry for model in lists.models)
 
 
 def _fields(listed: ModelPrice) -> dict[str, Any]:

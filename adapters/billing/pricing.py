@@ -117,7 +117,7 @@ class Price:
         self.tiers: Mapping[str, Price] = tiers or {}
         self.geography: Mapping[str, float] = geography or {}
         self.least_seconds: float = least_seconds
-        said = repr(
+        facts = repr(
             (
                 tuple(self.rates),
                 request,
@@ -128,7 +128,7 @@ class Price:
                 sorted(self.geography.items()),
             )
         )
-        self.version: str = blake2b(said.encode(), digest_size=6).hexdigest()
+        self.version: str = blake2b(facts.encode(), digest_size=6).hexdigest()
 
     @classmethod
     def per_mtok(
@@ -160,7 +160,7 @@ class Price:
     def listed_cost(self, usage: Usage) -> float:
         """Returns the USD of a usage by this price alone, whatever the provider reported."""
         price = self if not self.tiers else self.answered(usage.tier, usage.speed)
-        total, said = usage.input or 0, usage.output or 0
+        total, text = usage.input or 0, usage.output or 0
         rates = price.rates_for(total)
         cached, written, thought = usage.cached or 0, usage.cache_write or 0, usage.reasoning or 0
         plain = total - cached - written
@@ -168,7 +168,7 @@ class Price:
         if usage.cache_write_1h:
             tokens += usage.cache_write_1h * (rates.cache_write_1h - rates.cache_write)
         if thought:
-            said -= thought
+            text -= thought
             tokens += thought * rates.reasoning
         heard, seen, watched = usage.input_audio or 0, usage.input_image or 0, usage.input_video or 0
         if heard or seen or watched:
@@ -183,10 +183,10 @@ class Price:
         spoken, drawn, filmed = usage.output_audio or 0, usage.output_image or 0, usage.output_video or 0
         if spoken or drawn or filmed or usage.citation:
             cited = usage.citation or 0
-            said -= spoken + drawn + filmed + cited
+            text -= spoken + drawn + filmed + cited
             tokens += spoken * rates.output_audio + drawn * rates.output_image
             tokens += filmed * rates.output_video + cited * rates.citation
-        tokens += max(plain, 0) * rates.input + max(said, 0) * rates.output
+        tokens += max(plain, 0) * rates.input + max(text, 0) * rates.output
         if usage.geography is not None and self.geography:
             tokens *= self.geography.get(usage.geography, 1.0)
         exact = price.request + tokens
@@ -203,10 +203,10 @@ class Price:
     def answered(self, tier: str | None, speed: str | None = None) -> Price:
         """Returns the price of what an answer calls its service tier and its speed; itself where that has none."""
         tiers = self.tiers
-        found = tiers.get(speed) if speed is not None else None
-        if found is None and tier is not None:
-            found = tiers.get(tier)
-        return self if found is None else found
+        tier_price = tiers.get(speed) if speed is not None else None
+        if tier_price is None and tier is not None:
+            tier_price = tiers.get(tier)
+        return self if tier_price is None else tier_price
 
     def at(self, tier: str) -> Price:
         """Returns the price of an arm that asks for a service tier: this one where the answer names the usual tier."""
@@ -264,8 +264,8 @@ class Price:
 
 def _filled(given: Mapping[str, float]) -> Rates:
     """Returns all rates of those that are given."""
-    known = {"input": 0.0, "output": 0.0, **given}
+    filled = {"input": 0.0, "output": 0.0, **given}
     for kind, other in FOLLOWS.items():
-        if kind not in known:
-            known[kind] = known[other]
-    return Rates(**known)
+        if kind not in filled:
+            filled[kind] = filled[other]
+    return Rates(**filled)

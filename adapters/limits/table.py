@@ -128,8 +128,8 @@ assert all(changes.keys() <= _KNOWN for _, _, _, changes in _COMPILED)
 @lru_cache(maxsize=4096)
 def limits_for(provider: str, dialect: str, model: str) -> Limits:
     """Returns what a model at a provider refuses, spoken to in `dialect`."""
-    found: dict[str, object] = {}
+    merged: dict[str, object] = {}
     for providers, dialects, pattern, changes in _COMPILED:
         if (providers is None or provider in providers) and dialect in dialects and pattern.search(model):
-            found.update(changes)
-    return replace(NO_LIMITS, **found) if found else NO_LIMITS  # type: ignore[arg-type]
+            merged.update(changes)
+    return replace(NO_LIMITS, **merged) if merged else NO_LIMITS  # type: ignore[arg-type]

@@ -48,20 +48,20 @@ def within(provider: str, dialect: str, model: str, body: Json, dropped: list[st
         return body
     limits = limits_for(provider, dialect, model)
     changed = Body(body, dialect)
-    said: list[str] = [] if dropped is None else dropped
+    noted: list[str] = [] if dropped is None else dropped
     lacks: list[str] = []
     _stops(changed, limits, lacks)
     if dialect in ("anthropic_messages", "bedrock"):
-        _claude(changed, limits, lacks, said)
+        _claude(changed, limits, lacks, noted)
     elif dialect == "gemini":
-        _gemini(changed, limits, lacks, said)
+        _gemini(changed, limits, lacks, noted)
     else:
-        _effort(changed, limits, lacks, said)
+        _effort(changed, limits, lacks, noted)
     _refused(changed, limits, lacks)
     most = changed.get("max_tokens")
     if isinstance(most, int) and most < limits.least_output:
         changed.put("max_tokens", limits.least_output)
-        _note(said, "max_tokens")
+        _note(noted, "max_tokens")
     if lacks:
         raise Inexpressible(", ".join(f"{lack} at {model}" for lack in lacks))
     return changed.whole
@@ -80,9 +80,9 @@ def nearest(effort: str, words: tuple[str, ...]) -> str:
     return min(words, key=distance)
 
 
-def _note(said: list[str], name: str) -> None:
-    if name not in said:
-        said.append(name)
+def _note(noted: list[str], name: str) -> None:
+    if name not in noted:
+        noted.append(name)
 
 
 def _stops(body: Body, limits: Limits, lacks: list[str]) -> None:
@@ -110,7 +110,7 @@ def _refused(body: Body, limits: Limits, lacks: list[str]) -> None:
             lacks.append(name)
 
 
-def _effort(body: Body, limits: Limits, lacks: list[str], said: list[str]) -> None:
+def _effort(body: Body, limits: Limits, lacks: list[str], noted: list[str]) -> None:
     effort = body.get("effort")
     words = limits.efforts
     if not isinstance(effort, str):
@@ -118,42 +118,42 @@ def _effort(body: Body, limits: Limits, lacks: list[str], said: list[str]) -> No
     if words is not None and effort not in words:
         if words:
             body.put("effort", nearest(effort, words))
-            _note(said, "reasoning_effort")
+            _note(noted, "reasoning_effort")
         else:
             body.put("effort", None)
             if limits.thinks:
-                _note(said, "reasoning_effort")
+                _note(noted, "reasoning_effort")
             elif effort != "none":
                 lacks.append("reasoning_effort")
     if not limits.effort_with_tools and body.get("tools") and body.get("effort") not in (None, "none"):
         lacks.append("reasoning_effort together with tools (an arm of dialect openai_responses takes both)")
 
 
-def _claude(body: Body, limits: Limits, lacks: list[str], said: list[str]) -> None:
+def _claude(body: Body, limits: Limits, lacks: list[str], noted: list[str]) -> None:
     thinking = body.get("thinking")
     if isinstance(thinking, dict) and thinking.get("type") in ("enabled", "adaptive"):
-        thinking = _thinking(body, thinking, limits, lacks, said)
+        thinking = _thinking(body, thinking, limits, lacks, noted)
     effort, words = body.get("effort"), limits.efforts
     if isinstance(effort, str) and words is not None and effort not in words:
         body.put("effort", nearest(effort, words) if words else None)
-        _note(said, "effort")
+        _note(noted, "effort")
     if isinstance(thinking, dict) and thinking.get("type") in ("enabled", "adaptive") and limits.calm:
-        _calm(body, said)
+        _calm(body, noted)
     if limits.one_sampling and body.get("temperature") is not None and body.get("top_p") is not None:
         less = "temperature" if body.get("temperature") == 1 else "top_p"
         if body.get(less) != 1:
-            _note(said, less)
+            _note(noted, less)
         body.put(less, None)
 
 
-def _thinking(body: Body, thinking: Json, limits: Limits, lacks: list[str], said: list[str]) -> Json | None:
+def _thinking(body: Body, thinking: Json, limits: Limits, lacks: list[str], noted: list[str]) -> Json | None:
     """Puts thinking as the model is asked for it, in tokens or in words, and with room for the answer."""
     most = body.get("max_tokens")
     changed = dict(thinking)
     choice = body.get("tool_choice")
     if limits.calm and isinstance(choice, dict) and _forces(choice):
         body.put("thinking", None)
-        _note(said, "thinking")
+        _note(noted, "thinking")
         return None
     if limits.budgets == "never" and changed["type"] == "enabled":
         budget = changed.pop("budget_tokens", None)
@@ -175,7 +175,7 @@ def _thinking(body: Body, thinking: Json, limits: Limits, lacks: list[str], said
                     f"thinking within max_tokens of {most} (it takes {limits.least_budget} and more)"
                 )
         if budget != changed["budget_tokens"]:
-            _note(said, "thinking.budget_tokens")
+            _note(noted, "thinking.budget_tokens")
         changed["budget_tokens"] = budget
     if changed != thinking:
         body.put("thinking", changed)
@@ -187,7 +187,7 @@ def _forces(choice: Json) -> bool:
     return choice.get("type") in ("any", "tool") or "any" in choice or "tool" in choice
 
 
-def _calm(body: Body, said: list[str]) -> None:
+def _calm(body: Body, noted: list[str]) -> None:
     temperature, top_p = body.get("temperature"), body.get("top_p")
     gone = {
         "temperature": temperature is not None and temperature != 1,
@@ -197,10 +197,10 @@ def _calm(body: Body, said: list[str]) -> None:
     for name, is_gone in gone.items():
         if is_gone:
             body.put(name, None)
-            _note(said, name)
+            _note(noted, name)
 
 
-def _gemini(body: Body, limits: Limits, lacks: list[str], said: list[str]) -> None:
+def _gemini(body: Body, limits: Limits, lacks: list[str], noted: list[str]) -> None:
     thinking, level, budget = body.get("thinking"), body.get("effort"), body.get("budget")
     if isinstance(thinking, dict) and not limits.thinks:
         if level is not None or budget not in (None, 0):
@@ -211,13 +211,13 @@ def _gemini(body: Body, limits: Limits, lacks: list[str], said: list[str]) -> No
         body.put("budget", budget := _BUDGETS.get(level.lower(), _BUDGETS["medium"]))
     elif isinstance(level, str) and limits.efforts and level.lower() not in limits.efforts:
         body.put("effort", nearest(level.lower(), limits.efforts))
-        _note(said, "thinking")
+        _note(noted, "thinking")
     if isinstance(budget, int) and budget >= 0 and limits.thinks:
         least = limits.least_budget if budget or limits.always_thinks else 0
         fitting = max(least, budget if limits.most_budget is None else min(budget, limits.most_budget))
         if fitting != budget:
             body.put("budget", fitting)
-            _note(said, "thinking")
+            _note(noted, "thinking")
     if not limits.json_with_tools and body.get("json") == "application/json" and _declares(body.get("tools")):
         lacks.append("response_format together with tools")
 

@@ -39,7 +39,7 @@ def portable(request: Request, dialect: str) -> Request:
         if not tools:
             changes["parallel_tool_calls"] = None
     if _has_own(request):
-        changes["messages"] = tuple(told for message in request.messages for told in _told(message))
+        changes["messages"] = tuple(changed for message in request.messages for changed in _told(message))
     return replace(request, **changes) if changes else request
 
 

@@ -41,15 +41,15 @@ def _message(message: Message, request: Request, rules: Takes, dialect: str) -> 
     parts: list[Part] = []
     changed = False
     for part in message.parts:
-        told: Part = part
+        piece: Part = part
         if isinstance(part, Media):
-            told = _media(part, request, rules, dialect)
+            piece = _media(part, request, rules, dialect)
         elif isinstance(part, ToolResult):
-            told = _result(part, request, rules, dialect)
+            piece = _result(part, request, rules, dialect)
         elif isinstance(part, RefusalText) and not rules.refusals:
-            told = Text(part.text)
-        changed = changed or told is not part
-        parts.append(told)
+            piece = Text(part.text)
+        changed = changed or piece is not part
+        parts.append(piece)
     return replace(message, parts=tuple(parts)) if changed else message
 
 

@@ -74,27 +74,27 @@ def plain_type(media_type: str | None) -> str:
 
 
 def type_of(data: str, media_type: str | None, name: str | None = None) -> str:
-    """Returns what base64 `data` is: by its first bytes, by what it is called, by its file name; "" if nobody knows."""
-    said = plain_type(media_type)
-    for beginning, found in _BEGINNINGS:
-        if data.startswith(beginning) and (len(beginning) > 2 or not said):
-            return found
+    """Returns the media type of base64 `data`: by its first bytes, as declared, by its file name; "" if unknown."""
+    declared = plain_type(media_type)
+    for beginning, actual in _BEGINNINGS:
+        if data.startswith(beginning) and (len(beginning) > 2 or not declared):
+            return actual
     if data.startswith("UklGR") and data[11:16] == _WEBP:
         return "image/webp"
-    if said:
-        return said
+    if declared:
+        return declared
     return type_of_name(name) or ("text/plain" if text_of(data[:4096]) is not None else "")
 
 
 def type_of_name(name: str | None) -> str:
-    """Returns what a file name or an address ends in; "" if that tells nothing."""
+    """Returns the media type of the ending of a file name or an address; "" if unknown."""
     path = (name or "").partition("?")[0].partition("#")[0]
     _, dot, ending = path.rpartition("/")[2].rpartition(".")
     return _BY_ENDING.get(ending.lower(), "") if dot else ""
 
 
 def is_text(media_type: str) -> bool:
-    """Can it be read as it is?"""
+    """Returns whether the content is text."""
     return media_type.startswith("text/") or media_type in _TEXTS
 
 

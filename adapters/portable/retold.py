@@ -141,8 +141,8 @@ def _pictures(content: object) -> Iterable[Part]:
 
 
 def _generated(raw: Json) -> tuple[Part, ...]:
-    told = raw.get("revised_prompt")
-    return (Text(_used("image_generation", {"revised_prompt": told} if told else None)),)
+    prompt = raw.get("revised_prompt")
+    return (Text(_used("image_generation", {"revised_prompt": prompt} if prompt else None)),)
 
 
 def _screen(raw: Json) -> tuple[Part, ...]:

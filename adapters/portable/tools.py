@@ -57,12 +57,12 @@ def name_of(tool: BuiltinTool) -> str:
 
 def _names(tool: Tool) -> set[str]:
     """A tool of a namespace is allowed by its own name, or with all of the namespace."""
-    found = {tool.name}
+    names = {tool.name}
     if tool.raw is not None:
-        found |= {str(tool.raw.get(key)) for key in ("name", "type") if tool.raw.get(key)}
+        names |= {str(tool.raw.get(key)) for key in ("name", "type") if tool.raw.get(key)}
     if tool.within is not None:
-        found.add(tool.within)
-    return found
+        names.add(tool.within)
+    return names
 
 
 def _read(raw: Json) -> tuple[ToolChoice | None, frozenset[str] | None]:

@@ -123,5 +123,5 @@ def with_examples(description: str | None, examples: list[Any]) -> str | None:
     """Returns the description with examples of arguments, which have no field of their own elsewhere."""
     if not examples:
         return description
-    told = "\n".join(orjson.dumps(example).decode() for example in examples)
-    return "\n\n".join(piece for piece in (description, f"Examples of arguments:\n{told}") if piece)
+    lines = "\n".join(orjson.dumps(example).decode() for example in examples)
+    return "\n\n".join(piece for piece in (description, f"Examples of arguments:\n{lines}") if piece)

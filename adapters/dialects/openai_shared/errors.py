@@ -103,9 +103,9 @@ def error_of(raw: Any, status: int | None) -> ProviderError:
 def _inner(outer: Json) -> Any:
     """Returns the part of an error body that describes the error: the value of its own field, else all of it."""
     for name in ("error", "errors", "base_resp", "fault"):
-        found = outer.get(name)
-        if found:
-            return found[0] if isinstance(found, list) else found
+        inner = outer.get(name)
+        if inner:
+            return inner[0] if isinstance(inner, list) else inner
     return outer
 
 
@@ -126,11 +126,11 @@ def _message(inner: Any, outer: Json) -> str:
     for source in (inner, outer):
         if isinstance(source, dict):
             for name in _MESSAGE:
-                said = source.get(name)
-                if isinstance(said, str) and said:
-                    return said
-                if said:
-                    return orjson.dumps(said).decode()
+                words = source.get(name)
+                if isinstance(words, str) and words:
+                    return words
+                if words:
+                    return orjson.dumps(words).decode()
     return NO_REASON
 
 

@@ -83,12 +83,12 @@ def functions(raw: Json, path: str) -> list[Tool | BuiltinTool]:
         return [_custom(raw, path)]
     if kind == "namespace":
         space = strict.text(raw, "name", path)
-        found = []
+        tools = []
         for number, value in enumerate(strict.maybe_list(raw, "tools", path)):
             where = below(below(path, "tools"), number)
             inner = strict.mapping(value, where)
             tool = _custom(inner, where) if inner.get("type") == "custom" else _function(inner, where)
-            found.append(
+            tools.append(
                 Tool(
                     flat(space, tool.name),
                     tool.description,
@@ -98,7 +98,7 @@ def functions(raw: Json, path: str) -> list[Tool | BuiltinTool]:
                     within=tool.name,
                 )
             )
-        return list(found)
+        return list(tools)
     if isinstance(kind, str) and _is_clients(kind, raw):
         if kind == "tool_search":
             description = strict.maybe_text(raw, "description", path)
@@ -182,12 +182,12 @@ def result(raw: Json, path: str, content: Callable[[Any, str], tuple[Any, ...]])
         runs = [strict.mapping(run, where) for run in strict.maybe_list(raw, "output", path)]
         return ToolResult(call_id, (Text("\n".join(_run(run) for run in runs)),), raw=raw)
     if kind == "apply_patch_call_output":
-        said = raw.get("output") or raw.get("status") or ""
-        return ToolResult(call_id, (Text(str(said)),), is_error=raw.get("status") == "failed", raw=raw)
+        text = raw.get("output") or raw.get("status") or ""
+        return ToolResult(call_id, (Text(str(text)),), is_error=raw.get("status") == "failed", raw=raw)
     if kind == "tool_search_output" and raw.get("execution") == "client":
         names = [tool.name for tool in loaded(raw, path) if isinstance(tool, Tool)]
-        said = f"These tools can be called now: {', '.join(names)}." if names else "No tool was found."
-        return ToolResult(call_id, (Text(said),), raw=raw)
+        text = f"These tools can be called now: {', '.join(names)}." if names else "No tool was found."
+        return ToolResult(call_id, (Text(text),), raw=raw)
     return None
 
 
@@ -204,11 +204,11 @@ def _run(run: Json) -> str:
 
 def loaded(raw: Json, path: str) -> list[Tool | BuiltinTool]:
     """Returns the tools that a search found: from then on they may be called."""
-    found: list[Tool | BuiltinTool] = []
+    tools: list[Tool | BuiltinTool] = []
     for number, value in enumerate(strict.maybe_list(raw, "tools", path)):
         where = below(below(path, "tools"), number)
-        found += functions(strict.mapping(value, where), where)
-    return found
+        tools += functions(strict.mapping(value, where), where)
+    return tools
 
 
 # --- the way back ----------------------------------------------------------------------------------------

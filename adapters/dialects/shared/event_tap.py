@@ -203,10 +203,10 @@ class EventTap(BilledFacts, ABC):
             if is_error(raw):
                 raise no_answer(raw)
             self._odd = self._odd or raw
-        said = self.said_in(raw)
-        if said:
-            self.said += said
-            self.frame = size - said
+        content = self.said_in(raw)
+        if content:
+            self.said += content
+            self.frame = size - content
         return self.event(raw)
 
 

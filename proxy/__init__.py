@@ -10,6 +10,7 @@ ingress/  The listening side: sockets, connections, requests, replies, who may c
     buffers              How much memory the requests and held-back answers of one worker may take
     request              A client's request as handlers see it
     server               Dispatch by path, and errors in the client's dialect
+    paths                The endpoint of a method and a path, in the forms that are common
     admission            Who may come in: loopback only while no key is configured, else holders of a key
     shedding             What is refused at the door while there is more than can be served and recorded
     reply                Answers to clients, written straight to the transport

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import socket
 
-from proxy.endpoints import DATA, EXACT, FEEDBACK, PREFIXES, ApiEndpoint
+from proxy.endpoints import DATA, EXACT, FEEDBACK, ApiEndpoint
 from proxy.endpoints.endpoint_request import EndpointRequest
 from proxy.gateway import Gateway
 from proxy.governance.principal import LOCAL
 from proxy.ingress.accepting import Acceptor
 from proxy.ingress.connection import ClientConnections
-from proxy.ingress.errors import Refusal, invalid, not_found
+from proxy.ingress.errors import Refusal
 from proxy.ingress.idle import SWEEP_S, IdleClients
+from proxy.ingress.paths import find_endpoint
 from proxy.ingress.reply import Reply, StreamReply, refused
 from proxy.ingress.request import Incoming
 from state.interface import StoreError
 
 log = logging.getLogger("meritorder.server")
-
-_NO_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
 class Server:
@@ -78,7 +76,7 @@ class Server:
             endpoint: ApiEndpoint | None = EXACT.get((request.method, path))
             rest = ""
             if endpoint is None:
-                endpoint, rest = _by_prefix(request.method, path)
+                endpoint, rest, path = find_endpoint(request.method, path)
             scopes = endpoint.scopes
             principal = LOCAL if scopes is None else self._gateway.admission.admit(request, scopes)
             if scopes is DATA:
@@ -118,24 +116,3 @@ def _check_expectation(request: Incoming) -> None:
     expected = request.headers.get("Expect")
     if expected is not None and expected.lower() != "100-continue" and request.chunks:
         raise Refusal(417, "The only expectation met here is 100-continue.", param="Expect")
-
-
-def _by_prefix(method: str, path: str) -> tuple[ApiEndpoint, str]:
-    if _NO_ESCAPE.search(path):
-        raise invalid("The path has a % without two hexadecimal digits: write %25 for the sign itself.")
-    if method == "HEAD":
-        method = "GET"  # the reply leaves its body out
-        exact: ApiEndpoint | None = EXACT.get((method, path))
-        if exact is not None:
-            return exact, ""
-    for (wanted, prefix), endpoint in PREFIXES.items():
-        if method == wanted and path.startswith(prefix) and len(path) > len(prefix):
-            return endpoint, path[len(prefix) :]
-    methods = {m for (m, p) in EXACT if p == path}
-    methods |= {m for (m, p) in PREFIXES if path.startswith(p) and len(path) > len(p)}
-    # A path is not repeated: who mixes up path and header may have sent a key.
-    if methods:
-        raise Refusal(
-            405, f"This path takes {' or '.join(sorted(methods))}, not {method}.", code="method_not_allowed"
-        )
-    raise not_found("There is no such path here.", code="path_not_found")

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
+from proxy.arms.arm import Arm
 from proxy.endpoints.endpoint_request import EndpointRequest
+from proxy.gateway import Gateway
 from proxy.ingress.errors import invalid
 from proxy.ingress.reply import Reply, json_reply
 from proxy.learning.statistics import Cell, Shares, Statistics
 from proxy.learning.windows import moment
 from state.interface import StoreError
-
-if TYPE_CHECKING:
-    from proxy.arms.arm import Arm
-    from proxy.gateway import Gateway
 
 
 async def listing(asked: EndpointRequest) -> Reply:

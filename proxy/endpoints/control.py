@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from pydantic import ValidationError
@@ -12,12 +11,10 @@ from proxy.arms.prices import stated
 from proxy.arms.registry import ArmExistsError, PriceMissingError
 from proxy.config import ArmConfig, ConfigError, PriceChange, describe
 from proxy.endpoints.endpoint_request import EndpointRequest
+from proxy.gateway import Gateway
 from proxy.ingress.errors import Refusal, not_found, unprocessable
 from proxy.ingress.reply import Reply, json_reply
 from proxy.routing.body import read_json
-
-if TYPE_CHECKING:
-    from proxy.gateway import Gateway
 
 
 async def add_arm(asked: EndpointRequest) -> Reply:

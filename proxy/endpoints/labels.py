@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
 from proxy.endpoints.endpoint_request import EndpointRequest
+from proxy.gateway import Gateway
 from proxy.ingress.errors import Refusal, invalid, unprocessable
 from proxy.ingress.reply import Reply, json_reply
 from proxy.ingress.request import Incoming
 from proxy.routing.body import read_json
 from proxy.routing.request import chat_request
 from state.records import Label
-
-if TYPE_CHECKING:
-    from proxy.gateway import Gateway
 
 _MOST = 1000
 

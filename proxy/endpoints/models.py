@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from proxy.arms.arm import Arm
 from proxy.endpoints import gemini
 from proxy.endpoints.endpoint_request import EndpointRequest
+from proxy.gateway import Gateway
 from proxy.ingress.errors import not_found
 from proxy.ingress.reply import Reply, json_reply
-
-if TYPE_CHECKING:
-    from proxy.arms.arm import Arm
-    from proxy.gateway import Gateway
 
 
 def _rows(gateway: Gateway) -> dict[str, dict[str, object]]:

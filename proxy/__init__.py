@@ -11,6 +11,7 @@ ingress/  The listening side: sockets, connections, requests, replies, who may c
     request              A client's request as handlers see it
     server               Dispatch by path, and errors in the client's dialect
     paths                The endpoint of a method and a path, in the forms that are common
+    cross_origin         Web pages of origins that the operator allows
     admission            Who may come in: loopback only while no key is configured, else holders of a key
     shedding             What is refused at the door while there is more than can be served and recorded
     reply                Answers to clients, written straight to the transport
@@ -73,6 +74,7 @@ dispatch/  One call to its end: encode, call, fall back, relay, record
     sound                Answers of any content type: speech, transcripts
     passthrough          APIs that are no chats: arms that offer one speak it
     relay                The upstream's bytes on their way to the client
+    trace                The trace that a client's request belongs to, carried on to the provider
     answer_ids           The gateway's own id in a body where the upstream's repeats or is missing
     bypass               Reads that go from one socket to the other unparsed (compiled)
     detours              Answers that are neither 200 nor an error: redirects, other successes

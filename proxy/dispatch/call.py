@@ -21,6 +21,7 @@ from proxy.dispatch.bill import Bill
 from proxy.dispatch.chat import ChatWire
 from proxy.dispatch.relay import Ending, Relay
 from proxy.dispatch.services import Services
+from proxy.dispatch.trace import trace_head
 from proxy.dispatch.translators import BodyTranslator
 from proxy.dispatch.tries import Failed, Tries
 from proxy.dispatch.wire import Wire
@@ -139,7 +140,7 @@ class Call:
         self.dropped = []
         without = services.refusals.left_out(arm.index, services.loop.time())
         outgoing = wire.outgoing(arm, bill.cost, self.dropped, without)
-        head, body = outgoing.head, outgoing.body
+        head, body = outgoing.head + trace_head(self.http.headers), outgoing.body
         early = b"" if reply is None or wire.typed_by_upstream else self._head(arm)
         relay = self._relay(arm, outgoing.pipe, reply, early)
         relay.account = self.http.client.account

@@ -57,25 +57,32 @@ class Reply:
         if transport is None:
             return
         self.keep_alive = request.keep_alive
-        self.write(transport, last=not request.keep_alive, bodiless=request.method == "HEAD")
+        self.write(
+            transport, last=not request.keep_alive, bodiless=request.method == "HEAD", more=request.reply_head
+        )
         if client.paused:
             await client.drained()
 
-    def write(self, transport: asyncio.Transport, *, last: bool, bodiless: bool = False) -> None:
+    def write(
+        self, transport: asyncio.Transport, *, last: bool, bodiless: bool = False, more: bytes = b""
+    ) -> None:
         """Writes the reply; `last`: with `Connection: close`, since the connection ends with it."""
-        head = self._head + b"Connection: close\r\n" if last else self._head
+        head = self._head + more if more else self._head
+        if last:
+            head += b"Connection: close\r\n"
         transport.write(b"%s\r\n%s" % (head, b"" if bodiless else self._body))
 
 
 class StreamReply:
     """A streamed answer: `start`, then `write` from any callback, then `end`. Nothing here awaits."""
 
-    __slots__ = ("_chunked", "_transport", "client", "keep_alive", "started")
+    __slots__ = ("_chunked", "_more", "_transport", "client", "keep_alive", "started")
 
     def __init__(self, request: Incoming) -> None:
         self.client = request.client
         self._transport = self.client.transport
         self._chunked = request.chunks
+        self._more = request.reply_head
         self.keep_alive = self._chunked and request.keep_alive
         self.started = False
 
@@ -84,7 +91,7 @@ class StreamReply:
         self.started = True
         if self._transport is None:
             return
-        parts = [_STATUS_LINES[200], head]
+        parts = [_STATUS_LINES[200], head, self._more]
         if self._chunked:
             parts.append(b"Transfer-Encoding: chunked\r\n")
         if not self.keep_alive:

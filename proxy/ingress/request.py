@@ -42,6 +42,9 @@ class Incoming(Protocol):
     def method(self) -> str:
         """In capitals."""
 
+    reply_head: bytes
+    """Header lines that the reply has whatever it says."""
+
     @property
     def raw_path(self) -> str:
         """As it stands in the first line, query included."""
@@ -80,7 +83,17 @@ class HttpRequest:
     `stays`: the client wants to keep its connection; it can while no body is left unread.
     """
 
-    __slots__ = ("body", "chunks", "client", "headers", "keep_alive", "method", "raw_path", "stays")
+    __slots__ = (
+        "body",
+        "chunks",
+        "client",
+        "headers",
+        "keep_alive",
+        "method",
+        "raw_path",
+        "reply_head",
+        "stays",
+    )
 
     def __init__(
         self,
@@ -100,6 +113,7 @@ class HttpRequest:
         self.client = client
         self.chunks = chunks
         self.stays = stays
+        self.reply_head = b""
         self.keep_alive = stays and body is not None
 
     @property

@@ -12,14 +12,18 @@ from proxy.gateway import Gateway
 from proxy.governance.principal import LOCAL
 from proxy.ingress.accepting import Acceptor
 from proxy.ingress.connection import ClientConnections
+from proxy.ingress.cross_origin import CrossOrigin
 from proxy.ingress.errors import Refusal
 from proxy.ingress.idle import SWEEP_S, IdleClients
 from proxy.ingress.paths import find_endpoint
-from proxy.ingress.reply import Reply, StreamReply, refused
+from proxy.ingress.reply import Reply, StreamReply, in_header, refused
 from proxy.ingress.request import Incoming
 from state.interface import StoreError
 
 log = logging.getLogger("meritorder.server")
+
+_LONGEST_NAME = 256
+"""Of the id that a client gives its request, to be given back."""
 
 
 class Server:
@@ -36,6 +40,7 @@ class Server:
         self._listening: Acceptor | None = None
         self._hurried = False
         self._idle_clients = IdleClients()
+        self._cross_origin = CrossOrigin(gateway.config.server.allowed_origins)
 
     async def listen(self, sock: socket.socket) -> None:
         """Begins to accept on a bound socket."""
@@ -72,6 +77,12 @@ class Server:
 
     async def _handle(self, request: Incoming) -> Reply | StreamReply:
         path = request.raw_path.partition("?")[0]
+        request.reply_head = self._cross_origin.head(request.headers)
+        if request.reply_head and (answer := self._cross_origin.preflight(request)) is not None:
+            return answer
+        name = request.headers.get("X-Request-ID")
+        if name is not None and len(name) <= _LONGEST_NAME:
+            request.reply_head += b"X-Request-ID: %s\r\n" % in_header(name)
         try:
             endpoint: ApiEndpoint | None = EXACT.get((request.method, path))
             rest = ""

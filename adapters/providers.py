@@ -77,11 +77,13 @@ class Provider:
         if self.dialect != "openai_chat":
             return body
         changed = dict(body)
-        for name in self.refuses:
-            if changed.pop(name, None) not in _NEUTRAL:
-                raise Inexpressible(name)
+        lacks = [name for name in sorted(self.refuses) if changed.pop(name, None) not in _NEUTRAL]
         if "service_tier" in self.rejects and changed.get("service_tier") not in _USUAL_TIERS:
-            raise Inexpressible(f"service_tier {changed['service_tier']}")
+            lacks.append(f"service_tier {changed['service_tier']}")
+        if self.thinking == "none" and changed.get("reasoning_effort") not in (None, "none"):
+            lacks.append("reasoning_effort")
+        if lacks:
+            raise Inexpressible(", ".join(lacks))
         for name, other in self.renames.items():
             if name in changed:
                 value = changed.pop(name)
@@ -105,10 +107,7 @@ class Provider:
         if not self.stream_options:
             changed.pop("stream_options", None)
         if self.thinking != "effort" and changed.get("reasoning_effort") is not None:
-            effort = changed.pop("reasoning_effort")
-            if self.thinking == "none" and effort != "none":
-                raise Inexpressible("reasoning_effort")
-            changed.update(_thinking(self.thinking, effort))
+            changed.update(_thinking(self.thinking, changed.pop("reasoning_effort")))
         return body if changed == body else changed
 
 

@@ -59,6 +59,7 @@ class Decision:
     status         "ok", "cancelled" (client left), "shutdown" (we ended), or an error's label
     attempts       arms that failed before `arm` answered: [{"arm", "error", "status", "seconds"}]
     dropped        names of fields and tools that `arm` was asked without
+    excluded       arms that were no candidates for this request: name → why
     ttft_s         to the first content, None where there was none
     bill           what else the cost was made of: a provider's own figure and ours, tier, tools, sound; None mostly
     """
@@ -97,6 +98,7 @@ class Decision:
     attempts: list[dict[str, object]]
     dropped: list[str]
     bill: dict[str, object] | None
+    excluded: dict[str, str]
     seq: int
 
     def __init__(
@@ -136,6 +138,7 @@ class Decision:
         seq: int = 0,
         dropped: list[str] | None = None,
         bill: dict[str, object] | None = None,
+        excluded: dict[str, str] | None = None,
     ) -> None:
         self.id = id
         self.at = at
@@ -172,6 +175,7 @@ class Decision:
         self.dropped = [] if dropped is None else dropped
         self.seq = seq
         self.bill = bill
+        self.excluded = {} if excluded is None else excluded
 
 
 @dataclass(slots=True)

@@ -19,6 +19,7 @@ from proxy.arms.arm import Arm
 from proxy.dispatch.answer_ids import AnswerId
 from proxy.dispatch.bill import Bill
 from proxy.dispatch.chat import ChatWire
+from proxy.dispatch.left_out import excluded_line, obstacles
 from proxy.dispatch.relay import Ending, Relay
 from proxy.dispatch.services import Services
 from proxy.dispatch.trace import trace_head
@@ -26,7 +27,6 @@ from proxy.dispatch.translators import BodyTranslator
 from proxy.dispatch.tries import Failed, Tries
 from proxy.dispatch.wire import Wire
 from proxy.governance.principal import Principal
-from proxy.ingress.errors import invalid
 from proxy.ingress.reply import JSON, Reply, StreamReply, in_header
 from proxy.ingress.request import Incoming
 from proxy.routing.request import ClientRequest
@@ -70,7 +70,7 @@ class Call:
         self.at = 0.0
         self.started = 0.0
         self.tries = Tries(services.refusals, request, services.pool.timeouts.total, services.loop.time())
-        self.inexpressible: list[str] = []
+        self.inexpressible: dict[str, str] = {}  # arm → what it has no words for
         self.dropped: list[str] = []  # of the request, in the words of the arm that is asked
         self.relay: Relay | None = None
         self.reply: StreamReply | None = None
@@ -95,15 +95,13 @@ class Call:
                         self._dispatch(arm, reply) if arm.signer is None else await self._signed(arm, reply)
                     )
                 except Inexpressible as error:
-                    self.inexpressible.append(f"{arm.name}: {error.feature}")
+                    self.inexpressible[arm.name] = error.feature
                     if self._redraw():
                         continue
                     if last is not None:  # an arm that could say it failed
                         self.tries.failed.pop()
                         return self._lost(*last, reply)
-                    raise invalid(
-                        "No arm can express this request: " + "; ".join(self.inexpressible)
-                    ) from None
+                    raise obstacles(self.inexpressible, self.request.document) from None
                 try:
                     ending = await relay.ended
                     failure = ending.error
@@ -248,8 +246,10 @@ class Call:
         dropped = (
             b"" if not self.dropped else b"X-Meritorder-Dropped: %s\r\n" % in_header(", ".join(self.dropped))
         )
-        return dropped + (
-            b"%sX-Generation-Id: %s\r\nX-Meritorder-Arm: %s\r\nX-Meritorder-Propensity: %.9g\r\nX-Meritorder-Route: %s\r\n"
+        return (
+            dropped
+            + excluded_line(self._excluded())
+            + b"%sX-Generation-Id: %s\r\nX-Meritorder-Arm: %s\r\nX-Meritorder-Propensity: %.9g\r\nX-Meritorder-Route: %s\r\n"
             % (
                 self._wire.content_type,
                 self.id.encode(),
@@ -258,6 +258,12 @@ class Call:
                 in_header(self.plan.route),
             )
         )
+
+    def _excluded(self) -> dict[str, str]:
+        """Returns the arms that were left out for what this request is, with what for."""
+        excluded = {arm: why for arm, why in self.plan.excluded.items() if why != "no_chat"}
+        excluded.update((arm, f"lacks:{what}") for arm, what in self.inexpressible.items())
+        return excluded
 
     def _typed_head(self, arm: Arm, content_type: bytes) -> bytes:
         self._wire.expect(content_type)
@@ -347,6 +353,7 @@ class Call:
             ttft_s=ttft,
             attempts=[failed.row() for failed in self.tries.failed],
             dropped=self.dropped,
+            excluded=self._excluded(),
         )
         if usage is not None:
             record.input_tokens = usage.input

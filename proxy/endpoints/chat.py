@@ -8,6 +8,7 @@ from proxy.endpoints.endpoint_request import EndpointRequest
 from proxy.ingress.reply import Reply, StreamReply, json_reply
 from proxy.routing.body import read_json
 from proxy.routing.request import chat_request
+from proxy.routing.require_parameters import obstacles_of
 
 
 async def completions(asked: EndpointRequest) -> Reply | StreamReply:
@@ -24,6 +25,7 @@ async def explain(asked: EndpointRequest) -> Reply:
     request = chat_request(asked.http, raw, document)
     plan = gateway.router.plan(request, asked.principal, gateway.loop.time())
     context, decision = decide(gateway, request, plan, 0.0)
+    unable = obstacles_of(plan.candidates.arms, request)
     rows = [
         {
             "arm": arm.name,
@@ -35,12 +37,18 @@ async def explain(asked: EndpointRequest) -> Reply:
             "error_probability": float(decision.error[position]),
             "output_tokens": float(decision.output_tokens[position]),
             "utility_usd": float(decision.utility[position]),
+            "cannot_express": unable[position],
         }
         for position, arm in enumerate(plan.candidates.arms)
     ]
     considered = set(plan.candidates.names)
     rest = [
-        {"arm": arm.name, "cooldown": gateway.cooldowns.state(arm.index, gateway.loop.time())}
+        {
+            "arm": arm.name,
+            "reason": plan.excluded.get(arm.name, "route"),
+            "cooldown": gateway.cooldowns.state(arm.index, gateway.loop.time()),
+            "refusals": gateway.refusals.state(arm.index, gateway.loop.time()),
+        }
         for arm in gateway.arms
         if arm.name not in considered
     ]
@@ -53,5 +61,6 @@ async def explain(asked: EndpointRequest) -> Reply:
             "objective": plan.objective.terms(),
             "candidates": rows,
             "not_eligible": rest,
+            "excluded": len(plan.excluded) + sum(lack is not None for lack in unable),
         }
     )

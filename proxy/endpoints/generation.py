@@ -66,6 +66,7 @@ async def get(asked: EndpointRequest) -> Reply:
                     for row in decision.attempts
                 ],
                 "dropped": decision.dropped,
+                "excluded": decision.excluded,
                 "propensity": decision.propensity,
                 "probabilities": {
                     name: float(p) for name, p in zip(decision.arms, decision.probabilities, strict=True)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from adapters.canonical import Json, Media, Message, Request, Text, ToolResult
 from adapters.errors import Inexpressible
 from adapters.history import fitted
+from adapters.limits import within
 from adapters.portable import carried
 from proxy.arms.arm import Arm
 from proxy.routing.request import ClientRequest, travelling
@@ -35,21 +36,44 @@ def missing_words(arms: Sequence[Arm], request: ClientRequest) -> list[str | Non
     ]
 
 
+def obstacles_of(arms: Sequence[Arm], request: ClientRequest) -> list[str | None]:
+    """Returns for each arm what keeps it from answering `request`, None where nothing does. Raises Refusal."""
+    document = travelling(request.document)
+    found: list[str | None] = []
+    for arm in arms:
+        try:
+            if arm.dialect is request.dialect:
+                arm.row.adapt({**document, "model": arm.model}, None, arm.model)
+            else:
+                _told(arm, replace(request.canonical(), model=arm.model, dropped=[]))
+        except Inexpressible as error:
+            found.append(error.feature)
+        else:
+            found.append(None)
+    return found
+
+
+def _told(arm: Arm, request: Request) -> Json:
+    fit = fitted(carried(request, arm.target), arm.rules, arm.dialect.name)
+    return arm.row.adapt(arm.dialect.encode_request(fit.request), request.dropped, arm.model)
+
+
 def _refused(arm: Arm, stated: Json) -> str | None:
-    """Bytes that pass: only what the provider's row takes out is missing."""
+    """Bytes that pass: only what the provider's row takes out, or its model doesn't take as it is, is missing."""
+    otherwise: list[str] = []
     try:
+        within(arm.row.name, arm.dialect.name, arm.model, stated, otherwise)
         arm.row.adapt({**stated, "model": arm.model}, None, arm.model)
     except Inexpressible as error:
         return error.feature
-    return min(arm.row.rejects & stated.keys(), default=None)
+    return min({*otherwise, *(arm.row.rejects & stated.keys())}, default=None)
 
 
 def _untranslated(arm: Arm, request: Request) -> str | None:
     outgoing = replace(request, model=arm.model, dropped=[])
 
     def body(request: Request) -> Json:
-        fit = fitted(carried(request, arm.target), arm.rules, arm.dialect.name)
-        return arm.row.adapt(arm.dialect.encode_request(fit.request), None, arm.model)
+        return _told(arm, request)
 
     try:
         body(outgoing)

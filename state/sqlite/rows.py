@@ -74,7 +74,9 @@ def pack_decision(d: Decision, seq: int, candidates: int, frame: int, principal:
         d.attempts,
         d.dropped,
     )
-    if d.bill is not None:  # a place more, which earlier versions didn't have
+    if d.excluded:  # places more, which earlier versions didn't have
+        rare += (d.bill, d.excluded)
+    elif d.bill is not None:
         rare += (d.bill,)
     row = (
         seq,
@@ -147,6 +149,7 @@ def unpack_decision(row: Row, arms: tuple[str, ...], frame: list[Any], owner: Ow
         attempts=list(attempts),
         dropped=list(more[0]) if more else [],
         bill=more[1] if len(more) > 1 else None,
+        excluded=dict(more[2]) if len(more) > 2 else {},
         seq=row[0],
     )
 

@@ -239,3 +239,54 @@ async def test_an_answer_that_is_neither_200_nor_an_error_is_named(
     assert code == 502
     assert said in body["error"]["message"]
     assert hidden not in str(body)
+
+
+async def test_arms_that_were_left_out_are_counted_and_shown(provider: Provider, launch: Launch) -> None:
+    provider.scripts["bad"] = refusing("tools", "m does not support tools")
+    provider.scripts["fine"] = polite
+    gateway = await launch(
+        provider.arm("bad"),
+        provider.arm("good"),
+        provider.arm("small", context_window=10),
+        provider.arm("fine"),
+    )
+    drawing_first(gateway)
+    words = "word " * 100
+    _, _, headers = await gateway.chat(words, tools=TOOLS)
+    assert headers["X-Meritorder-Excluded"] == "1; p/small=context_window"
+    _, _, headers = await gateway.chat(words, tools=TOOLS)
+    assert headers["X-Meritorder-Excluded"] == "2; p/small=context_window, p/bad=refused:tools"
+    await gateway.decisions()
+    _, told = await gateway.get(f"/v1/generation?id={headers['X-Generation-Id']}")
+    assert told["data"]["excluded"] == {"p/small": "context_window", "p/bad": "refused:tools"}
+    _, _, headers = await gateway.chat()
+    assert "X-Meritorder-Excluded" not in headers
+    ask = {"model": "auto", "messages": [{"role": "user", "content": words}], "tools": TOOLS}
+    _, explained, _ = await gateway.post("/v1/explain", ask)
+    assert explained["excluded"] == 2
+    assert {row["arm"]: row["reason"] for row in explained["not_eligible"]} == told["data"]["excluded"]
+
+
+async def test_all_that_stands_in_the_way_is_named_for_each_arm(provider: Provider, launch: Launch) -> None:
+    gateway = await launch(
+        provider.arm("gpt-5", provider="openai"),
+        provider.arm("claude-opus-4-8", provider="anthropic", dialect="anthropic_messages"),
+    )
+    status, body, _ = await gateway.chat(temperature=0.2, stop=["a", "\n"], seed=1, logit_bias={"1": 1})
+    message = body["error"]["message"]
+    assert status == 400
+    for lack in (
+        "p/gpt-5: logit_bias at gpt-5, stop at gpt-5, temperature at gpt-5",
+        "p/claude-opus-4-8: seed, logit_bias",
+    ):
+        assert lack in message
+    assert "Leave out what is named" in message
+    status, body, _ = await gateway.chat(temperature=0.2)
+    assert (status, body["error"]["param"]) == (400, "temperature")
+    _, explained, _ = await gateway.post(
+        "/v1/explain", {"model": "auto", "messages": [{"role": "user", "content": "Hi"}], "temperature": 0.2}
+    )
+    assert {row["arm"]: row["cannot_express"] for row in explained["candidates"]} == {
+        "p/gpt-5": "temperature at gpt-5",
+        "p/claude-opus-4-8": "temperature at claude-opus-4-8",
+    }

@@ -135,3 +135,53 @@ def test_tools_are_billed_by_how_often_they_were_used():
     price = Price({"input": 1.0, "output": 1.0}, fees={"web_search": 0.5, "file_search": 0.25})
     usage = Usage(input=5, output=5, uses={"web_search": 3, "file_search": 2, "unheard_of": 9})
     assert price.cost(usage) == pytest.approx(10 + 1.5 + 0.5)
+
+
+def test_each_token_of_sound_pictures_and_films_is_paid_once_cached_or_not():
+    rates = {"input": 1.0, "cached_input": 0.5, "output": 2.0, "input_audio": 10.0, "cached_audio": 3.0}
+    rates |= {"input_image": 20.0, "cached_image": 7.0, "input_video": 40.0}
+    price = Price(rates)
+    text_and_sound = Usage(input=100, cached=30, input_audio=40, cached_audio=20)
+    assert price.cost(text_and_sound) == pytest.approx(50 * 1.0 + 10 * 0.5 + 20 * 10.0 + 20 * 3.0)
+    pictures = Usage(input=100, cached=30, input_image=40, cached_image=20)
+    assert price.cost(pictures) == pytest.approx(50 * 1.0 + 10 * 0.5 + 20 * 20.0 + 20 * 7.0)
+    assert price.cost(Usage(input=100, input_video=60)) == pytest.approx(40 * 1.0 + 60 * 40.0)
+
+
+def test_each_token_of_an_answer_is_paid_once_whatever_it_is():
+    price = Price(
+        {
+            "input": 0.0,
+            "output": 1.0,
+            "output_audio": 3.0,
+            "output_image": 5.0,
+            "output_video": 7.0,
+            "reasoning": 11.0,
+            "citation": 13.0,
+        }
+    )
+    parts = {"output_audio": 1, "output_image": 2, "output_video": 3, "reasoning": 4, "citation": 5}
+    usage = Usage(output=20, **parts)
+    assert price.cost(usage) == pytest.approx(5 * 1.0 + 3.0 + 10.0 + 21.0 + 44.0 + 65.0)
+
+
+def test_a_country_multiplies_what_tokens_cost_and_nothing_else():
+    price = Price({"input": 1.0, "output": 1.0}, request=5.0, fees={"web_search": 2.0}, geography={"us": 1.1})
+    usage = {"input": 10, "output": 10, "uses": {"web_search": 1}}
+    assert price.cost(Usage(**usage, geography="us")) == pytest.approx(22.0 + 7.0)
+    assert price.cost(Usage(**usage, geography="global")) == pytest.approx(20.0 + 7.0)
+
+
+def test_an_answer_is_paid_by_its_speed_before_its_tier_and_else_as_usual():
+    fast, flex = Price({"input": 4.0, "output": 4.0}), Price({"input": 0.5, "output": 0.5})
+    price = Price({"input": 1.0, "output": 1.0}, tiers={"fast": fast, "flex": flex})
+    paid = {
+        (None, None): 1.0,
+        ("flex", None): 0.5,
+        ("default", None): 1.0,
+        (None, "fast"): 4.0,
+        ("flex", "fast"): 4.0,
+        ("flex", "standard"): 0.5,
+    }
+    for (tier, speed), rate in paid.items():
+        assert price.cost(Usage(input=10, output=0, tier=tier, speed=speed)) == 10 * rate, (tier, speed)

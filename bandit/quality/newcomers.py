@@ -22,24 +22,29 @@ _TRIED = 30
 """Observations from which on an arm is one to compare a newcomer with."""
 
 
+def newcomers(every: Sequence[Evidence], founders: int) -> list[int]:
+    """Returns the untried arms that get the benefit, of n arms of which the first `founders` are there from the start."""
+    untried = [arm for arm, evidence in enumerate(every) if evidence.weight == 0.0 == evidence.sums.weight]
+    few = max(1, len(every) // 10)
+    if len(untried) > few:
+        untried = [arm for arm in untried if arm >= founders]
+    return untried if len(untried) <= few else []
+
+
 def newcomer_bonus(
+    untried: Sequence[int],
     every: Sequence[Evidence],
-    founders: int,
     offset: FloatArray,
     pooled: FloatArray,
     hyper: Hyper,
     bonus: FloatArray,
 ) -> FloatArray:
-    """Returns what to add to the prior means of n arms, (n,): `bonus` with that of the newcomers computed anew.
+    """Returns what to add to the prior means of n arms, (n,): `bonus`, with that of the arms `untried` computed anew.
 
-    The first `founders` arms are there from the start; `offset` and `pooled` (n,) are the arms' `intercepts`.
+    `offset` and `pooled` (n,) are the arms' `intercepts`.
     """
-    untried = [arm for arm, evidence in enumerate(every) if evidence.weight == 0.0 == evidence.sums.weight]
-    few = max(1, len(every) // 10)
-    if len(untried) > few:
-        untried = [arm for arm in untried if arm >= founders]
     tried = [evidence.sums for evidence in every if evidence.count >= _TRIED]
-    if not untried or len(untried) > few or not tried:
+    if not tried:
         return bonus
     best = max(float(sums.response[0]) / float(sums.outer[0, 0]) for sums in tried if sums.weight > 0.0)
     contexts = np.sum([sums.outer[0] for sums in tried], axis=0)

@@ -29,7 +29,7 @@ from bandit.arrays import FloatArray, IntArray, with_row
 from bandit.quality.decay import Decay
 from bandit.quality.evidence import Evidence, Reopening, stacked, unstack
 from bandit.quality.hierarchy import Hyper, HyperPrior, Prior, Solution, fit, solve
-from bandit.quality.newcomers import SETTLED, newcomer_bonus
+from bandit.quality.newcomers import SETTLED, newcomer_bonus, newcomers
 from bandit.quality.posteriors import Posteriors
 from bandit.quality.priors import ArmPrior, contradicted, intercepts, kinship
 from bandit.quality.query_effects import QueryEffects
@@ -300,10 +300,11 @@ class QualityModel:
 
     def _newcomer_bonus(self, hyper: Hyper) -> FloatArray:
         """Returns what to add to the prior means (n,)."""
-        if self._total < SETTLED:
+        untried = newcomers(self._evidence, self._founders) if self._total >= SETTLED else []
+        if not untried:
             return self._bonus
         offset, pooled = intercepts(self._names, self._priors, self._settings.price_slope)
-        return newcomer_bonus(self._evidence, self._founders, offset, pooled, hyper, self._bonus)
+        return newcomer_bonus(untried, self._evidence, offset, pooled, hyper, self._bonus)
 
     def _strength_factors(self, hyper: Hyper) -> FloatArray:
         """Returns the factors (n,) on the intercept's prior variance: an arm's prior may have a strength of its own."""

@@ -57,7 +57,7 @@ class Stream:
         self.held: list[object] = []
         transport = SimpleNamespace(write=self.writes.append, get_extra_info=lambda _: None)
         self.client = SimpleNamespace(paused=False, transport=transport)
-        request = SimpleNamespace(client=self.client, chunks=chunks, keep_alive=chunks)
+        request = SimpleNamespace(client=self.client, chunks=chunks, keep_alive=chunks, reply_head=b"")
         self.loop = SimpleNamespace(
             time=lambda: 0.0, create_future=lambda: SimpleNamespace(done=lambda: False, set_result=self.ended)
         )

@@ -61,6 +61,7 @@ class Decision:
     dropped        names of fields and tools that `arm` was asked without
     excluded       arms that were no candidates for this request: name → why
     ttft_s         to the first content, None where there was none
+    upstream_request  what the upstream calls the request in its own logs, None where it doesn't tell
     bill           what else the cost was made of: a provider's own figure and ours, tier, tools, sound; None mostly
     """
 
@@ -99,6 +100,7 @@ class Decision:
     dropped: list[str]
     bill: dict[str, object] | None
     excluded: dict[str, str]
+    upstream_request: str | None
     seq: int
 
     def __init__(
@@ -139,6 +141,7 @@ class Decision:
         dropped: list[str] | None = None,
         bill: dict[str, object] | None = None,
         excluded: dict[str, str] | None = None,
+        upstream_request: str | None = None,
     ) -> None:
         self.id = id
         self.at = at
@@ -176,6 +179,7 @@ class Decision:
         self.seq = seq
         self.bill = bill
         self.excluded = {} if excluded is None else excluded
+        self.upstream_request = upstream_request
 
 
 @dataclass(slots=True)

@@ -363,6 +363,7 @@ class Call:
             record.reasoning_tokens = usage.reasoning
             record.usage_estimated = usage.estimated
             record.bill = bill.details(usage)
+        record.upstream_request = relay.request_id()
         if request.session is not None and status == "ok":
             tokens = (record.input_tokens or 0) + (record.output_tokens or 0)
             self.services.sessions.ended(self.principal.sessions, request.session, arm.name, ended, tokens)

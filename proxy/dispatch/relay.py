@@ -39,6 +39,13 @@ UNTYPED = b"application/octet-stream"
 
 _LARGEST_ERROR = 64 * 1024
 
+_REQUEST_IDS = frozenset(
+    {b"x-request-id", b"request-id", b"x-amzn-requestid", b"apim-request-id", b"x-goog-request-id"}
+)
+"""Headers in which vendors name a request."""
+
+_LONGEST_REQUEST_ID = 200
+
 _END_OF_MESSAGE_S = 1.0
 """How long a connection may take to end a message whose answer is whole. Servers do it in the same turn."""
 
@@ -367,6 +374,13 @@ class Relay:
         for key, value in self.headers:
             if key.lower() == name:
                 return value.decode("latin-1")
+        return None
+
+    def request_id(self) -> str | None:
+        """Returns what the upstream's support knows the request by, masked; None where it doesn't tell."""
+        for name, value in self.headers:
+            if name.lower() in _REQUEST_IDS:
+                return self._mask.text(value[:_LONGEST_REQUEST_ID].decode("latin-1"))
         return None
 
     def _header_map(self) -> dict[str, str]:

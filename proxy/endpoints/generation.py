@@ -33,6 +33,7 @@ async def get(asked: EndpointRequest) -> Reply:
             "data": {
                 "id": own_id,
                 "upstream_id": decision.id,
+                "upstream_request_id": decision.upstream_request,
                 "model": arm.model if arm is not None else decision.arm,
                 "provider_name": arm.provider if arm is not None else None,
                 "arm": decision.arm,

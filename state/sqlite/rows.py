@@ -74,7 +74,9 @@ def pack_decision(d: Decision, seq: int, candidates: int, frame: int, principal:
         d.attempts,
         d.dropped,
     )
-    if d.excluded:  # places more, which earlier versions didn't have
+    if d.upstream_request is not None:  # places more, which earlier versions didn't have
+        rare += (d.bill, d.excluded, d.upstream_request)
+    elif d.excluded:
         rare += (d.bill, d.excluded)
     elif d.bill is not None:
         rare += (d.bill,)
@@ -150,6 +152,7 @@ def unpack_decision(row: Row, arms: tuple[str, ...], frame: list[Any], owner: Ow
         dropped=list(more[0]) if more else [],
         bill=more[1] if len(more) > 1 else None,
         excluded=dict(more[2]) if len(more) > 2 else {},
+        upstream_request=more[3] if len(more) > 3 else None,
         seq=row[0],
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.proxy.provider import Exchange, Provider, polite
+from tests.proxy.provider import Exchange, Provider, completion, polite
 from tests.proxy.running import Launch
 
 PAGE = "https://app.example"
@@ -81,3 +81,18 @@ async def test_what_is_no_trace_is_not_carried_on(launch: Launch, provider: Prov
         assert answer.status == 200
         assert "X-Request-ID" not in answer.headers
     assert b"trace" not in provider.seen[0].head.lower()
+
+
+@pytest.mark.parametrize("header", ["X-Request-Id", "request-id"])
+@pytest.mark.parametrize("status", [200, 400])
+async def test_a_providers_own_request_id_can_be_looked_up(
+    launch: Launch, provider: Provider, header: str, status: int
+) -> None:
+    async def script(exchange: Exchange) -> None:
+        await exchange.answer(completion(), status, f"{header}: req_51\r\n")
+
+    provider.scripts["a"] = script
+    gateway = await launch(provider.arm("a"))
+    _, _, headers = await gateway.chat()
+    _, told = await gateway.get(f"/v1/generation?id={headers['X-Generation-Id']}")
+    assert told["data"]["upstream_request_id"] == "req_51"

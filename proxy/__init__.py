@@ -67,18 +67,21 @@ dispatch/  One call to its end: encode, call, fall back, relay, record
     services             What a call needs of the worker it runs in
     call                 Decide, call, fall back, relay, and write down what became of it
     tries                The arms that were asked for one request, and whether another may be
+    trace                The trace that a client's request belongs to, carried on to the provider
+    relay                The upstream's bytes on their way to the client
+    bypass               Reads that go from one socket to the other unparsed (compiled)
+    detours              Answers that are neither 200 nor an error: redirects, other successes
+    bill                 What one answer costs: the client is told, and the record says the same
+    answer_ids           The gateway's own id in a body where the upstream's repeats or is missing
+    left_out             Tells the client which arms were left out of its request, and why
+
+dispatch/wires/  How a call is written for an arm, and its answer for the client
     wire                 How a call is written for an arm, and its answer for the client: `chat` or `sound`
     chat                 Bytes pass where the arm speaks the client's dialect, else they are translated
     rewrite              A same-dialect body on its way up: model replaced, usage asked for
     translators          Taps that translate: upstream bytes, canonical events, client bytes
     sound                Answers of any content type: speech, transcripts
     passthrough          APIs that are no chats: arms that offer one speak it
-    relay                The upstream's bytes on their way to the client
-    trace                The trace that a client's request belongs to, carried on to the provider
-    answer_ids           The gateway's own id in a body where the upstream's repeats or is missing
-    bypass               Reads that go from one socket to the other unparsed (compiled)
-    detours              Answers that are neither 200 nor an error: redirects, other successes
-    bill                 What one answer costs: the client is told, and the record says the same
 
 upstream/  Pooled HTTP/1.1 connections to the providers: callbacks, no task and no copy per chunk
     pool                 The way to every upstream, and one timer for all time limits

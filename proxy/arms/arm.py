@@ -27,7 +27,7 @@ from proxy.upstream import Endpoint, head_prefix
 _ALIASES = {"openai": "openai_chat", "responses": "openai_responses", "anthropic": "anthropic_messages"}
 
 _OTHER_APIS = frozenset({"embeddings", "transcriptions", "speech"})
-"""Capabilities of arms that offer another API than chat; see `proxy.dispatch.passthrough`."""
+"""Capabilities of arms that offer another API than chat; see `proxy.dispatch.wires.passthrough`."""
 
 
 @dataclass(slots=True)

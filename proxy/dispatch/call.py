@@ -18,14 +18,14 @@ from bandit import Context
 from proxy.arms.arm import Arm
 from proxy.dispatch.answer_ids import AnswerId
 from proxy.dispatch.bill import Bill
-from proxy.dispatch.chat import ChatWire
 from proxy.dispatch.left_out import excluded_line, obstacles
 from proxy.dispatch.relay import Ending, Relay
 from proxy.dispatch.services import Services
 from proxy.dispatch.trace import trace_head
-from proxy.dispatch.translators import BodyTranslator
 from proxy.dispatch.tries import Failed, Tries
-from proxy.dispatch.wire import Wire
+from proxy.dispatch.wires.chat import ChatWire
+from proxy.dispatch.wires.translators import BodyTranslator
+from proxy.dispatch.wires.wire import Wire
 from proxy.governance.principal import Principal
 from proxy.ingress.reply import JSON, Reply, StreamReply, in_header
 from proxy.ingress.request import Incoming

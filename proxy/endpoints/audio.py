@@ -5,8 +5,8 @@ from __future__ import annotations
 from adapters.canonical import Usage
 from adapters.dialects.openai_audio.form import Form
 from proxy.dispatch.call import begin
-from proxy.dispatch.passthrough import Passthrough, plain_request, plan_for
-from proxy.dispatch.sound import SoundWire
+from proxy.dispatch.wires.passthrough import Passthrough, plain_request, plan_for
+from proxy.dispatch.wires.sound import SoundWire
 from proxy.endpoints.endpoint_request import EndpointRequest
 from proxy.ingress.errors import invalid
 from proxy.ingress.reply import Reply, StreamReply

@@ -5,7 +5,7 @@ from __future__ import annotations
 from adapters.dialects.embeddings import PATH, decode_embedding_request, embeddings_tap
 from adapters.errors import InvalidRequest
 from proxy.dispatch.call import begin
-from proxy.dispatch.passthrough import Passthrough, plain_request, plan_for
+from proxy.dispatch.wires.passthrough import Passthrough, plain_request, plan_for
 from proxy.endpoints.endpoint_request import EndpointRequest
 from proxy.ingress.errors import invalid
 from proxy.ingress.reply import Reply, StreamReply

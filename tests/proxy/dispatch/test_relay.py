@@ -12,7 +12,7 @@ from adapters.dialects import by_name
 from adapters.dialects.openai_chat.dialect import OPENAI_CHAT
 from benchmarks.cassettes.recordings import exchanges
 from proxy.dispatch.relay import Relay
-from proxy.dispatch.translators import BodyTranslator
+from proxy.dispatch.wires.translators import BodyTranslator
 from proxy.ingress.buffers import Account, Buffers
 from proxy.ingress.reply import StreamReply
 from proxy.masking import Mask

@@ -12,9 +12,9 @@ from adapters.errors import Inexpressible, ProviderError
 from adapters.history import Returned, fits, fitted, signed
 from adapters.portable import carried, shown
 from proxy.arms.arm import Arm
-from proxy.dispatch.rewrite import encode, rewrite
-from proxy.dispatch.translators import BodyTranslator, StreamReader, StreamTranslator
-from proxy.dispatch.wire import Outgoing
+from proxy.dispatch.wires.rewrite import encode, rewrite
+from proxy.dispatch.wires.translators import BodyTranslator, StreamReader, StreamTranslator
+from proxy.dispatch.wires.wire import Outgoing
 from proxy.ingress.errors import Refusal
 from proxy.ingress.reply import EVENT_STREAM, JSON
 from proxy.routing.model_names import LONG_CONTEXT

@@ -9,8 +9,8 @@ from adapters.dialects.openai_audio.tap import SoundTap
 from adapters.errors import ProviderError
 from proxy.arms.arm import Arm
 from proxy.dispatch.relay import UNTYPED
-from proxy.dispatch.rewrite import rewrite
-from proxy.dispatch.wire import Outgoing
+from proxy.dispatch.wires.rewrite import rewrite
+from proxy.dispatch.wires.wire import Outgoing
 from proxy.routing.request import ClientRequest
 from proxy.upstream import head_prefix
 

@@ -1,0 +1,1 @@
+"""How a call is written for an arm, and its answer for the client."""

@@ -29,6 +29,7 @@ PATHS: Mapping[str, Mapping[str, Path]] = {
         "temperature top_p top_k max_tokens tool_choice thinking",
         stop=("stop_sequences",),
         effort=("output_config", "effort"),
+        schema=("output_config", "format", "schema"),
     ),
     "bedrock": _all(
         "temperature",
@@ -40,6 +41,7 @@ PATHS: Mapping[str, Mapping[str, Path]] = {
         thinking=(_MORE, "thinking"),
         effort=(_MORE, "output_config", "effort"),
         tool_choice=("toolConfig", "toolChoice"),
+        schema=("outputConfig", "textFormat", "structure", "jsonSchema", "schema"),
     ),
     "gemini": _all(
         "tools",

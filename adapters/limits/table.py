@@ -28,7 +28,7 @@ class Limits:
     `budgets`: a budget is the only way to ask it to think, or one that it doesn't know any more. `least_budget`,
     `most_budget` in tokens; `always_thinks`: it can't be off. `one_sampling`: temperature or top_p, not both. `calm`: while it thinks
     it takes no temperature, top_k, low top_p or forced tool. `most_stops`: stop sequences; `blank_stops`: also of white space.
-    `least_output` in tokens.
+    `least_output` in tokens. `closed_schemas`: objects forbid further properties, and nothing has bounds (see `schemas`).
     """
 
     refuses: frozenset[str] = _NONE
@@ -47,6 +47,7 @@ class Limits:
     most_stops: int | None = None
     blank_stops: bool = True
     least_output: int = 1
+    closed_schemas: bool = False
 
 
 NO_LIMITS = Limits()
@@ -96,7 +97,7 @@ _ROWS: tuple[tuple[tuple[str, ...] | None, tuple[str, ...], str, Mapping[str, ob
     (("mistral",), _CHAT, "", {"refuses": frozenset(("logprobs", "top_logprobs", "logit_bias"))},
      "Mistral, chat reference: other fields are extra inputs"),
     (None, ("cohere",), "", {"most_stops": 5}, "Cohere, chat v2 reference: stop_sequences"),
-    (None, _CLAUDE, r"claude", {"calm": True, "least_budget": 1024, "blank_stops": False},
+    (None, _CLAUDE, r"claude", {"calm": True, "least_budget": 1024, "blank_stops": False, "closed_schemas": True},
      "Anthropic, extended thinking: feature compatibility; 400: each stop sequence must contain non-whitespace"),
     (None, _CLAUDE, BUDGETED.pattern, {"budgets": "only", "efforts": ()}, "Anthropic, adaptive thinking: supported models"),
     (None, _CLAUDE, r"opus-4[-.]5", {"efforts": ("low", "medium", "high")}, "Anthropic, effort"),

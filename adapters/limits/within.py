@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import orjson
+
 from adapters.canonical import Json
 from adapters.errors import Inexpressible
 from adapters.limits.fields import PATHS, Body
+from adapters.limits.schemas import closed
 from adapters.limits.table import EFFORTS, NO_LIMITS, Limits, limits_for
 
 _HIGH = EFFORTS.index("high")
@@ -34,6 +37,8 @@ def watched(provider: str, dialect: str, model: str) -> frozenset[str]:
         names |= {"top_p", "thinking"}
     if not limits.json_with_tools:
         names.add("json")
+    if limits.closed_schemas:
+        names.add("schema")
     if limits.least_output > 1:
         names.add("max_tokens")
     return frozenset(PATHS[dialect][name][0] for name in names if name in PATHS[dialect])
@@ -57,6 +62,8 @@ def within(provider: str, dialect: str, model: str, body: Json, dropped: list[st
         _gemini(changed, limits, lacks, noted)
     else:
         _effort(changed, limits, lacks, noted)
+    if limits.closed_schemas:
+        _schema(changed, lacks, noted)
     _refused(changed, limits, lacks)
     most = changed.get("max_tokens")
     if isinstance(most, int) and most < limits.least_output:
@@ -144,6 +151,20 @@ def _claude(body: Body, limits: Limits, lacks: list[str], noted: list[str]) -> N
         if body.get(less) != 1:
             _note(noted, less)
         body.put(less, None)
+
+
+def _schema(body: Body, lacks: list[str], noted: list[str]) -> None:
+    """Bedrock's is JSON text."""
+    given = body.get("schema")
+    schema: object = given
+    if isinstance(given, str):
+        try:
+            schema = orjson.loads(given)
+        except orjson.JSONDecodeError:
+            return
+    if isinstance(schema, dict) and (changed := closed(schema, lacks)) is not schema:
+        body.put("schema", orjson.dumps(changed).decode() if isinstance(given, str) else changed)
+        _note(noted, "response_format")
 
 
 def _thinking(body: Body, thinking: Json, limits: Limits, lacks: list[str], noted: list[str]) -> Json | None:

@@ -261,6 +261,8 @@ class Call:
 
     def _excluded(self) -> dict[str, str]:
         """Returns the arms that were left out for what this request is, with what for."""
+        if not self.plan.excluded and not self.inexpressible:
+            return {}
         excluded = {arm: why for arm, why in self.plan.excluded.items() if why != "no_chat"}
         excluded.update((arm, f"lacks:{what}") for arm, what in self.inexpressible.items())
         return excluded
@@ -291,6 +293,7 @@ class Call:
             self.id.encode(),
             in_header(arm.name),
         )
+        head += excluded_line(self._excluded())
         if error.retry_after_s is not None and error.kind.status in (429, 503):
             head += b"Retry-After: %d\r\n" % max(1, round(error.retry_after_s))
         if error.kind is ErrorKind.GATEWAY and error.code is not None:

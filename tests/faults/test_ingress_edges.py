@@ -120,7 +120,9 @@ async def test_an_escape_that_is_none_is_refused(wire: Wire, path: str) -> None:
     assert (await wire.answer())[0] == 400
 
 
-@pytest.mark.parametrize("path", ["/v1/models/%ff%00", "/v1/sk-client-topsecret", "/v1/models/../feedback"])
+@pytest.mark.parametrize(
+    "path", ["/v1/generation/%ff%00", "/v1/sk-client-topsecret", "/v1/generation/../models"]
+)
 async def test_a_path_that_is_not_there_is_not_repeated(wire: Wire, path: str) -> None:
     wire.head(f"POST {path}", "Connection: close")
     got = await wire.rest()

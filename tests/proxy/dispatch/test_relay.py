@@ -349,7 +349,14 @@ async def test_of_recorded_streams_most_events_pass_unread_and_all_arrive(record
     stream.read(HEAD, *map(framed, events), b"0\r\n\r\n")
     [ending] = stream.endings
     assert ending.error is None
-    assert stream.body + ending.body == b"".join(events)
+    arrived = stream.body + ending.body
+    if (
+        recorded.dialect == "openai_chat" and b'"finish_reason":"' not in recorded.body
+    ):  # one that the server left out is told before the end mark
+        *others, told, _ = arrived.removesuffix(b"\n\n").split(b"\n\n")
+        assert b'"finish_reason":"tool_calls"' in told
+        arrived = arrived.replace(told + b"\n\n", b"")
+    assert arrived == b"".join(events)
     # The first few tell how the others look; the last few end the answer.
     assert stream.relay._bypass.chunks >= len(events) / 2 or len(events) < 7
 

@@ -973,7 +973,7 @@ _EVIDENCE_OF_ARMS = (
         _ENGINE_PY,
         'if source == "audit":',
         'if source == "an audit":',
-        (_CORRECTIONS, _ENGINE),
+        (_ENGINE,),
     ),
 )
 
@@ -1176,7 +1176,7 @@ _INGRESS_OF_REQUESTS = (
         _PRINCIPAL,
         'self.team_id != "" and',
         "",
-        (_PRINCIPALS,),
+        ("tests/proxy/governance/test_principal.py",),
     ),
     Mutation(
         "the operator sees only his own",

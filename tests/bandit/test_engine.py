@@ -251,3 +251,18 @@ def test_feedback_counts_and_estimates_by_task(three: Bandit) -> None:
     estimate = three.quality_estimate(1, NOW + 40, "sql")
     assert estimate.low < estimate.mean < estimate.high
     assert estimate.mean == pytest.approx(0.9, abs=0.05)
+
+
+def test_feedback_that_was_asked_for_at_random_is_not_corrected_for_who_gives_it(three: Bandit) -> None:
+    """Of bad answers nine in ten are heard, of good ones one in ten."""
+    for number in range(600):
+        arm = number % 3
+        good = number // 3 % 4 <= arm
+        context = three.context(facts())
+        answered(three, arm, context, NOW + number)
+        if number // 12 % 10 == 0 if good else number // 12 % 10 > 0:
+            three.observe_quality(arm, context.x, float(good), at=NOW + number)
+    weights = {source: three.feedback_weight(0.0, source=source) for source in ("audit", "user", "complaint")}
+    assert weights["audit"] == 1.0
+    assert weights["user"] != 1.0
+    assert weights["complaint"] < 1.0

@@ -34,7 +34,8 @@ async def test_feedback_ends_the_wait_of_a_decision_for_company(
     monkeypatch.setattr("proxy.learning.journal.LINGER_S", 3600.0)
     gateway = await launch(provider.arm("good"))
     _, answer, _ = await gateway.chat()
-    status, told, _ = await gateway.post("/v1/feedback", {"id": answer["id"], "value": 1.0})
+    async with asyncio.timeout(60):
+        status, told, _ = await gateway.post("/v1/feedback", {"id": answer["id"], "value": 1.0})
     assert (status, told["status"]) == (200, "new")
 
 

@@ -126,7 +126,7 @@ class Pool:
     def _sweep(self) -> None:
         loop = self._loop
         assert loop is not None
-        busy = False
+        busy = bool(self._unsent)  # what is submitted in this turn, after a long one, needs the next sweep
         for origin in list(self._by_origin.values()):
             origin.sweep(loop.time())
             busy = busy or not origin.quiet

@@ -368,6 +368,16 @@ async def test_waiting_too_long_for_a_place_is_a_queue_timeout(make_pool, serve)
     blocker.cancel()
 
 
+async def test_a_sweep_before_a_request_is_submitted_is_not_the_last_one(pool, serve):
+    """The turn of the loop that a request came in may take longer than a sweep."""
+    server = await serve(silent)
+    _, sink = ask(pool, server.endpoint, timeouts=Timeouts(first_byte=0.02))
+    pool._timer.cancel()
+    pool._sweep()
+    await sink.settled()
+    assert type(sink.failure) is FirstByteTimeout
+
+
 async def test_a_handshake_that_does_not_come_is_a_connect_timeout(pool, serve):
     async def mute(peer):
         await peer.eof()

@@ -8,7 +8,7 @@ import pytest
 from adapters.client_words import anthropic_message, overflow_of
 from adapters.dialects import by_name
 from adapters.errors import ErrorKind, ProviderError
-from proxy.ingress.errors import RefusalText
+from proxy.ingress.errors import Refusal
 
 OPENAI = "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens."
 
@@ -68,7 +68,7 @@ def test_openais_clients_get_openais_codes(kind, code) -> None:
 
 
 def test_the_gateways_own_refusal_says_it_likewise() -> None:
-    refusal = RefusalText(
+    refusal = Refusal(
         400,
         "The prompt has about 9000 tokens; the largest context window here is 8192.",
         code="context_length_exceeded",

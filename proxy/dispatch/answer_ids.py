@@ -14,7 +14,9 @@ import orjson
 _MOST = 16384
 """Ids of a generation; two generations are remembered, some minutes of a busy worker and some megabytes."""
 
-_MEMBER = rb'"(?:id|responseId)" ?: ?'
+_MEMBERS = (b'"id":', b'"id": ', b'"responseId": ', b'"responseId":', b'"id" : ', b'"responseId" : ')
+"""The member's name as common encoders write it, the most frequent first."""
+
 _EVENT = re.compile(rb'data: ?\{(?:"id": ?(?:""|null), ?)?(?=")')
 
 
@@ -74,10 +76,12 @@ class AnswerId:
         return data.replace(self.old, self.new) if self.old else data
 
     def _find(self, first: bytes, upstream: str) -> None:
-        found = re.search(b"(" + _MEMBER + b")" + re.escape(orjson.dumps(upstream)), first)
-        if found is not None:
-            self.shown = self._own
-            self.old, self.new = found[0], found[1] + orjson.dumps(self._own)
+        written = orjson.dumps(upstream)
+        for member in _MEMBERS:
+            if member + written in first:
+                self.shown = self._own
+                self.old, self.new = member + written, b'%b"%b"' % (member, self._own.encode())
+                return
 
     def _find_gap(self, first: bytes) -> None:
         events = list(_EVENT.finditer(first))

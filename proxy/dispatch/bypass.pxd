@@ -20,13 +20,14 @@ cdef class Bypass:
     cdef bytes _head
     cdef bytes _tail
     cdef bytes _lead
+    cdef bytes _shown
     cdef Py_ssize_t _rest
     cdef Py_ssize_t _frame
     cdef public bint open
     cdef public Py_ssize_t chunks
     cdef public Py_ssize_t said
 
-    @cython.locals(size=Py_ssize_t, start=Py_ssize_t, line=bytes, sent=Py_ssize_t)
+    @cython.locals(size=Py_ssize_t, grown=Py_ssize_t, start=Py_ssize_t, line=bytes, sent=Py_ssize_t)
     cpdef int forward(self, bytes read) except -1
 
     @cython.locals(outcome=int)

@@ -80,15 +80,20 @@ class Bypass:
         self._transport = transport
         self._socket = _plain_socket(transport) if cython.compiled else -1
         self._lines = SIZE_LINES
-        self._head = self._tail = self._lead = b""
+        self._head = self._tail = self._lead = self._shown = b""
         self._rest = self._frame = 0
         self.open = False
         self.chunks = 0
         self.said = 0
 
-    def expect(self, head: bytes, tail: bytes, rest: int, lead: bytes = b"", frame: int = 0) -> None:
-        """Opens the bypass for ordinary events, see `adapters.dialect.Ordinary`; `frame` bytes of each are no content."""
+    def expect(
+        self, head: bytes, tail: bytes, rest: int, lead: bytes = b"", frame: int = 0, shown: bytes = b""
+    ) -> None:
+        """Opens the bypass for ordinary events, see `adapters.dialect.Ordinary`; `frame` bytes of each are no content.
+        `shown` is what clients read in place of `head`, empty for `head` itself.
+        """
         self._head, self._tail, self._rest, self._lead = head, tail + b"\r\n", rest + 2, lead
+        self._shown = shown
         self._frame = frame + 2
         self.open = True
 
@@ -137,8 +142,17 @@ class Bypass:
             self._lead, start + len(self._head), _before_padding(read, size - len(self._tail))
         ):
             return _LEFT
+        grown = size
+        if self._shown:
+            grown = size + len(self._shown) - len(self._head)
+            line = self._lines[grown] if 0 < grown < _LONGEST else None
+            if line is None or len(line) != start:
+                return _LEFT
         self.chunks += 1
         self.said += size - start - self._frame
+        if self._shown:
+            read = line + self._shown + read[start + len(self._head) :]
+            size = grown
         # What the transport would do, in a third of its instructions. It closes its socket only after
         # `connection_lost` of the client's protocol.
         if (

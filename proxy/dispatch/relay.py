@@ -234,9 +234,13 @@ class Relay:
             if transport is None:
                 return None
             bypass = self._bypass = Bypass(self._reply.client, transport)
-        if self.id is not None and self.id.old and self.id.old in ordinary.head:
-            return None
-        bypass.expect(*ordinary, self.pipe.frame)
+        shown = b""
+        if self.id is not None and self.id.old:
+            if self.id.old in ordinary.tail:
+                return None
+            if self.id.old in ordinary.head:
+                shown = self.id.renamed(ordinary.head)
+        bypass.expect(*ordinary, self.pipe.frame, shown)
         return bypass
 
     def hold(self) -> None:

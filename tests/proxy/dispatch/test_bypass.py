@@ -91,6 +91,27 @@ def test_an_ordinary_event_goes_on_as_it_came_and_is_counted():
     assert (client.got, client.bypass.chunks) == (reads, 3)
 
 
+@pytest.mark.parametrize("kind", [Bypass, PLAIN.Bypass])
+@pytest.mark.parametrize("shown", [HEAD, b'data: {"id":"gen-1","delta":{', b'data: {"d":{'])
+def test_what_clients_read_in_place_of_a_head_is_framed_by_its_own_length(kind, shown):
+    client = Client(kind)
+    client.bypass.expect(HEAD, TAIL, 2, b"", 0, shown)
+    event = HEAD + b'"content":"' + b"a" * 60 + b'"' + TAIL
+    assert client.bypass.forward(b"%x\r\n%b\r\n" % (len(event), event)) == FORWARDED
+    renamed = event.replace(HEAD, shown)
+    assert client.got == [b"%x\r\n%b\r\n" % (len(renamed), renamed)]
+
+
+@pytest.mark.parametrize("kind", [Bypass, PLAIN.Bypass])
+def test_an_event_whose_size_line_would_change_its_length_is_left_to_the_parser(kind):
+    client = Client(kind)
+    client.bypass.expect(HEAD, TAIL, 2, b"", 0, HEAD + b'"x":1,')
+    event = HEAD + b'"content":"' + b"a" * (253 - len(HEAD) - 12 - len(TAIL)) + b'"' + TAIL
+    assert len(event) == 253
+    assert client.bypass.forward(b"%x\r\n%b\r\n" % (len(event), event)) == LEFT
+    assert client.got == []
+
+
 def test_a_client_that_is_behind_is_told_of_with_the_read_that_went_on():
     client = Client()
     client.paused = True

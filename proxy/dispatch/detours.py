@@ -13,7 +13,7 @@ _EVENTS = (b"data:", b"event:", b"id:", b"retry:", b":")
 
 
 def is_of_other_form(begun: bytes, *, streamed: bool) -> bool:
-    """Says of an answer's first bytes whether they are a JSON object in place of a stream, or events in place of one."""
+    """Returns whether an answer begins as a JSON object in place of a stream, or as events in place of one."""
     return begun.startswith(b"{" if streamed else _EVENTS)
 
 

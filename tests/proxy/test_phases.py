@@ -59,7 +59,7 @@ def test_a_phase_is_the_position_of_its_name(module, names: list[str]) -> None:
 
 
 class Transport:
-    """Takes what is written, and never closes by itself."""
+    """Accepts what is written, and never closes by itself."""
 
     def write(self, data: bytes) -> None:
         pass
